@@ -1,0 +1,1 @@
+"""The stages of the pipeline: each reads files, calls one pure function and writes files."""

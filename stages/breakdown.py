@@ -1,0 +1,27 @@
+"""Score a system's predictions group by group (per attack, speaker, codec, emotion, SNR, ...).
+
+Usage:  python -m stages.breakdown <system>
+Reads:  data/predictions/<system>/dev.csv, eval.csv      one row per utterance
+        data/manifest/<task>/eval                        the task's other tables (ASV scores)
+        params.yaml                                      seed, tasks.<task>.scoring
+Writes: metrics/<system>/breakdown.csv                   one row per (column, value): counts, metrics, intervals
+"""
+
+from __future__ import annotations
+
+from voxdag import artifacts, command, layout, params
+from voxdag.tasks import part
+
+
+def main(name: str) -> None:
+    tree = params.read()
+    task = params.system(tree, name).task
+    metrics = part(task, "metrics")
+    scoring = params.bind(metrics.Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")
+    dev, predictions = (artifacts.read_table(layout.predictions(name) / f"{split}.csv") for split in ("dev", "eval"))
+    report = metrics.breakdown(predictions, layout.tables(task, "eval"), scoring, params.run(tree).seed, dev)
+    artifacts.write_table(layout.metrics(name) / "breakdown.csv", report)
+
+
+if __name__ == "__main__":
+    command.main(main)

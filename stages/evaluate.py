@@ -1,0 +1,68 @@
+"""Score a system's dev and eval recordings with the checkpoint that params.yaml names, and measure it on eval.
+
+Usage:  python -m stages.evaluate <system>
+Reads:  data/checkpoints/<system>/<checkpoint>.safetensors
+        data/features/<task>/dev, data/features/<task>/eval      recordings
+        data/manifest/<task>/dev, data/manifest/<task>/eval      the task's other tables (ASV scores)
+        params.yaml              seed, num_threads, device, tasks.<task>.scoring, systems.<system>
+Writes: data/predictions/<system>/dev.csv, eval.csv              one row per utterance
+        data/predictions/<system>/eval.scores.txt                eval in the field's own score-file format
+        metrics/<system>/evaluate.json                           headline: eval's metrics, and the dev criterion
+        metrics/<system>/intervals.csv                           those of eval with their bootstrap intervals
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from voxdag import artifacts, command, layout, networks, params, runtime
+from voxdag.params import System
+from voxdag.shards import Shards
+from voxdag.tasks import part
+
+
+def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
+    """Predictions on dev and eval, rounded as they are written, so that every later stage sees the same scores."""
+    inference = part(system.task, "inference")
+    settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
+    network = networks.restore(checkpoint(name, system.evaluate.checkpoint), system.network, system.model.config)
+    network = networks.fastest(network, device)
+    splits = {split: Shards(layout.features(system.task, split)) for split in ("dev", "eval")}
+    return {
+        split: inference.predict(network, shards, settings, device).round(artifacts.DECIMALS)
+        for split, shards in splits.items()
+    }
+
+
+def checkpoint(name: str, chosen: str) -> Path:
+    """The weights to score with. Raises ValueError with those there are."""
+    folder = layout.checkpoints(name)
+    path = folder / f"{chosen}.safetensors"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
+        raise ValueError(f"systems.{name}.evaluate.checkpoint is {chosen!r}; {folder} has {there}")
+    return path
+
+
+def main(name: str) -> None:
+    tree = params.read()
+    run, system = params.run(tree), params.system(tree, name)
+    metrics = part(system.task, "metrics")
+    scoring = params.bind(metrics.Scoring, params.task(tree, system.task).scoring, f"tasks.{system.task}.scoring")
+    predictions = predict(name, system, runtime.setup(run))
+    for split, table in predictions.items():
+        artifacts.write_table(layout.predictions(name) / f"{split}.csv", table)
+    part(system.task, "score_file").write(layout.predictions(name) / "eval.scores.txt", predictions["eval"])
+    tables = {split: layout.tables(system.task, split) for split in predictions}
+    criterion, value = next(iter(metrics.criteria(predictions["dev"], tables["dev"]).items()))
+    headline = metrics.headline(predictions["eval"], tables["eval"]) | {f"dev_{criterion}": value}
+    artifacts.write_json(layout.metrics(name) / "evaluate.json", headline)
+    intervals = metrics.intervals(predictions["eval"], tables["eval"], scoring, run.seed)
+    artifacts.write_table(layout.metrics(name) / "intervals.csv", intervals)
+
+
+if __name__ == "__main__":
+    command.main(main)

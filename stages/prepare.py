@@ -1,0 +1,65 @@
+"""Read a task's corpus in its official layout and write one row per utterance.
+
+Usage:  python -m stages.prepare <task>
+Reads:  the corpus that tasks.<task>.prepare names (a simulated one is made first, where it is not on disk yet)
+        params.yaml                                   seed, tasks.<task>.prepare
+Writes: data/manifest/<task>/<split>/utterances.csv   id, path, split, speaker, label, bytes, groups
+        data/manifest/<task>/<split>/<table>.csv      the corpus's other tables (ASV scores)
+        data/manifest/<task>/report.json              what was read and left out, what differs from the official
+"""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+
+from voxdag import artifacts, command, layout, manifest, params
+from voxdag.corpora import Corpus
+from voxdag.layout import SPLITS, UTTERANCES
+from voxdag.manifest import Prepare
+from voxdag.tasks import part
+
+log = logging.getLogger(__name__)
+
+
+def prepare(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, dict[str, pd.DataFrame]]:
+    """The tables of each split, by name, from the split's corpus; recordings that are absent are left out.
+
+    Raises ValueError where a split has no utterance, or too many recordings are absent.
+    """
+    listed = {split: of_split(corpora[settings.source(split)].trials, split) for split in SPLITS}
+    manifest.check_absent(pd.concat(listed.values()), settings.max_absent)
+    for split, trials in listed.items():
+        if trials["bytes"].isna().all():
+            raise ValueError(f"the {split} split of {settings.source(split)} has no recording on disk")
+    return {
+        split: {UTTERANCES: trials[trials["bytes"].notna()]}
+        | {name: of_split(table, split) for name, table in corpora[settings.source(split)].tables.items()}
+        for split, trials in listed.items()
+    }
+
+
+def of_split(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The rows of a split."""
+    return table[table["split"] == split]
+
+
+def main(name: str) -> None:
+    tree = params.read()
+    where = f"tasks.{name}.prepare"
+    settings = params.bind(Prepare, params.task(tree, name).prepare, where)
+    corpora = manifest.read(settings, params.run(tree).seed, where)
+    splits = prepare(corpora, settings)
+    part(name, "data").check(pd.concat([tables[UTTERANCES] for tables in splits.values()]))
+    for split, tables in splits.items():
+        log.info("%s %s: %d utterances", name, split, len(tables[UTTERANCES]))
+        for table, rows in tables.items():
+            artifacts.write_table(layout.manifest(name, split) / f"{table}.csv", rows)
+    artifacts.write_json(
+        layout.manifest(name, "report.json"), {corpus: read.report for corpus, read in corpora.items()}
+    )
+
+
+if __name__ == "__main__":
+    command.main(main)

@@ -1,0 +1,1 @@
+"""Reproducible speech and audio experiments as one DVC pipeline."""

@@ -1,0 +1,47 @@
+"""What every command line of the product shares: logging to stderr, one-line errors, the number of processes."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+log = logging.getLogger("voxdag")
+
+
+def main(stage: Callable[[str], None]) -> None:
+    """Run a stage's `main` with the name on the command line; the stage's module docstring is its help."""
+    parser = argparse.ArgumentParser(
+        description=inspect.getmodule(stage).__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", help="a task or a system of params.yaml")
+    arguments = parser.parse_args()
+    guarded(lambda: stage(arguments.name))
+
+
+def guarded(action: Callable[[], None]) -> None:
+    """Run `action`; a wrong input ends it with one line that says what was wrong, and exit status 1.
+
+    VOXDAG_DEBUG in the environment shows the traceback as well.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        action()
+    except (ValueError, OSError) as error:
+        if os.environ.get("VOXDAG_DEBUG"):
+            raise
+        log.error("error: %s", error)
+        sys.exit(1)
+
+
+def jobs() -> int:
+    """How many processes to use: VOXDAG_JOBS, or the processors this process may run on. Results never depend on it."""
+    asked = os.environ.get("VOXDAG_JOBS")
+    if asked is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not asked.isdigit() or int(asked) < 1:
+        raise ValueError(f"VOXDAG_JOBS is {asked!r}, expected a whole number of 1 or more")
+    return int(asked)

@@ -1,0 +1,73 @@
+"""The manifest: which utterances a task uses, from which corpus, in which split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from voxdag import params
+from voxdag.corpora import Corpus, corpora_folder, corpus
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Where a task's utterances come from.
+
+    corpus       the corpus of train and dev, and of eval too where `eval_corpus` is null
+    eval_corpus  another corpus whose eval split is used instead: cross-corpus evaluation
+    max_absent   the share (0..1) of listed recordings that may be absent from the disk
+    corpora      corpus name -> its options
+    """
+
+    corpus: str
+    eval_corpus: str | None
+    max_absent: float
+    corpora: dict[str, Any]
+
+    def names(self) -> list[str]:
+        """The corpora that are read, the one of train first."""
+        return list(dict.fromkeys([self.corpus, self.eval_corpus or self.corpus]))
+
+    def source(self, split: str) -> str:
+        """The corpus that a split is taken from."""
+        return self.eval_corpus if split == "eval" and self.eval_corpus else self.corpus
+
+    def open(self, name: str, where: str) -> tuple[ModuleType, Any]:
+        """A corpus's module and its options. Raises ValueError where params.yaml has none for it."""
+        module = corpus(name)
+        if name not in self.corpora:
+            raise ValueError(f"{where}.corpora has no options for {name}; it has {', '.join(self.corpora) or 'none'}")
+        return module, params.bind(module.Options, self.corpora[name], f"{where}.corpora.{name}")
+
+
+def read(settings: Prepare, seed: int, where: str) -> dict[str, Corpus]:
+    """The corpora that `settings` names, by name. `where` is the key of `settings` in params.yaml, for messages."""
+    opened = {name: settings.open(name, where) for name in settings.names()}
+    return {name: module.read(corpora_folder(), options, seed) for name, (module, options) in opened.items()}
+
+
+def provide(settings: Prepare, seed: int, where: str) -> Path:
+    """Make sure that the corpora's audio is on disk, and give the folder that the manifest's paths start from.
+
+    A simulated corpus is made again where it is gone (another clone, an experiment's own folder).
+    """
+    for name in settings.names():
+        module, options = settings.open(name, where)
+        module.provide(corpora_folder(), options, seed)
+    return corpora_folder()
+
+
+def check_absent(trials: pd.DataFrame, max_absent: float) -> None:
+    """Raises ValueError where more than `max_absent` of the listed recordings are not on disk."""
+    absent = trials[trials["bytes"].isna()]
+    share = len(absent) / max(len(trials), 1)
+    if share > max_absent:
+        examples = ", ".join(absent["path"].head(3))
+        raise ValueError(
+            f"{len(absent)} of {len(trials)} recordings that the protocols list are absent ({share:.1%}, max_absent is "
+            f"{max_absent:.1%}) under {corpora_folder()}: {examples}, ..."
+        )

@@ -1,0 +1,190 @@
+"""params.yaml -> frozen dataclasses, once, with every unknown or missing key named.
+
+A stage reads the tree with `read`, and binds the sections it needs:
+
+    tree = params.read()
+    run = params.run(tree)                       # seed, num_threads, device
+    system = params.system(tree, "aasist")       # network, and the sections for its task to bind
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "systems")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What holds for the whole run.
+
+    seed         every random stream derives from it by name
+    num_threads  of the tensor library; it changes the order of float sums, so it is a parameter and not an environment
+                 variable
+    device       "cpu", "cuda", or "auto" (CUDA where there is one)
+    """
+
+    seed: int
+    num_threads: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """The sections of one task; what they hold is the stages' and the task's business."""
+
+    prepare: dict
+    features: dict
+    scoring: dict
+
+
+@dataclass(frozen=True)
+class Model:
+    """config: one of the network's named sizes; init_weights: a file in the weights folder to start from, or null."""
+
+    config: str
+    init_weights: str | None
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """checkpoint: which of the weights that training kept: last, averaged, or best_<criterion>."""
+
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class System:
+    """A task, a network and how it is trained.
+
+    task, network         a folder of voxdag/tasks, a module of models
+    objective, inference  the task's own settings for learning and scoring
+    train                 the settings of the training loop
+    """
+
+    task: str
+    network: str
+    model: Model
+    objective: dict
+    inference: dict
+    train: dict
+    evaluate: Evaluate
+
+
+def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
+    """Read the parameter tree and check its top-level keys. Raises ValueError, naming the file."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path} is not here: run from the repository's root") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path} holds {type(tree).__name__}, expected a mapping with the keys {', '.join(TOP_LEVEL)}")
+    _check_keys(tree, TOP_LEVEL, TOP_LEVEL, str(path))
+    return tree
+
+
+def run(tree: Mapping[str, Any]) -> Run:
+    """The keys that hold for the whole run."""
+    return bind(Run, {field.name: tree[field.name] for field in dataclasses.fields(Run)}, "params.yaml")
+
+
+def task(tree: Mapping[str, Any], name: str) -> Task:
+    """The sections of one task. Raises ValueError with the task names that params.yaml has."""
+    return bind(Task, _entry(tree, "tasks", name), f"tasks.{name}")
+
+
+def system(tree: Mapping[str, Any], name: str) -> System:
+    """One system. Raises ValueError with the system names that params.yaml has."""
+    return bind(System, _entry(tree, "systems", name), f"systems.{name}")
+
+
+def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+    """Make the dataclass `cls` from a mapping, field by field, nested dataclasses included.
+
+    An integer is taken where a float is wanted, and so is a numeral in a string: YAML 1.1 reads `1e-3` as text, and
+    `dvc exp run -S` may write it so.
+
+    Raises ValueError for an unknown key, a missing key or a value of the wrong type, naming `where`.
+    """
+    if not isinstance(tree, Mapping):
+        raise ValueError(f"{where} is {tree!r}, expected a mapping")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    required = [name for name, field in fields.items() if _is_required(field)]
+    _check_keys(tree, fields, required, where)
+    hints = typing.get_type_hints(cls)
+    return cls(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in tree.items()})
+
+
+def _entry(tree: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:
+    entries = tree[group] or {}
+    if name not in entries:
+        raise ValueError(
+            f"{group}.{name} is not in params.yaml; it has {group}: {', '.join(sorted(entries)) or 'none'}"
+        )
+    return entries[name]
+
+
+def _check_keys(tree: Mapping, known: typing.Iterable[str], required: typing.Iterable[str], where: str) -> None:
+    known = list(known)
+    unknown = [str(key) for key in tree if key not in known]
+    if unknown:
+        raise ValueError(f"{where} has the unknown key {', '.join(unknown)}; known keys: {', '.join(known)}")
+    missing = [key for key in required if key not in tree]
+    if missing:
+        raise ValueError(f"{where} lacks the key {', '.join(missing)}")
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        [hint] = [argument for argument in arguments if argument is not type(None)]
+        return _value(hint, value, where)
+    if dataclasses.is_dataclass(hint):
+        return bind(hint, value, where)
+    if origin is tuple:
+        return _sequence(arguments, value, where)
+    return _scalar(origin or hint, value, where)
+
+
+def _sequence(arguments: tuple, value: Any, where: str) -> tuple:
+    if not isinstance(value, list):
+        raise ValueError(f"{where} is {value!r}, expected a list")
+    if arguments[-1] is Ellipsis:
+        arguments = (arguments[0],) * len(value)
+    if len(value) != len(arguments):
+        raise ValueError(f"{where} is {value!r}, expected a list of {len(arguments)}")
+    return tuple(
+        _value(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(zip(arguments, value, strict=True))
+    )
+
+
+def _scalar(kind: type, value: Any, where: str) -> Any:
+    if kind is float and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ValueError(f"{where} is {value!r}, expected {kind.__name__}")

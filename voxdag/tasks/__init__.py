@@ -1,0 +1,23 @@
+"""The tasks: what is learned and how it is scored.
+
+A task is a folder here, with one module for each thing that stages ask of it. A stage loads only the part that it
+needs, so that a changed figure does not retrain a network:
+
+    data.py       check(trials): what the manifest of this task must hold
+    inference.py  Settings; outputs, predict: one row per recording, with the columns OUTPUTS
+    learning.py   Settings; Objective: batches, loss, and the criteria on dev that select a checkpoint
+    metrics.py    Scoring; headline, intervals, breakdown
+    figures.py    figures(...): name -> table and picture
+"""
+
+import importlib
+from types import ModuleType
+
+TASKS = ("antispoof",)
+
+
+def part(task: str, name: str) -> ModuleType:
+    """The module `name` of a task. Raises ValueError with the valid tasks."""
+    if task not in TASKS:
+        raise ValueError(f"no task {task!r}; the tasks are {', '.join(TASKS)}")
+    return importlib.import_module(f"voxdag.tasks.{task}.{name}")

@@ -1,0 +1,91 @@
+"""Stochastic weight averaging (Izmailov et al., UAI 2018): the mean of several epochs' weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """over   "tail": every epoch from the share `start` of training on; "best": every epoch that is the best so far by
+              the
+           stopping criterion, ties included (clovaai/aasist main.py); "none"
+    start  0..1, for "tail"
+    """
+
+    over: str
+    start: float
+
+    def __post_init__(self) -> None:
+        if self.over not in ("tail", "best", "none"):
+            raise ValueError(f"averaging.over is {self.over!r}, expected tail, best or none")
+
+    def takes(self, epoch: int, epochs: int, is_best: bool) -> bool:
+        """Whether the weights at the end of the 0-based `epoch` enter the mean."""
+        if self.over == "tail":
+            return epoch + 1 > self.start * epochs
+        return self.over == "best" and is_best
+
+
+class Average:
+    """A running mean of parameters; `count` weights have entered it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: dict[str, Tensor] = {}
+
+    def add(self, network: nn.Module) -> None:
+        """Take in the network's parameters (not its buffers: `refresh_batch_norm` makes those anew)."""
+        self.count += 1
+        for name, parameter in network.named_parameters():
+            value = parameter.detach().to(torch.float32)
+            if self.count == 1:
+                self.mean[name] = value.clone()
+            else:
+                self.mean[name] += (value - self.mean[name]) / self.count
+
+    def copy_to(self, network: nn.Module) -> None:
+        """Set the network's parameters to the mean."""
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                parameter.copy_(self.mean[name])
+
+    def state(self) -> dict:
+        """What a resume needs."""
+        return {"count": self.count, "mean": self.mean}
+
+    def load(self, state: dict, device: torch.device) -> None:
+        """Go on from `state`."""
+        self.count = state["count"]
+        self.mean = {name: value.to(device) for name, value in state["mean"].items()}
+
+
+@torch.no_grad()
+def refresh_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Estimate every batch norm's statistics anew, as plain means over `batches`, for the weights that the network has
+    now.
+
+    Dropout stays off (the network is scored without it), unlike the pass that clovaai/aasist makes with it on.
+    """
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch then keeps the cumulative mean
+    network.train()
+    for module in network.modules():
+        if isinstance(module, _DropoutNd):
+            module.eval()
+    for batch in batches:
+        network(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

@@ -1,0 +1,81 @@
+"""Where an unfinished run keeps its state. It is no output of any stage, and goes when the stage succeeds.
+
+The folder is named after a hash of everything the run depends on, so a run with a changed learning rate never goes on
+from another's state, and a stage that was killed goes on when it is started again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from voxdag import artifacts
+from voxdag.training.checkpoints import write_weights
+
+STATE = "state.pt"
+
+
+def run_key(settings: Mapping[str, object], files: Iterable[Path]) -> str:
+    """A hash of the settings and of the contents of the files (code and data) that a run depends on."""
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True, default=str).encode(), digest_size=8)
+    for path in sorted(files):
+        digest.update(f"\0{path.as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class Workshop:
+    """State and best weights of one run in `folder`, saved at every epoch's end and every `save_seconds` between.
+
+    about: what the weights files say of themselves (see `checkpoints.write_weights`).
+    """
+
+    def __init__(self, folder: Path, save_seconds: float, about: Mapping[str, object]):
+        self.folder, self.save_seconds, self.about = Path(folder), save_seconds, about
+        self._saved = time.monotonic()
+
+    @staticmethod
+    def of(system: str, key: str, about: Mapping[str, object]) -> Workshop:
+        """The workshop of a system's run, below VOXDAG_RESUME (data/resume), saving every VOXDAG_SAVE_SECONDS (300)."""
+        folder = Path(os.environ.get("VOXDAG_RESUME", "data/resume")) / system / key
+        return Workshop(folder, float(os.environ.get("VOXDAG_SAVE_SECONDS", "300")), about)
+
+    def is_due(self, now: float) -> bool:
+        """Whether `save_seconds` have gone since the last save; `now` in seconds of time.monotonic()."""
+        return now - self._saved >= self.save_seconds
+
+    def keep(self, criterion: str, epoch: int, network: nn.Module) -> None:
+        """Keep the weights as the best by a criterion, in the epoch's own file: a state never names other weights."""
+        write_weights(self.best(criterion, epoch), network, self.about)
+
+    def best(self, criterion: str, epoch: int) -> Path:
+        """The file of the weights that were kept."""
+        return self.folder / f"best_{criterion}-{epoch:04d}.safetensors"
+
+    def save(self, state: dict, best: Mapping[str, int]) -> None:
+        """Write the state, then drop kept weights other than `best` (criterion -> epoch)."""
+        content = BytesIO()
+        torch.save(state, content)
+        artifacts.write_bytes(self.folder / STATE, content.getvalue())
+        named = {self.best(criterion, epoch) for criterion, epoch in best.items()}
+        for path in set(self.folder.glob("best_*.safetensors")) - named:
+            path.unlink()
+        self._saved = time.monotonic()
+
+    def state(self, device: torch.device) -> dict | None:
+        """The last state, or None where there is none."""
+        path = self.folder / STATE
+        return torch.load(path, map_location=device, weights_only=True) if path.is_file() else None
+
+    def close(self) -> None:
+        """Drop everything: the run has succeeded."""
+        shutil.rmtree(self.folder, ignore_errors=True)
