@@ -2,7 +2,7 @@
 
 Usage:  python -m stages.breakdown <system>
 Reads:  data/predictions/<system>/dev.csv, eval.csv      one row per utterance
-        data/manifest/<task>/eval                        the task's other tables (ASV scores)
+        data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
         params.yaml                                      seed, tasks.<task>.scoring
 Writes: metrics/<system>/breakdown.csv                   one row per (column, value): counts, metrics, intervals
 """
@@ -16,11 +16,12 @@ from voxdag.tasks import part
 def main(name: str) -> None:
     tree = params.read()
     task = params.system(tree, name).task
-    metrics = part(task, "metrics")
-    scoring = params.bind(metrics.Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")
-    dev, predictions = (artifacts.read_table(layout.predictions(name) / f"{split}.csv") for split in ("dev", "eval"))
-    report = metrics.breakdown(predictions, layout.tables(task, "eval"), scoring, params.run(tree).seed, dev)
-    artifacts.write_table(layout.metrics(name) / "breakdown.csv", report)
+    report = part(task, "report")
+    scoring = params.bind(report.Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")
+    predictions = {split: artifacts.read_table(layout.predictions(name) / f"{split}.csv") for split in ("dev", "eval")}
+    tables = {split: layout.tables(task, split) for split in predictions}
+    table = report.breakdown(predictions, tables, scoring, params.run(tree).seed)
+    artifacts.write_table(layout.metrics(name) / "breakdown.csv", table)
 
 
 if __name__ == "__main__":

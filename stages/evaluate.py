@@ -50,17 +50,15 @@ def checkpoint(name: str, chosen: str) -> Path:
 def main(name: str) -> None:
     tree = params.read()
     run, system = params.run(tree), params.system(tree, name)
-    metrics = part(system.task, "metrics")
-    scoring = params.bind(metrics.Scoring, params.task(tree, system.task).scoring, f"tasks.{system.task}.scoring")
+    report = part(system.task, "report")
+    scoring = params.bind(report.Scoring, params.task(tree, system.task).scoring, f"tasks.{system.task}.scoring")
     predictions = predict(name, system, runtime.setup(run))
     for split, table in predictions.items():
         artifacts.write_table(layout.predictions(name) / f"{split}.csv", table)
     part(system.task, "score_file").write(layout.predictions(name) / "eval.scores.txt", predictions["eval"])
     tables = {split: layout.tables(system.task, split) for split in predictions}
-    criterion, value = next(iter(metrics.criteria(predictions["dev"], tables["dev"]).items()))
-    headline = metrics.headline(predictions["eval"], tables["eval"]) | {f"dev_{criterion}": value}
-    artifacts.write_json(layout.metrics(name) / "evaluate.json", headline)
-    intervals = metrics.intervals(predictions["eval"], tables["eval"], scoring, run.seed)
+    artifacts.write_json(layout.metrics(name) / "evaluate.json", report.headline(predictions, tables))
+    intervals = report.intervals(predictions, tables, scoring, run.seed)
     artifacts.write_table(layout.metrics(name) / "intervals.csv", intervals)
 
 

@@ -24,10 +24,10 @@ from voxdag import artifacts, command, layout, networks, params, runtime
 from voxdag.params import Run, System
 from voxdag.shards import INDEX, Shards
 from voxdag.tasks import part
-from voxdag.training import streams
 from voxdag.training.batches import Supply
 from voxdag.training.checkpoints import load, write_weights
 from voxdag.training.loop import Loop, Objective, Recipe
+from voxdag.training.seeding import seed_torch
 from voxdag.training.workshop import Workshop, run_key
 
 
@@ -55,7 +55,7 @@ def train(loop: Loop, out: Path) -> dict:
 
 def new_network(system: System, seed: int) -> nn.Module:
     """The system's network, its weights drawn from the seed or read from `model.init_weights`."""
-    streams.seed_torch(seed, "weights")
+    seed_torch(seed, "weights")
     network = networks.build(system.network, system.model.config)
     if system.model.init_weights is not None:
         load(network, networks.weights_file(system.model.init_weights))

@@ -79,7 +79,7 @@ def parameters() -> Iterator[Finding]:
     for name in tree["tasks"]:
         task = params.task(tree, name)
         params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
-        params.bind(part(name, "metrics").Scoring, task.scoring, f"tasks.{name}.scoring")
+        params.bind(part(name, "report").Scoring, task.scoring, f"tasks.{name}.scoring")
     for name in tree["systems"]:
         system, where = params.system(tree, name), f"systems.{name}"
         params.bind(Recipe, system.train, f"{where}.train")

@@ -24,9 +24,9 @@ def epoch(packed, number, first=0, workers=0, seed=3):
 
 
 def same(a, b):
-    return len(a) == len(b) and all(
-        torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True)
-    )
+    if len(a) != len(b):
+        return False
+    return all(torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
 
 
 def test_two_workers_or_none_give_the_same_batches(packed):

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
+from voxdag.streams import generator, order
 from voxdag.training.averaging import Averaging
 from voxdag.training.checkpoints import write_weights
 from voxdag.training.loop import Loop, Recipe
 from voxdag.training.stopping import Stopping
-from voxdag.training.streams import generator, order
 from voxdag.training.workshop import Workshop
 
 N, BATCH, EPOCHS = 24, 4, 3
@@ -120,14 +120,14 @@ def killed_and_resumed(folder, step, before_resume=lambda resumed: None):
 
 @pytest.mark.parametrize("step", [1, 2, 6, 7, 9, 17])
 def test_a_run_killed_at_any_step_ends_with_the_same_bytes(tmp_path, unbroken, step):
-    # 6 steps an epoch: the first step, mid-epoch, an epoch's last and first, the second epoch's middle, the last but one.
+    # 6 steps an epoch: the first step, mid-epoch, an epoch's last and first, mid-epoch again, the last but one
     assert killed_and_resumed(tmp_path, step) == unbroken
 
 
 def test_control_without_the_dropout_stream_the_resume_differs(tmp_path, unbroken, monkeypatch):
     def forget(_):
         torch.manual_seed(0)  # a new process's stream, from the start
-        monkeypatch.setattr("voxdag.training.streams.seed_torch", lambda *names: None)
+        monkeypatch.setattr("voxdag.training.loop.seed_torch", lambda *names: None)
 
     assert killed_and_resumed(tmp_path, 9, forget) != unbroken
 
@@ -158,7 +158,7 @@ def test_kill_nine_in_the_middle_of_an_epoch(tmp_path, unbroken):
                 os.kill(os.getpid(), signal.SIGKILL)
         toy.loop(Path({str(tmp_path / "state")!r}), toy.Toy(fault=kill)).run()
     """)
-    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": os.getcwd()}, check=False)
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
     assert done.returncode == -signal.SIGKILL
     resumed = loop(tmp_path / "state")
     resumed.resume()
@@ -182,10 +182,9 @@ def test_an_undefined_criterion_selects_nothing(tmp_path):
 def test_best_is_the_first_lowest_of_the_history(tmp_path):
     progress = loop(tmp_path, epochs=6).run()
     values = [row["dev_mse"] for row in progress.history]
-    assert progress.best["mse"] == {"value": min(values), "epoch": values.index(min(values)) + 1}
-    assert [path.name for path in tmp_path.glob("best_*")] == [
-        f"best_mse-{values.index(min(values)) + 1:04d}.safetensors"
-    ]
+    epoch = values.index(min(values)) + 1
+    assert progress.best["mse"] == {"value": min(values), "epoch": epoch}
+    assert [path.name for path in tmp_path.glob("best_*")] == [f"best_mse-{epoch:04d}.safetensors"]
 
 
 class NaNFirst(Toy):

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_warm_up_is_linear_and_ends_at_the_peak():
 def test_it_never_rises_after_warm_up_and_stays_at_the_floor():
     lr = Cosine(peak=1e-3, floor=1e-5, warmup=10, total=200)
     trace = [lr(step) for step in range(10, 400)]
-    assert all(a >= b for a, b in zip(trace, trace[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(trace))
     assert trace[-1] == 1e-5
 
 

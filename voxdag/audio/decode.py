@@ -30,7 +30,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Decoding:
-    """rate: Hz to resample to.  min_seconds, min_peak (of full scale): below them a recording is too short, or silent."""
+    """rate: Hz to resample to.  min_seconds, min_peak (of full scale): below, a recording is too short, or silent."""
 
     rate: int
     min_seconds: float

@@ -6,7 +6,8 @@ needs, so that a changed figure does not retrain a network:
     data.py       check(trials): what the manifest of this task must hold
     inference.py  Settings; outputs, predict: one row per recording, with the columns OUTPUTS
     learning.py   Settings; Objective: batches, loss, and the criteria on dev that select a checkpoint
-    metrics.py    Scoring; headline, intervals, breakdown
+    report.py     Scoring; headline, intervals, breakdown of predictions
+    score_file.py write(path, predictions): predictions as the field exchanges them
     figures.py    figures(...): name -> table and picture
 """
 

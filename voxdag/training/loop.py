@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from voxdag.training import streams
 from voxdag.training.averaging import Average, Averaging, refresh_batch_norm
 from voxdag.training.schedule import Cosine
+from voxdag.training.seeding import seed_torch
 from voxdag.training.stopping import Stopping, Watch
 from voxdag.training.workshop import Workshop
 
@@ -158,7 +158,7 @@ class Loop:
         """The learning rate and the dropout stream of this step, both functions of the global step alone."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule(self.progress.step)
-        streams.seed_torch(self.seed, "dropout", self.progress.step)
+        seed_torch(self.seed, "dropout", self.progress.step)
 
     def count_step(self, loss: float, norm: float) -> None:
         """Step the optimizer, or skip and count a step whose loss or gradient is not finite."""

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from voxdag import streams
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.shards import Shards
-from voxdag.tasks.antispoof import inference, metrics
+from voxdag.tasks.antispoof import inference
+from voxdag.tasks.antispoof.criteria import criteria
 from voxdag.tasks.antispoof.data import targets
-from voxdag.training import streams
 from voxdag.training.batches import Batches, Crops, Supply
 
 
@@ -46,7 +47,7 @@ class Objective:
             labels = streams.generator(supply.seed, "shuffle_labels").permutation(labels)
         self._batches = Batches(Crops(splits["train"], labels, settings.samples, supply.seed), supply)
         self._dev, self._scoring, self._device = splits["dev"], scoring, supply.device
-        self._dev_tables = dev_tables
+        self._asv = dev_tables.get("asv")
         self._weights = torch.tensor(settings.class_weights, device=supply.device)
 
     def __len__(self) -> int:
@@ -67,4 +68,4 @@ class Objective:
 
     def criteria(self, network: nn.Module) -> dict[str, float]:
         """Dev EER and min t-DCF (legacy 2019 form, with the ASV scores of dev)."""
-        return metrics.criteria(inference.predict(network, self._dev, self._scoring, self._device), self._dev_tables)
+        return criteria(inference.predict(network, self._dev, self._scoring, self._device), self._asv)

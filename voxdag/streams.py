@@ -1,7 +1,7 @@
 """Random streams by name: a function of (seed, what it is for, which epoch, which utterance), never of what ran before.
 
 So the number of workers, a resume or a logging option cannot change a result, and nothing draws from a global
-generator. The one exception is dropout, which torch draws from its own generator: `seed_torch` sets that at every step.
+generator. What torch draws from its own generator (dropout, initial weights) is the exception: see `training.seeding`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import torch
 
 
 def key(seed: int, *names: object) -> int:
@@ -25,8 +24,3 @@ def generator(seed: int, *names: object) -> np.random.Generator:
 def order(seed: int, epoch: int, n: int) -> np.ndarray:
     """The order, (n,), in which an epoch visits its n utterances."""
     return generator(seed, "order", epoch).permutation(n)
-
-
-def seed_torch(seed: int, *names: object) -> None:
-    """Seed torch's own generators (all devices)."""
-    torch.manual_seed(key(seed, *names) % 2**63)

@@ -1,0 +1,1 @@
+"""Networks only: one paper a file, no I/O."""

@@ -1,0 +1,236 @@
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import ndtri
+
+from voxdag.figures import det, style
+from voxdag.figures.png import png_bytes
+from voxdag.scoring.eer import auc, eer
+from voxdag.tasks.antispoof.figures import figures
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+TEMPLATES = Path(__file__).parents[3] / ".dvc" / "plots"
+SIX = [f"A{i:02d}" for i in range(1, 7)]
+THIRTEEN = [f"A{i:02d}" for i in range(7, 20)]
+LONG = ["neural-vocoder-hifigan-with-noise", "voice_conversion_diffusion_codec_v2", "unit selection, many spaces", "x"]
+
+
+def utterances(attacks: list[str], gap: float = 2.0, n: int = 30, seed: int = 0) -> pd.DataFrame:
+    """n bona fide utterances around `gap` and n of each attack around 0, all of unit variance."""
+    rng = np.random.default_rng(seed)
+    labels = ["bonafide"] * n + ["spoof"] * n * len(attacks)
+    names = [np.nan] * n + [attack for attack in attacks for _ in range(n)]
+    scores = rng.normal(size=len(labels)) + gap * (np.array(labels) == "bonafide")
+    ids = [f"u{i}" for i in range(len(labels))]
+    return pd.DataFrame({"id": ids, "speaker": "s", "label": labels, "attack": names, "score": scores})
+
+
+def breakdown(attacks: list[str]) -> pd.DataFrame:
+    rates = np.linspace(0.01, 0.3, len(attacks))
+    rows = pd.DataFrame({"column": "attack", "value": attacks, "n_bonafide": 30, "n_spoof": 30, "eer": rates})
+    speaker = pd.DataFrame({"column": ["speaker"], "value": ["s"], "eer": [0.9], "eer_low": [0.8], "eer_high": [1.0]})
+    return pd.concat([rows.assign(eer_low=rates / 2, eer_high=rates * 2), speaker], ignore_index=True)
+
+
+def history(epochs: int) -> pd.DataFrame:
+    epoch = np.arange(epochs)
+    losses = {"lr": 1e-4 / (epoch + 1), "train_loss": 1 / (epoch + 1), "dev_eer": 0.3 / (epoch + 1), "dev_cost_x": 1.0}
+    return pd.DataFrame({"epoch": epoch, "step": 10 * (epoch + 1), **losses})
+
+
+def draw(attacks: list[str], epochs: int = 3, **corpus):
+    return figures(utterances(attacks, **corpus), utterances(attacks, **corpus), breakdown(attacks), history(epochs))
+
+
+def lay_out(canvas) -> None:
+    """Do all that rendering does short of the pixels: fonts, ticks, legends, margins."""
+    with style.paper():
+        canvas.draw_without_rendering()
+
+
+@pytest.fixture(scope="module")
+def plots():
+    return draw(SIX, n=400)
+
+
+def test_every_figure_has_its_name_and_at_most_about_a_thousand_rows(plots):
+    names = {"det", "det_by_attack", "roc", "scores", "attacks", "attack_scores", "confusion", "history"}
+    assert set(plots) == names
+    assert max(len(plot.table) for plot in plots.values()) <= 1000
+
+
+def test_det_table_holds_the_exact_equal_error_rate(plots):
+    rows = utterances(SIX, n=400)
+    bonafide, spoof = (rows[rows["label"] == label]["score"] for label in ("bonafide", "spoof"))
+    equal = plots["det"].table.query("at_eer == 1")
+    assert equal[["miss", "false_alarm"]].mean(axis=1).tolist() == [eer(bonafide, spoof).eer]
+    assert equal["threshold"].tolist() == [eer(bonafide, spoof).threshold]
+    area = plots["roc"].figure.axes[0].get_legend().get_texts()[0].get_text()
+    assert area == f"AUC {100 * auc(bonafide, spoof):.2f} %"
+
+
+def test_each_attack_is_drawn_against_all_bona_fide_speech(plots):
+    rows = utterances(SIX, n=400)
+    bonafide = rows[rows["label"] == "bonafide"]["score"]
+    equal = plots["det_by_attack"].table.query("at_eer == 1").set_index("attack")[["miss", "false_alarm"]].mean(axis=1)
+    assert equal.to_dict() == {attack: eer(bonafide, rows[rows["attack"] == attack]["score"]).eer for attack in SIX}
+    assert equal.is_monotonic_decreasing
+
+
+def test_decisions_are_taken_at_the_threshold_of_dev_by_hand():
+    # dev: bona fide 1, 3 and spoof 0, 2: rates are first equal (1/2) when 0 and 1 are rejected, threshold 1.
+    dev = pd.DataFrame(
+        {"label": ["bonafide"] * 2 + ["spoof"] * 2, "attack": [None, None, "A", "A"], "score": [1, 3, 0, 2.0]}
+    )
+    test = pd.DataFrame(
+        {"label": ["bonafide"] * 3 + ["spoof"] * 2, "attack": [None] * 3 + ["A"] * 2, "score": [1, 1.5, 2, 0.5, 5.0]}
+    )
+    plots = figures(dev, test, breakdown(["A"]), history(1))
+    assert plots["confusion"].table.to_numpy().tolist() == [
+        ["bona fide", "bona fide", 2, 2 / 3],
+        ["bona fide", "spoof", 1, 1 / 3],  # the score 1 is rejected: bona fide is accepted above the threshold
+        ["spoof", "bona fide", 1, 1 / 2],
+        ["spoof", "spoof", 1, 1 / 2],
+    ]
+    assert set(plots["scores"].table["threshold"]) == {1.0}
+
+
+def test_bars_are_sorted_hardest_first_and_hold_attacks_alone(plots):
+    assert plots["attacks"].table["group"].tolist() == SIX[::-1]
+    assert plots["attacks"].table["rate"].tolist() == pytest.approx(np.linspace(0.3, 0.01, 6))
+
+
+def test_boxes_begin_with_bona_fide_speech(plots):
+    table = plots["attack_scores"].table
+    assert table["label"].tolist() == ["bona fide"] + ["spoof"] * 6
+    assert table["median"].iloc[1:].is_monotonic_decreasing
+
+
+def test_history_shows_a_criterion_it_does_not_know_without_a_best(plots):
+    table = plots["history"].table
+    assert list(dict.fromkeys(table["quantity"])) == [
+        "Training loss",
+        "Dev EER (%)",
+        "Dev cost x",
+        "Learning rate (×10⁻⁴)",
+    ]
+    assert table[table["best"] == 1][["quantity", "epoch"]].to_numpy().tolist() == [["Dev EER (%)", 2]]
+
+
+def test_a_criterion_that_was_never_measured_has_no_panel():
+    plot = figures(utterances(SIX), utterances(SIX), breakdown(SIX), history(3).assign(dev_min_tdcf=None))["history"]
+    titles = [panel.get_title(loc="left") for panel in plot.figure.axes]
+    assert titles == ["Training loss", "Dev EER (%)", "Dev cost x", "Learning rate (×10⁻⁴)"]
+
+
+@pytest.mark.parametrize(
+    ("attacks", "odd"),
+    [
+        (SIX, {"gap": 100.0, "epochs": 1}),
+        (THIRTEEN, {}),
+        (LONG, {"gap": -9.0}),
+        (["A01"], {"n": 1}),
+    ],
+    ids=["perfect, one epoch", "thirteen attacks", "inverted, long names", "two utterances"],
+)
+def test_odd_inputs_draw_without_a_warning(attacks, odd):
+    for plot in draw(attacks, **odd).values():
+        lay_out(plot.figure)
+
+
+def test_undefined_groups_come_last():
+    groups = breakdown(SIX)
+    groups.loc[groups["value"] == "A06", ["eer", "eer_low", "eer_high"]] = np.nan
+    plot = figures(utterances(SIX), utterances(SIX), groups, history(1))["attacks"]
+    assert plot.table["group"].tolist() == ["A05", "A04", "A03", "A02", "A01", "A06"]
+    lay_out(plot.figure)
+
+
+def test_a_corpus_that_names_no_attacks_has_the_other_figures():
+    rows = utterances(SIX).assign(attack=np.nan)
+    assert set(figures(rows, rows, breakdown([]), history(1))) == {"det", "roc", "scores", "confusion", "history"}
+
+
+def test_the_order_of_rows_does_not_matter():
+    rows, shuffled = utterances(SIX), utterances(SIX).sample(frac=1, random_state=1)
+    one = figures(rows, rows, breakdown(SIX), history(2))
+    other = figures(shuffled, shuffled, breakdown(SIX).iloc[::-1], history(2))
+    for name in one:
+        pd.testing.assert_frame_equal(one[name].table, other[name].table)
+
+
+def test_the_same_tables_give_the_same_bytes(plots):
+    again = draw(SIX, n=400)
+    for name in plots:
+        assert plots[name].table.to_csv() == again[name].table.to_csv()
+    for name in ("det_by_attack", "attacks", "history"):
+        assert png_bytes(plots[name].figure) == png_bytes(again[name].figure)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.head(0), r"predictions has no rows: expected .*\['label', 'attack', 'score'\]"),
+        (lambda rows: rows.drop(columns="score"), r"predictions lacks columns \['score'\]"),
+        (
+            lambda rows: rows.replace("spoof", "fake"),
+            r"predictions has labels \['fake'\]: expected \['bonafide', 'spoof'\]",
+        ),
+        (lambda rows: rows[rows["label"] == "spoof"], "0 bona fide and 180 spoof"),
+        (lambda rows: rows.assign(score=np.nan), "not finite"),
+    ],
+)
+def test_faulty_predictions_are_refused_by_name(change, message):
+    with pytest.raises(ValueError, match=message):
+        figures(utterances(SIX), change(utterances(SIX)), breakdown(SIX), history(1))
+
+
+def test_attacks_without_a_breakdown_are_refused():
+    with pytest.raises(ValueError, match=r"breakdown of column 'attack' has no rows.*'eer_low'"):
+        figures(utterances(SIX), utterances(SIX), breakdown([]), history(1))
+
+
+TEMPLATE_OF = {
+    "det": "det",
+    "det_by_attack": "det_by_attack",
+    "roc": "roc",
+    "scores": "score_histogram",
+    "attacks": "groups",
+    "attack_scores": "score_boxes",
+    "confusion": "confusion_counts",
+    "history": "history",
+}
+
+
+@pytest.mark.parametrize(("name", "template"), TEMPLATE_OF.items())
+def test_a_dvc_template_reads_only_columns_that_its_table_has(plots, name, template):
+    content = json.loads((TEMPLATES / f"{template}.json").read_text(encoding="utf-8"))
+    written = pd.read_csv(StringIO(plots[name].table.to_csv(index=False)))
+    assert content["data"]["values"] == "<DVC_METRIC_DATA>"
+    numbers = set(content["data"]["format"]["parse"])
+    assert numbers <= set(written.select_dtypes("number").columns)
+    made = {step["as"] for step in nodes(content) if "calculate" in step}
+    read = {node["field"] for node in nodes(content) if isinstance(node.get("field"), str)}
+    assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev"}
+
+
+@pytest.mark.parametrize("template", ["det", "det_by_attack"])
+def test_det_templates_tick_where_the_figure_does(template):
+    content = json.loads((TEMPLATES / f"{template}.json").read_text(encoding="utf-8"))
+    ticks = [node["values"] for node in nodes(content) if "labelExpr" in node]
+    assert len(ticks) == 2
+    for values in ticks:
+        np.testing.assert_allclose(values, ndtri(det.TICKS), atol=5e-5)  # written with four decimals
+
+
+def nodes(tree):
+    """Yield every object of a JSON tree."""
+    if isinstance(tree, dict):
+        yield tree
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from nodes(child)

@@ -1,0 +1,110 @@
+import gzip
+import lzma
+import re
+
+import pandas as pd
+import pytest
+
+from voxdag.tasks.antispoof import score_file
+
+TRIALS = pd.DataFrame(
+    {
+        "id": ["LA_2", "LA_1", "LA_3"],
+        "speaker": ["s1", "s1", "s2"],
+        "label": ["bonafide", "spoof", "spoof"],
+        "attack": [None, "A07", "A08"],
+    }
+)
+PREDICTIONS = TRIALS.assign(score=[0.1 + 0.2, -8.750496864318848, 1e-300])
+TEXTS = {
+    "aasist": "LA_1 A07 spoof -8.750496864318848\nLA_2 - bonafide 0.30000000000000004\nLA_3 A08 spoof 1e-300\n",
+    "asvspoof2021": "LA_1 -8.750496864318848\nLA_2 0.30000000000000004\nLA_3 1e-300\n",
+    "asvspoof5": "filename\tcm-score\nLA_1\t-8.750496864318848\nLA_2\t0.30000000000000004\nLA_3\t1e-300\n",
+}
+LINES = TEXTS["aasist"].splitlines(keepends=True)
+
+
+def refused(path, text, match):
+    path.write_text(text)
+    with pytest.raises(ValueError, match=match):
+        score_file.read(path, TRIALS)
+
+
+@pytest.mark.parametrize("form", TEXTS)
+def test_each_form_is_written_and_read_back_to_the_last_digit(tmp_path, form):
+    path = tmp_path / "scores.txt"
+    score_file.write(path, PREDICTIONS, form)
+    assert path.read_text() == TEXTS[form]
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [(".xz", lzma.compress), (".gz", gzip.compress)])
+def test_compressed_files_are_read(tmp_path, suffix, compress):
+    path = tmp_path / f"scores.txt{suffix}"
+    path.write_bytes(compress(TEXTS["aasist"].encode()))
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+    path.write_bytes(compress(TEXTS["aasist"].encode())[:-12])
+    with pytest.raises(ValueError, match=rf"scores.txt{suffix} cannot be read as {suffix}"):
+        score_file.read(path, TRIALS)
+
+
+def test_bona_fide_may_stand_in_the_place_of_the_attack(tmp_path):
+    path = tmp_path / "scores.txt"
+    path.write_text(TEXTS["aasist"].replace(" - ", " bonafide "))
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "A07"])
+def test_a_score_that_is_not_a_finite_number(tmp_path, bad):
+    path = tmp_path / "scores.txt"
+    refused(path, f"LA_1 0.5\nLA_2 {bad}\nLA_3 1\n", rf"{path}:2: the score is '{bad}', expected a finite number")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            "LA_1 A07 -8.7\n",
+            r":1: 'LA_1 A07 -8.7' has 3 columns, expected UTTERANCE ATTACK KEY SCORE or UTTERANCE SCORE",
+        ),
+        (LINES[0] + "LA_2 0.3\n", r":2: 'LA_2 0.3' has 2 columns, expected UTTERANCE ATTACK KEY SCORE"),
+        (LINES[0] + "\n", r":2: '' has 0 columns"),
+        (TEXTS["asvspoof5"] + "LA_4 A07 spoof 1\n", r":5: .* has 4 columns, expected UTTERANCE SCORE"),
+    ],
+)
+def test_wrong_columns(tmp_path, text, match):
+    refused(tmp_path / "scores.txt", text, match)
+
+
+def test_missing_utterances(tmp_path):
+    refused(
+        tmp_path / "scores.txt", "LA_3 1\n", r"scores.txt: 2 utterances are missing of 3 in the protocol: LA_2, LA_1$"
+    )
+    refused(tmp_path / "scores.txt", "", r"3 utterances are missing of 3")
+
+
+def test_extra_utterances(tmp_path):
+    extra = "".join(f"LA_{number} 1\n" for number in range(1, 9))
+    refused(tmp_path / "scores.txt", extra, r"5 utterances are extra of 3 in the protocol: LA_4, LA_5, LA_6$")
+
+
+def test_duplicate_utterances(tmp_path):
+    path = tmp_path / "scores.txt"
+    refused(path, "LA_1 1\nLA_2 1\nLA_1 1\n", rf"{path}:3: LA_1 is a duplicate of {path}:1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("A07 spoof", "- bonafide", ":1: LA_1 is bonafide with attack -, but spoof with attack A07 in the protocol"),
+        ("A07", "A09", ":1: LA_1 is spoof with attack A09, but spoof with attack A07 in the protocol"),
+        ("- bonafide", "- spoof", ":2: LA_2 is spoof with attack -, but bonafide with attack - in the protocol"),
+    ],
+)
+def test_labels_that_contradict_the_protocol(tmp_path, old, new, match):
+    refused(tmp_path / "scores.txt", TEXTS["aasist"].replace(old, new), re.escape(match))
+
+
+def test_an_unknown_form_is_refused_with_the_valid_ones(tmp_path):
+    with pytest.raises(ValueError, match="'csv': expected one of aasist, asvspoof2021, asvspoof5"):
+        score_file.write(tmp_path / "scores.txt", PREDICTIONS, "csv")

@@ -1,0 +1,198 @@
+"""The whole pipeline on a tiny corpus, in a clone of its own: `dvc repro` as a user types it, and what it promises."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PRODUCT = ("models", "stages", "voxdag", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "presets")
+TINY = {
+    "tasks.antispoof.prepare.corpora.simulated_la.train": {"speakers": 2, "bonafide": 10, "spoof": 12},
+    "tasks.antispoof.prepare.corpora.simulated_la.dev": {"speakers": 2, "bonafide": 8, "spoof": 6},
+    "tasks.antispoof.prepare.corpora.simulated_la.eval": {"speakers": 2, "bonafide": 8, "spoof": 13},
+    "tasks.antispoof.prepare.corpora.simulated_la.seconds": [1.0, 1.6],
+    "tasks.antispoof.scoring.replicates": 20,
+    "systems.aasist.objective.samples": 12000,
+    "systems.aasist.inference.samples": 16000,
+    "systems.aasist.train.epochs": 2,
+    "systems.aasist.train.batch_size": 8,
+}
+
+
+class Clone:
+    """A clone of the product in a folder, with commands run in it as a user runs them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        # PYTHONDONTWRITEBYTECODE off: bytecode beside the code must not make a stage look changed
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and k[:6] != "VOXDAG"}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        git = {
+            "GIT_AUTHOR_NAME": "t",
+            "GIT_COMMITTER_NAME": "t",
+            "GIT_AUTHOR_EMAIL": "t@t",
+            "GIT_COMMITTER_EMAIL": "t@t",
+        }
+        self.environment = environment | git | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+    def __call__(self, command, fails=False):
+        done = subprocess.run(
+            command, shell=True, cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        assert (done.returncode != 0) == fails, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def set(self, **changes):
+        tree = yaml.safe_load((self.folder / "params.yaml").read_text())
+        for key, value in changes.items():
+            *path, last = key.split(".")
+            branch = tree
+            for name in path:
+                branch = branch[name]
+            branch[last] = value
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+
+    def lock(self):
+        return (self.folder / "dvc.lock").read_text()
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    clone = Clone(tmp_path_factory.mktemp("clone"))
+    for name in PRODUCT:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, clone.folder / name)
+    clone.set(**TINY)
+    clone("git init -q && dvc init -q && git add -A && git commit -qm product")
+    shutil.copytree(ROOT / ".dvc/plots", clone.folder / ".dvc/plots", dirs_exist_ok=True)
+    clone("dvc repro && git add -A && git commit -qm run")
+    return clone
+
+
+def test_every_promised_file_is_there_and_reads(clone):
+    headline = json.loads((clone.folder / "metrics/aasist/evaluate.json").read_text())
+    assert headline.keys() == {
+        "eer", "min_tdcf_legacy2019", "min_tdcf_revised2021", "min_dcf", "act_dcf", "cllr", "auc", "dev_eer"
+    }  # fmt: skip
+    breakdown = pd.read_csv(clone.folder / "metrics/aasist/breakdown.csv")
+    attacks = breakdown[breakdown["column"] == "attack"]
+    assert attacks["value"].tolist() == [f"A{i:02d}" for i in range(7, 20)]
+    assert (attacks["n_bonafide"] == 8).all() and attacks["n_spoof"].sum() == 13
+    for figure in ("det", "roc", "scores", "attacks", "confusion", "history"):
+        assert (clone.folder / f"plots/aasist/{figure}.png").read_bytes()[:4] == b"\x89PNG"
+        assert len(pd.read_csv(clone.folder / f"plots/aasist/{figure}.csv"))
+    scores = (clone.folder / "data/predictions/aasist/eval.scores.txt").read_text().splitlines()
+    assert len(scores) == 21 and {len(line.split()) for line in scores} == {4}
+
+
+def test_repro_again_does_nothing_although_bytecode_was_written(clone):
+    assert list(clone.folder.glob("models/__pycache__/*.pyc"))
+    assert "Data and pipelines are up to date" in clone("dvc status")
+    assert "Running stage" not in clone("dvc repro")
+
+
+def test_a_forced_run_gives_the_same_bytes(clone):
+    before = clone.lock()
+    clone("dvc repro -f")
+    assert clone.lock() == before
+    assert clone("git status --porcelain").strip() == ""
+
+
+def test_the_run_has_a_record_outside_every_output(clone):
+    records = list((clone.folder / "data/runs/aasist").glob("*.json"))
+    record = json.loads(records[0].read_text())
+    assert record["packages"]["torch"] and record["git"]["commit"]
+    assert not list((clone.folder / "data/resume").rglob("*.pt"))  # a run that succeeded leaves no state
+
+
+def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(clone):
+    printed = clone("dvc exp run -n faster -S systems.aasist.train.lr=0.005")
+    ran = {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
+    assert ran == {"train@aasist", "evaluate@aasist", "breakdown@aasist", "plot@aasist"}
+    assert "systems.aasist.train.lr" in clone("dvc params diff")
+    assert "dev_eer" in clone("dvc metrics diff --all")
+    assert "failed" not in clone("dvc plots diff HEAD faster").lower()
+    assert "faster" in clone("dvc exp show --csv")
+    clone("git checkout -q . && dvc checkout -q")
+
+
+def test_a_changed_figure_does_not_retrain(clone):
+    path = clone.folder / "voxdag/figures/det.py"
+    path.write_text(path.read_text() + "\n# changed\n")
+    changed = clone("dvc status")
+    assert "plot@aasist" in changed and "train@aasist" not in changed and "evaluate@aasist" not in changed
+    clone("git checkout -q .")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"systems.aasist.train.leaning_rate": 1}, "systems.aasist.train has the unknown key leaning_rate"),
+        ({"systems.aasist.model.config": "aasist_xxl"}, "no AASIST configuration 'aasist_xxl'"),
+        ({"systems.aasist.model.init_weights": "no.pth"}, "no weights at data/weights/no.pth"),
+        ({"systems.aasist.inference.score": "softmax"}, "score is 'softmax', expected one of"),
+        ({"device": "tpu"}, "device is 'tpu', expected one of auto, cpu, cuda"),
+    ],
+)
+def test_a_wrong_parameter_ends_training_with_one_line(clone, change, message):
+    clone.set(**change)
+    printed = clone("python -m stages.train aasist", fails=True)
+    assert message in printed and "Traceback" not in printed
+    clone("git checkout -q params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tasks.antispoof.prepare.corpus": "timit"}, "unknown corpus 'timit'"),
+        ({"tasks.antispoof.prepare.corpus": "asvspoof2019_la"}, "VOXDAG_CORPORA"),
+        ({"tasks.antispoof.prepare.max_absence": 1}, "unknown key max_absence"),
+    ],
+)
+def test_a_wrong_corpus_ends_prepare_with_one_line(clone, change, message):
+    clone.set(**change)
+    printed = clone("python -m stages.prepare antispoof", fails=True)
+    assert message in printed and "Traceback" not in printed
+    clone("git checkout -q params.yaml")
+
+
+def test_broken_audio_is_quarantined_and_too_much_of_it_stops_the_stage(clone):
+    victim = next((clone.folder / "data/corpora").rglob("LA_T_*.flac"))
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:2000])
+    printed = clone("python -m stages.features antispoof", fails=True)
+    assert "1 of 57 recordings (1.8%) cannot be used, more than max_quarantined 1.0%" in printed
+    clone.set(**{"tasks.antispoof.features.max_quarantined": 0.1})
+    assert "21 recordings packed, 1 quarantined" in clone("python -m stages.features antispoof")
+    quarantine = pd.read_csv(clone.folder / "data/features/antispoof/quarantine.csv")
+    assert quarantine["id"].tolist() == [victim.stem] and len(quarantine["reason"][0])
+    victim.write_bytes(whole)
+    clone("git checkout -q params.yaml && dvc checkout -q --force")
+
+
+def test_predict_scores_any_file_and_reports_those_it_cannot(clone, tmp_path):
+    import numpy as np
+    import soundfile
+
+    draw = np.random.default_rng(0)
+    soundfile.write(tmp_path / "stereo.wav", draw.normal(scale=0.1, size=(44_100, 2)), 44_100)
+    soundfile.write(tmp_path / "long.flac", draw.normal(scale=0.1, size=40_000), 8_000)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
+    printed = clone(f"python -m voxdag.predict --system aasist --plot {tmp_path}/plots {tmp_path}", fails=True)
+    rows = {line.split(",")[0].rsplit("/", 1)[-1]: line.split(",") for line in printed.splitlines() if "/" in line}
+    assert rows["stereo.wav"][1] == "1.0" and float(rows["stereo.wav"][2])
+    assert rows["long.flac"][1] == "5.0" and (tmp_path / "plots/long.png").is_file()
+    assert rows["silent.wav"][2] == "" and "silent" in rows["silent.wav"][3]
+    assert "1 of 3 files have no output" in printed and "Traceback" not in printed
+
+
+def test_the_doctor_finds_nothing_wrong(clone):
+    shutil.copy(ROOT / "requirements.in", clone.folder)
+    assert "none failed" in clone("python -m voxdag.doctor")

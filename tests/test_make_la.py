@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxdag import make_la
+from voxdag.corpora import asvspoof2019_la
+from voxdag.make_la import Segment, cut_points, find_segments, load, share_out, speaker_of
+
+RATE = 16_000
+
+
+def syllables(rng: np.random.Generator, seconds: float, rate: int) -> np.ndarray:
+    time = np.arange(round(seconds * rate)) / rate
+    voice = sum(np.cos(2 * np.pi * k * rng.uniform(90, 200) * time) / k for k in range(1, 6))
+    return 0.05 * voice * np.clip(np.sin(2 * np.pi * 4 * time), 0, None) + 1e-3 * rng.standard_normal(len(time))
+
+
+def segments_of(speakers: int, each: int = 3) -> list[Segment]:
+    return [Segment(f"s{s}", f"s{s}:{k}", Path("x.wav"), k, k + 1) for s in range(speakers) for k in range(each)]
+
+
+def test_long_recordings_are_cut_in_their_pauses():
+    rng = np.random.default_rng(0)
+    wave = 0.1 * rng.standard_normal(12 * RATE)
+    for pause in (3.6, 7.1):
+        wave[round((pause - 0.1) * RATE) : round((pause + 0.1) * RATE)] *= 1e-3
+    stretches = cut_points(wave, RATE, (2.0, 4.0))
+    assert [stop / RATE for _, stop in stretches[:2]] == pytest.approx([3.6, 7.1], abs=0.06)
+    assert [start for start, _ in stretches[1:]] == [stop for _, stop in stretches[:-1]]
+    assert all(2.0 <= (stop - start) / RATE <= 4.3 for start, stop in stretches)
+
+
+def test_what_is_shorter_than_the_shortest_utterance_is_left_out():
+    assert cut_points(np.ones(round(1.9 * RATE)), RATE, (2.0, 4.0)) == []
+    assert cut_points(np.ones(round(2.1 * RATE)), RATE, (2.0, 4.0)) == [(0, round(2.1 * RATE))]
+
+
+@pytest.mark.parametrize(("rule", "speaker"), [("parent", "Jane_Doe"), ("prefix", "118")])
+def test_the_speaker_is_in_the_folder_or_the_name(rule, speaker):
+    assert speaker_of(Path("any/Jane Doe/118-121721-0000.flac"), rule) == speaker
+
+
+def test_speakers_are_shared_out_whole():
+    material = share_out(segments_of(20), None, seed=0)
+    speakers = {split: {r.speaker for r in part.recordings} for split, part in material.items()}
+    assert {split: len(names) for split, names in speakers.items()} == {"train": 12, "dev": 4, "eval": 4}
+    assert len(set.union(*speakers.values())) == 20
+    assert (material["dev"].bonafide, material["dev"].spoof) == (8, 16)
+
+
+def test_a_number_of_utterances_takes_as_few_speakers_as_it_needs():
+    part = share_out(segments_of(100), 30, seed=0)["train"]
+    assert (part.bonafide, part.spoof) == (10, 20)
+    assert len({r.speaker for r in part.recordings}) == 5  # two of three segments are bona fide
+
+
+def test_too_few_speakers_are_refused():
+    with pytest.raises(ValueError, match=r"5 speakers with at least 2 segments \(6 in all\), expected at least 6"):
+        share_out([*segments_of(5), Segment("s9", "s9:0", Path("x.wav"), 0, 1)], None, seed=0)
+
+
+def test_any_rate_and_number_of_channels_becomes_mono_at_16_khz(tmp_path):
+    tone = np.sin(2 * np.pi * 1000 * np.arange(96_000) / 48_000)
+    soundfile.write(tmp_path / "x.wav", np.stack([0.6 * tone, 0.2 * tone], axis=1), 48_000, subtype="FLOAT")
+    wave = load(Segment("s", "x", tmp_path / "x.wav", 24_000, 72_000))
+    assert len(wave) == RATE
+    assert wave[1000:-1000] == pytest.approx(
+        0.4 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)[1000:-1000], abs=2e-3
+    )
+
+
+def test_audio_that_cannot_be_decoded_is_named_and_left_out(tmp_path, caplog):
+    soundfile.write(tmp_path / "a-1.wav", 0.1 * np.ones(3 * RATE), RATE)
+    (tmp_path / "b-1.flac").write_bytes(b"no audio")
+    (tmp_path / "README.txt").write_text("no audio either")
+    found = find_segments(tmp_path, "prefix", (2.0, 4.0), jobs=1)
+    assert [segment.speaker for segment in found] == ["a"]
+    assert "b-1.flac: unreadable" in caplog.text and "README" not in caplog.text
+
+
+def test_a_folder_becomes_a_corpus(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for k in range(6):
+        folder = tmp_path / "clean" / f"book {k % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / f"voice{k}-1.ogg", syllables(rng, 7.0, 22_050), 22_050)
+    line = [str(tmp_path / "clean"), str(tmp_path / "out"), "--speaker", "prefix", "--seconds", "1", "1.5"]
+    make_la.main([*line, "--utterances", "9", "--jobs", "1"])
+    printed = capsys.readouterr().out
+    assert "train: 2 speakers, 3 bona fide, 6 spoof" in printed and "eval: ASV EER" in printed
+    corpus = asvspoof2019_la.read(tmp_path, asvspoof2019_la.Options("out", official=False), seed=0)
+    assert corpus.report["absent"]["count"] == 0 and len(corpus.trials) == 27
+    with pytest.raises(SystemExit, match="LA is there already"):
+        make_la.main([*line, "--jobs", "1"])
+
+
+def test_a_folder_without_audio_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match=r"make_la: .* holds no audio; known endings are aif"):
+        make_la.main([str(tmp_path), str(tmp_path / "out")])

@@ -1,0 +1,70 @@
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from voxdag import score
+from voxdag.corpora import asvspoof2019_la
+from voxdag.tasks.antispoof import metrics, score_file
+
+ATTACKS = ("A07", "A08")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Protocols and ASV scores in the layout of ASVspoof 2019 LA, without audio."""
+    rng = np.random.default_rng(0)
+    base = tmp_path / "corpora" / "LA"
+    for split, name in asvspoof2019_la.PROTOCOLS.items():
+        rows = [f"S{n % 3} {split}_{n:02d} - - bonafide" for n in range(20)]
+        rows += [f"S{n % 3} {split}_{n:02d} - {ATTACKS[n % 2]} spoof" for n in range(20, 60)]
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text("\n".join(rows) + "\n")
+    for name in asvspoof2019_la.ASV_SCORES.values():
+        rows = [f"bonafide target {value:.3f}" for value in rng.normal(4, 1, 30)]
+        rows += [f"bonafide nontarget {value:.3f}" for value in rng.normal(0, 1, 50)]
+        rows += [f"{ATTACKS[n % 2]} spoof {value:.3f}" for n, value in enumerate(rng.normal(3, 1, 60))]
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text("\n".join(rows) + "\n")
+    return base
+
+
+@pytest.fixture
+def predictions(root):
+    trials, asv = score.protocol("asvspoof2019_la", str(root), "eval", seed=0)
+    means = np.where(trials["label"] == "bonafide", 2.0, 0.0)
+    return trials.assign(score=np.random.default_rng(1).normal(means)), asv
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["voxdag.score", *map(str, arguments)])
+    score.main()
+
+
+def test_a_score_file_is_scored_without_audio(tmp_path, monkeypatch, capsys, root, predictions):
+    table, asv = predictions
+    path, folder = tmp_path / "scores.txt", tmp_path / "tables"
+    score_file.write(path, table, "aasist")
+    run(
+        monkeypatch, path, "--corpus", "asvspoof2019_la", "--root", root, "--replicates", 20,
+        "--by", "attack", "speaker", "--breakdown", folder / "groups.csv", "--intervals", folder / "intervals.csv",
+    )  # fmt: skip
+    assert json.loads(capsys.readouterr().out) == metrics.headline(table, asv)
+    groups = pd.read_csv(folder / "groups.csv")
+    assert list(groups["value"]) == [*ATTACKS, "S0", "S1", "S2"]
+    assert set(pd.read_csv(folder / "intervals.csv")["replicates"]) == {20}
+
+
+def test_one_file_for_another_split_is_refused(tmp_path, monkeypatch, caplog, root, predictions):
+    path = tmp_path / "scores.txt"
+    score_file.write(path, predictions[0], "asvspoof2021")
+    with pytest.raises(SystemExit, match="1"):
+        run(monkeypatch, path, "--corpus", "asvspoof2019_la", "--root", root, "--split", "dev")
+    assert "60 utterances are missing of 60 in the protocol: dev_00, dev_01, dev_02" in caplog.text
+
+
+def test_an_unknown_split_is_refused_with_the_valid_ones(root):
+    with pytest.raises(ValueError, match="no trials in split 'test', expected one of dev, eval, train"):
+        score.protocol("asvspoof2019_la", str(root), "test", seed=0)

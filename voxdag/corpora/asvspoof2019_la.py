@@ -1,0 +1,227 @@
+"""ASVspoof 2019 logical access (LA), and any other corpus in its layout.
+
+    LA/ASVspoof2019_LA_{train,dev,eval}/flac/<utterance>.flac
+    LA/ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm.{train.trn,dev.trl,eval.trl}.txt   SPEAKER UTTERANCE - ATTACK KEY
+    LA/ASVspoof2019_LA_asv_scores/ASVspoof2019.LA.asv.{dev,eval}.gi.trl.scores.txt        ATTACK|bonafide KEY SCORE
+
+ATTACK in a protocol is `-` for bona fide speech. The audio may be in any format that libsndfile reads.
+
+Source: Wang et al., "ASVspoof 2019: A large-scale public database of synthesized, converted and replayed speech",
+Computer Speech and Language 64, 2020; counts are those of the published protocols.
+"""
+
+import logging
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from voxdag.corpora import AUDIO_SUFFIXES, Corpus, CorpusMissing
+
+SPLITS = ("train", "dev", "eval")
+PROTOCOLS = {
+    "train": "ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm.train.trn.txt",
+    "dev": "ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm.dev.trl.txt",
+    "eval": "ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm.eval.trl.txt",
+}
+ASV_SCORES = {
+    "dev": "ASVspoof2019_LA_asv_scores/ASVspoof2019.LA.asv.dev.gi.trl.scores.txt",
+    "eval": "ASVspoof2019_LA_asv_scores/ASVspoof2019.LA.asv.eval.gi.trl.scores.txt",
+}
+AUDIO = {split: f"ASVspoof2019_LA_{split}/flac" for split in SPLITS}
+SEEN_ATTACKS = tuple(f"A{number:02d}" for number in range(1, 7))  # in train and dev
+UNSEEN_ATTACKS = tuple(f"A{number:02d}" for number in range(7, 20))  # in eval only
+OFFICIAL_TRIALS = {
+    "train": {"bonafide": 2580} | dict.fromkeys(SEEN_ATTACKS, 3800),
+    "dev": {"bonafide": 2548} | dict.fromkeys(SEEN_ATTACKS, 3716),
+    "eval": {"bonafide": 7355} | dict.fromkeys(UNSEEN_ATTACKS, 4914),
+}
+OFFICIAL_ASV = {
+    "dev": {"target": 1484, "nontarget": 5768, "spoof": 22296},
+    "eval": {"target": 5370, "nontarget": 33327, "spoof": 63882},
+}
+EXAMPLES = 5  # file names that the report gives of each kind
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the corpus is, and whether it is the published one.
+
+    root      the folder LA, or the folder that holds it
+    official  check attacks and counts against the published ones; False for another corpus in the same layout
+    """
+
+    root: str = "asvspoof2019_la/LA"
+    official: bool = True
+
+
+def provide(folder: Path, options: Options, seed: int) -> None:
+    """Check that the protocols and ASV scores are on disk; absent audio is counted by `read`, not refused here.
+
+    Raises CorpusMissing, naming the first file that is not there.
+    """
+    base = folder / _root(folder, options)
+    for name in [*PROTOCOLS.values(), *ASV_SCORES.values()]:
+        if not (base / name).is_file():
+            raise CorpusMissing.at(
+                base / name,
+                what="ASVspoof 2019 LA",
+                get="https://datashare.ed.ac.uk/handle/10283/3336 (LA.zip, ODC-By)",
+                put=str(folder / options.root),
+                key="corpus.root",
+            )
+
+
+def read(folder: Path, options: Options, seed: int) -> Corpus:
+    """Read protocols, ASV scores and the folders of audio.
+
+    trials has the extra column attack (A01..A19; None for bona fide), tables has "asv": split, attack (None for target
+    and nontarget), key (target, nontarget, spoof), score.
+
+    Raises CorpusMissing without the protocols or ASV scores, and ValueError, with file and line, for a line that is
+    not in the published form.
+    """
+    provide(folder, options, seed)
+    root = _root(folder, options)
+    base = folder / root
+    trials = pd.concat([_protocol(base / PROTOCOLS[split], split, options.official) for split in SPLITS])
+    trials = trials.reset_index(drop=True)
+    _refuse_ids_in_two_splits(trials)
+    trials, files = _with_files(trials, base, root)
+    asv = pd.concat([_asv_scores(base / name, split) for split, name in ASV_SCORES.items()], ignore_index=True)
+    report = _report(trials, asv, files)
+    if options.official:
+        report["deviations"] = _deviations(report["trials"], report["asv"])
+        for deviation in report["deviations"]:
+            logger.warning("%s differs from the published ASVspoof 2019 LA: %s", base, deviation)
+    return Corpus(trials, {"asv": asv}, report)
+
+
+def _root(folder: Path, options: Options) -> Path:
+    """The folder LA, relative to the corpora folder (or absolute, as given)."""
+    root = Path(options.root)
+    inner = root / "LA"
+    return inner if (folder / inner).is_dir() and not (folder / root / AUDIO["train"]).is_dir() else root
+
+
+def _lines(path: Path, form: str) -> Iterator[tuple[str, list[str]]]:
+    """Each line's place and columns. Raises ValueError if their number is not that of `form`."""
+    expected = len(form.split())
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            columns = line.split()
+            place = f"{path}:{number}: {line.rstrip()!r}"
+            if len(columns) != expected:
+                raise ValueError(f"{place} has {len(columns)} columns, expected {expected}: {form}")
+            yield place, columns
+
+
+def _protocol(path: Path, split: str, official: bool) -> pd.DataFrame:
+    rows: dict[str, tuple] = {}
+    for place, (speaker, utterance, _, attack, key) in _lines(path, "SPEAKER UTTERANCE - ATTACK KEY"):
+        if key not in ("bonafide", "spoof"):
+            raise ValueError(f"{place} has the key {key!r}, expected bonafide or spoof")
+        if (attack == "-") != (key == "bonafide"):
+            raise ValueError(f"{place} is {key} with the attack {attack!r}, expected - for bona fide speech alone")
+        if official and attack != "-" and attack not in SEEN_ATTACKS + UNSEEN_ATTACKS:
+            raise ValueError(f"{place} has the attack {attack!r}, expected A01 to A19")
+        if utterance in rows:
+            raise ValueError(f"{place} lists {utterance} for the second time, expected each utterance once")
+        rows[utterance] = (utterance, split, speaker, key, None if attack == "-" else attack)
+    return pd.DataFrame(list(rows.values()), columns=["id", "split", "speaker", "label", "attack"], dtype=object)
+
+
+def _asv_scores(path: Path, split: str) -> pd.DataFrame:
+    rows = []
+    for place, (attack, key, score) in _lines(path, "ATTACK|bonafide KEY SCORE"):
+        if key not in ("target", "nontarget", "spoof"):
+            raise ValueError(f"{place} has the key {key!r}, expected target, nontarget or spoof")
+        if (attack == "bonafide") == (key == "spoof"):
+            raise ValueError(f"{place} is {key} with the attack {attack!r}, expected bonafide unless the key is spoof")
+        rows.append((split, None if attack == "bonafide" else attack, key, _finite(score, place)))
+    return pd.DataFrame(rows, columns=["split", "attack", "key", "score"], dtype=object).astype({"score": float})
+
+
+def _finite(score: str, place: str) -> float:
+    try:
+        value = float(score)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{place} has the score {score!r}, expected a finite number")
+    return value
+
+
+def _refuse_ids_in_two_splits(trials: pd.DataFrame) -> None:
+    twice = trials[trials["id"].duplicated(keep=False)].sort_values("id", kind="stable")
+    if len(twice):
+        utterance, splits = twice["id"].iloc[0], " and ".join(twice["split"].iloc[:2])
+        raise ValueError(f"utterance {utterance} is listed in the protocols of {splits}, expected in one split")
+
+
+def _scan(folder: Path) -> dict[str, tuple[str, int]]:
+    """File name and size (bytes) of every audio file in a folder, by stem; one pass over the folder."""
+    found: dict[str, tuple[str, int]] = {}
+    if not folder.is_dir():
+        return found
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stem, _, suffix = entry.name.rpartition(".")
+            if suffix.lower() not in AUDIO_SUFFIXES:
+                continue
+            if stem in found:
+                raise ValueError(f"{folder} holds {found[stem][0]} and {entry.name}, expected one file an utterance")
+            found[stem] = (entry.name, entry.stat().st_size)
+    return found
+
+
+def _with_files(trials: pd.DataFrame, base: Path, root: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Add path and bytes; also the ids that have no file (`absent`) and the files that no protocol lists (`extra`)."""
+    files = {split: _scan(base / AUDIO[split]) for split in SPLITS}
+    paths, sizes = [], []
+    for split, utterance in zip(trials["split"], trials["id"], strict=True):
+        name, size = files[split].pop(utterance, (f"{utterance}.flac", None))
+        paths.append(f"{root.as_posix()}/{AUDIO[split]}/{name}")
+        sizes.append(size)
+    trials = trials.assign(path=pd.Series(paths, dtype=object), bytes=pd.array(sizes, dtype="Int64"))
+    extra = sorted(f"{AUDIO[split]}/{name}" for split in SPLITS for name, _ in files[split].values())
+    absent = list(trials.loc[trials["bytes"].isna(), "path"])
+    return trials[["id", "path", "split", "speaker", "label", "attack", "bytes"]], {"absent": absent, "extra": extra}
+
+
+def _report(trials: pd.DataFrame, asv: pd.DataFrame, files: dict[str, list[str]]) -> dict[str, object]:
+    speakers = {split: set(rows["speaker"]) for split, rows in trials.groupby("split")}
+    shared = {f"{a}, {b}": sorted(speakers.get(a, set()) & speakers.get(b, set())) for a, b in combinations(SPLITS, 2)}
+    return {
+        "trials": _counts(trials["split"], trials["attack"].where(trials["attack"].notna(), "bonafide")),
+        "asv": _counts(asv["split"], asv["key"]),
+        "speakers": {split: len(speakers[split]) for split in SPLITS if split in speakers},
+        "shared_speakers": {pair: names for pair, names in shared.items() if names},
+        **{kind: {"count": len(names), "examples": names[:EXAMPLES]} for kind, names in files.items()},
+    }
+
+
+def _counts(splits: pd.Series, kinds: pd.Series) -> dict[str, dict[str, int]]:
+    counts = Counter(zip(splits, kinds, strict=True))
+    present = [split for split in SPLITS if split in set(splits)]
+    return {split: {kind: counts[split, kind] for other, kind in sorted(counts) if other == split} for split in present}
+
+
+def _deviations(trials: dict[str, dict[str, int]], asv: dict[str, dict[str, int]]) -> list[str]:
+    """Every count that is not the published one, as a sentence."""
+    found = []
+    for table, counts, official in (("trials", trials, OFFICIAL_TRIALS), ("ASV scores", asv, OFFICIAL_ASV)):
+        for split, expected in official.items():
+            present = counts.get(split, {})
+            for kind in sorted(expected | present):
+                has, wants = present.get(kind, 0), expected.get(kind, 0)
+                if has != wants:
+                    found.append(f"{split} has {has} {kind} {table}, published are {wants}")
+    return found

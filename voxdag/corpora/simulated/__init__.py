@@ -1,0 +1,1 @@
+"""Corpora made from equations and a seed, so that every task runs without a download."""

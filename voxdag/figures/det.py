@@ -1,0 +1,70 @@
+"""Detection error trade-off on normal-deviate axes.
+
+A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997: two Gaussians of
+equal variance give a straight line.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.special import ndtri
+
+from voxdag.figures import style
+from voxdag.figures.curves import equal_error_rate, equal_point
+
+TICKS = (1e-5, 1e-4, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+LOWEST, HIGHEST = 0.0005, 0.5  # the frame, as rates, unless an equal error rate lies near or outside it
+LEGEND_CHARACTERS = 60  # what fits across one column at legend size
+
+
+@style.paper()
+def figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw `error_curve` tables by name, each with its equal error rate marked and written in the legend.
+
+    One curve has its legend inside the frame; several share one below it, in the order given.
+
+    Raises ValueError if there is no curve.
+    """
+    if not curves:
+        raise ValueError("no curve to draw: expected at least one table with columns false_alarm_probit, miss_probit")
+    labels = [f"{name} {style.percent(equal_error_rate(curve))}" for name, curve in curves.items()]
+    columns = max(1, min(len(labels), 4, LEGEND_CHARACTERS // (max(map(len, labels)) + 6)))
+    below = -(-len(labels) // columns) if len(labels) > 1 else 0
+    canvas = style.new_figure(height=3.2 + 0.14 * below)
+    axes = canvas.subplots()
+    for curve, label, look in zip(curves.values(), labels, style.line_looks(len(labels)), strict=True):
+        _draw(axes, curve, label, look)
+    _frame(axes, list(curves.values()))
+    if below:
+        canvas.legend(
+            loc="outside lower center", ncols=columns, frameon=False, columnspacing=1.2, title="Equal error rate"
+        )
+    else:
+        axes.legend(loc="upper right")
+    return canvas
+
+
+def _draw(axes: Axes, curve: pd.DataFrame, label: str, look: Mapping[str, str]) -> None:
+    equal = equal_point(curve)
+    colour = look["color"]
+    axes.plot(curve["false_alarm_probit"], curve["miss_probit"], label=label, **look)
+    axes.plot(equal["false_alarm_probit"], equal["miss_probit"], "o", color=colour, markersize=3.5, zorder=3)
+
+
+def _frame(axes: Axes, curves: Sequence[pd.DataFrame]) -> None:
+    """Set square probit axes that hold every equal-error point, ticks in per cent and the diagonal."""
+    deviates = ["false_alarm_probit", "miss_probit"]
+    corners = np.array([equal_point(curve)[deviates] for curve in curves], dtype=float)
+    ends = np.array([curve[deviates].min() for curve in curves])
+    low = min(max(ndtri(LOWEST), ends.min() - 0.2), corners.min() - 0.2)
+    high = max(ndtri(HIGHEST), corners.max() + 0.5)
+    ticks = [rate for rate in TICKS if low <= ndtri(rate) <= high]
+    names = [f"{100 * rate:g}" for rate in ticks]
+    axes.set_xticks(ndtri(ticks), names)
+    axes.set_yticks(ndtri(ticks), names)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.set(xlabel="False alarm rate (%)", ylabel="Miss rate (%)")
+    axes.plot([low, high], [low, high], color=style.GREY, linewidth=0.5, zorder=1)

@@ -1,0 +1,82 @@
+"""One look for every figure: sizes, fonts and colours for a single column of a two-column paper."""
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+WIDTH = 3.4  # inches, one column of an IEEE or ISCA page
+HEIGHT = 2.6  # inches
+DPI = 200
+
+# Okabe and Ito, "Color Universal Design" (2008): told apart under the common colour-vision deficiencies.
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#7F7F7F"
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+DASHES = ("-", "--", ":", "-.")
+
+PAPER = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 7,
+    "figure.dpi": DPI,
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
+    "font.size": 7,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.5,
+    "legend.edgecolor": "#CCCCCC",
+    "legend.fancybox": False,
+    "legend.fontsize": 6.5,
+    "legend.framealpha": 0.9,
+    "lines.linewidth": 1.2,
+    "patch.linewidth": 0.6,
+    "savefig.dpi": DPI,
+    "xtick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.width": 0.6,
+}
+
+
+@contextmanager
+def paper() -> Iterator[None]:
+    """Draw in the paper style, whatever the user's matplotlibrc says; usable as a decorator."""
+    with matplotlib.style.context(["default", PAPER]):
+        yield
+
+
+def new_figure(height: float = HEIGHT, width: float = WIDTH) -> Figure:
+    """Return an empty figure (inches) that arranges its own margins and belongs to no window."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def line_looks(n: int) -> list[dict[str, str]]:
+    """Return n colour and dash pairs, all different up to 28 lines."""
+    pairs = [{"color": colour, "linestyle": dash} for dash in DASHES for colour in PALETTE]
+    return [pairs[i % len(pairs)] for i in range(n)]
+
+
+def percent(rate: float) -> str:
+    """Write a rate (fraction) as a percentage with three significant digits, two decimals at most."""
+    value = 100 * rate
+    return f"{value:.1f} %" if value >= 10 else f"{value:.2f} %"
+
+
+def percent_axis(axes: Axes, axis: str) -> None:
+    """Label the ticks of an axis of rates (fractions) in per cent; the axis title carries the unit."""
+    target = {"x": axes.xaxis, "y": axes.yaxis}[axis]
+    target.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:.4g}"))
+
+
+def wrapped(name: str, width: int = 18) -> str:
+    """Break a long group name over two lines at most, so that it leaves room for the data."""
+    lines = textwrap.wrap(name.replace("_", "_ "), width, max_lines=2, placeholder="…")
+    return "\n".join(lines).replace("_ ", "_") or name

@@ -1,0 +1,94 @@
+"""A recording and what a detector says about it, on one time axis."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from voxdag.figures import style
+
+WINDOW_SECONDS = 0.025
+HOP_SECONDS = 0.010
+FRAMES = 1200  # at most; more columns than a column-wide picture has pixels
+MOST_DOTS = 60  # scores that are marked one by one
+FLOOR_DB = -80.0  # below the loudest cell
+
+
+def spectrogram(wave: NDArray[np.floating], rate: int) -> tuple[NDArray[np.float64], float]:
+    """Return (levels (F, T) in dB below the loudest cell, hop in seconds) of Hann windows of 25 ms.
+
+    Frame t is centred at t * hop; the hop is 10 ms or what keeps T within `FRAMES`.
+    """
+    window = max(2, round(WINDOW_SECONDS * rate))
+    hop = max(1, round(HOP_SECONDS * rate), -(-wave.size // FRAMES))
+    padded = np.pad(wave, (window // 2, window - window // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[:-1:hop]  # (T, window)
+    magnitude = np.abs(np.fft.rfft(frames * np.hanning(window), axis=1)).T  # (F, T)
+    loudest = max(magnitude.max(), np.finfo(float).tiny)
+    return 20 * np.log10(np.maximum(magnitude / loudest, 10 ** (FLOOR_DB / 20))), hop / rate
+
+
+@style.paper()
+def figure(
+    wave: NDArray[np.floating],
+    rate: int,
+    times: NDArray[np.floating],
+    scores: NDArray[np.floating],
+    threshold: float | None = None,
+) -> Figure:
+    """Draw waveform (N,), spectrogram and score over time.
+
+    `times` (K,) are the centres in seconds of the K scored stretches of audio, `rate` is in Hz.
+
+    Raises ValueError if the wave is empty or times and scores differ in length.
+    """
+    if wave.ndim != 1 or wave.size == 0 or len(times) != len(scores):
+        raise ValueError(
+            f"expected a wave (N,) and as many times as scores, got {wave.shape}, {len(times)} and {len(scores)}"
+        )
+    canvas = style.new_figure(height=3.6)
+    panels = canvas.subplots(3, sharex=True, height_ratios=(1, 2, 1.2))
+    _draw_wave(panels[0], wave, rate)
+    _draw_spectrogram(panels[1], wave, rate)
+    _draw_scores(panels[2], times, scores, threshold)
+    panels[2].set(xlabel="Time (s)", xlim=(0, wave.size / rate))
+    canvas.align_ylabels(panels)
+    return canvas
+
+
+def _draw_wave(panel: Axes, wave: NDArray[np.floating], rate: int) -> None:
+    """Draw the range of the samples under each of at most `FRAMES` columns, so that no peak is lost."""
+    starts = np.arange(0, wave.size, -(-wave.size // FRAMES))
+    low, high = np.minimum.reduceat(wave, starts), np.maximum.reduceat(wave, starts)
+    panel.fill_between(starts / rate, low, high, color=style.BLUE, linewidth=0.4)
+    panel.set_ylabel("Amplitude")
+
+
+def _draw_spectrogram(panel: Axes, wave: NDArray[np.floating], rate: int) -> None:
+    levels, hop = spectrogram(wave, rate)
+    extent = (-hop / 2, (levels.shape[1] - 0.5) * hop, 0, rate / 2000)
+    image = panel.imshow(
+        levels,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        cmap="magma",
+        vmin=FLOOR_DB,
+        vmax=0,
+        interpolation="nearest",
+    )
+    panel.set_facecolor("black")  # half a hop at the end has no frame
+    panel.set_ylabel("Frequency (kHz)")
+    panel.grid(visible=False)
+    panel.figure.colorbar(image, cax=panel.inset_axes((1.02, 0, 0.025, 1)), label="Level (dB)")
+
+
+def _draw_scores(
+    panel: Axes, times: NDArray[np.floating], scores: NDArray[np.floating], threshold: float | None
+) -> None:
+    dots = "." if len(times) <= MOST_DOTS else None
+    panel.plot(times, scores, marker=dots, color=style.BLACK, markersize=4)
+    panel.set_ylabel("Score")
+    if threshold is not None:
+        panel.axhline(threshold, color=style.VERMILLION, linestyle="--", linewidth=0.9, label="threshold")
+        panel.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, borderaxespad=0)

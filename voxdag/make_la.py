@@ -1,0 +1,188 @@
+"""Turn any folder of clean recordings into an anti-spoofing corpus in the layout of ASVspoof 2019 LA.
+
+Usage:  python -m voxdag.make_la FOLDER OUT [--speaker parent|prefix] [--seconds 2 4] [--utterances N] [--seed S]
+                                            [--jobs J]
+Reads:  FOLDER/**    audio in any format, rate and number of channels that libsndfile reads
+Writes: OUT/LA       audio, protocols and ASV scores; read it with corpus asvspoof2019_la, official: false
+
+A speaker is the name of the folder that the file is in, or the file name up to its first '-', or all of it without its
+ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances is bona fide.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from voxdag.audio.decode import BadAudio, resample
+from voxdag.audio.decode import read as read_audio
+from voxdag.corpora import AUDIO_SUFFIXES, Corpus, asvspoof2019_la
+from voxdag.corpora.asvspoof2019_la import SPLITS
+from voxdag.corpora.equalise import RATE
+from voxdag.corpora.la_layout import SPARE, Material, Recording, each, stream, write
+from voxdag.scoring.eer import eer
+
+FRAME_SECONDS = 0.02
+PAUSE_FRAMES = 5  # energy is averaged over 0.1 s to find a place to cut
+SHARES = {"dev": 0.2, "eval": 0.2}  # of the speakers; train has the rest
+SPEAKERS = 2  # at least, in each split
+SPOOFS = 2  # per bona fide utterance
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Segment(Recording):
+    """A stretch of a file, in the file's own samples."""
+
+    path: Path
+    start: int
+    stop: int
+
+
+def speaker_of(path: Path, rule: str) -> str:
+    """The speaker that a file's place or name gives: `rule` is "parent" or "prefix"."""
+    name = path.parent.name if rule == "parent" else path.stem.split("-")[0]
+    return "_".join(name.split())  # columns of a protocol are separated by spaces
+
+
+def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> list[tuple[int, int]]:
+    """Cut (n,) at its quietest places into stretches from which utterances of `seconds` can be taken.
+
+    A stretch is at most the longest utterance long, with a little to spare, and at least the shortest; a rest that is
+    shorter is left out.
+    """
+    size = round(FRAME_SECONDS * rate)
+    power = np.mean(wave[: len(wave) // size * size].reshape(-1, size) ** 2, axis=1)
+    power = np.convolve(power, np.ones(PAUSE_FRAMES), mode="same")
+    shortest, longest = seconds
+    earliest = round(((shortest + longest) / 2 + SPARE) / FRAME_SECONDS)
+    latest = max(earliest + 1, round((longest + SPARE) / FRAME_SECONDS))
+    stretches, start = [], 0
+    while len(power) - start > latest:
+        stop = start + earliest + int(np.argmin(power[start + earliest : start + latest]))
+        stretches.append((start * size, stop * size))
+        start = stop
+    if (len(power) - start) * FRAME_SECONDS >= shortest:
+        stretches.append((start * size, len(wave)))
+    return stretches
+
+
+def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: int) -> list[Segment]:
+    """All segments of all audio below a folder; what cannot be decoded is left out with a warning.
+
+    Raises ValueError if there is no audio.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
+    if not paths:
+        raise ValueError(f"{folder} holds no audio; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
+    found = each(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
+    for path, segments in zip(paths, found, strict=True):
+        if isinstance(segments, str):
+            logger.warning("left out %s: %s", path, segments)
+    return [segment for segments in found if not isinstance(segments, str) for segment in segments]
+
+
+def share_out(segments: Sequence[Segment], utterances: int | None, seed: int) -> dict[str, Material]:
+    """Give every speaker to one split, and say how many utterances each split gets (None: all there is material for).
+
+    Raises ValueError if there are too few speakers with two segments or more.
+    """
+    own = {name: [s for s in segments if s.speaker == name] for name in sorted({s.speaker for s in segments})}
+    names = [name for name, listed in own.items() if len(listed) > 1]
+    if len(names) < len(own):
+        logger.warning("left out %d speakers with a single segment", len(own) - len(names))
+    if len(names) < SPEAKERS * len(SPLITS):
+        raise ValueError(
+            f"{len(names)} speakers with at least 2 segments ({len(own)} in all), expected at least "
+            f"{SPEAKERS * len(SPLITS)}: {SPEAKERS} in each split"
+        )
+    names = [names[k] for k in stream(seed, "speakers", "").permutation(len(names))]
+    sizes = {split: max(SPEAKERS, round(share * len(names))) for split, share in SHARES.items()}
+    bounds = np.cumsum([0, len(names) - sum(sizes.values()), *sizes.values()])
+    return {
+        split: _material([own[name] for name in names[first:last]], utterances)
+        for split, first, last in zip(SPLITS, bounds, bounds[1:], strict=False)
+    }
+
+
+def load(segment: Segment) -> np.ndarray:
+    """The segment's samples, mixed down and resampled: (n,) at 16 kHz."""
+    wave, rate = soundfile.read(segment.path, start=segment.start, stop=segment.stop, always_2d=True)
+    return resample(wave.mean(axis=1), rate, RATE)
+
+
+def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float]) -> list[Segment] | str:
+    """The segments of one file, or why it cannot be used."""
+    try:
+        wave, rate = read_audio(path)
+    except BadAudio as error:
+        return str(error)
+    name, speaker = path.relative_to(folder).as_posix(), speaker_of(path, rule)
+    stretches = cut_points(wave.mean(axis=1), rate, seconds)
+    return [Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches]
+
+
+def _material(speakers: list[list[Segment]], utterances: int | None) -> Material:
+    """All speakers' segments; for a given number of utterances, those of as few speakers as it takes.
+
+    Few speakers with all that they said, because verification wants several utterances of each.
+    """
+    reach = np.cumsum([len(segments) - max(1, len(segments) // 3) for segments in speakers])
+    if utterances is None:
+        bonafide, spoof, count = int(reach[-1]), SPOOFS * int(reach[-1]), len(speakers)
+    else:
+        bonafide = round(utterances / (1 + SPOOFS))
+        spoof, count = utterances - bonafide, max(SPEAKERS, 1 + int(np.searchsorted(reach, bonafide)))
+    return Material(tuple(segment for segments in speakers[:count] for segment in segments), bonafide, spoof)
+
+
+def _summary(corpus: Corpus) -> str:
+    lines = []
+    for split, counts in corpus.report["trials"].items():
+        total, bonafide = sum(counts.values()), counts.get("bonafide", 0)
+        speakers = corpus.report["speakers"][split]
+        lines.append(f"{split}: {speakers} speakers, {bonafide} bona fide, {total - bonafide} spoof")
+    for split, rows in corpus.tables["asv"].groupby("split"):
+        target, nontarget = (rows.loc[rows["key"] == key, "score"] for key in ("target", "nontarget"))
+        rate = f"{eer(target, nontarget).eer:.4f}" if len(target) and len(nontarget) else "undefined, no target trial"
+        lines.append(f"{split}: ASV EER {rate}")
+    return "\n".join(lines)
+
+
+def _arguments(line: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m voxdag.make_la", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="clean recordings, searched with all folders below")
+    parser.add_argument("out", type=Path, help="folder to write LA into")
+    parser.add_argument("--speaker", choices=("parent", "prefix"), default="parent", help="what names the speaker")
+    parser.add_argument("--seconds", type=float, nargs=2, default=(2.0, 4.0), metavar=("MIN", "MAX"))
+    parser.add_argument("--utterances", type=int, help="utterances in each split; all there is material for if absent")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
+    return parser.parse_args(line)
+
+
+def main(line: Sequence[str] | None = None) -> None:
+    """Make the corpus and print what is in it; exits with the reason if that cannot be done."""
+    arguments = _arguments(line)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    seconds = tuple(arguments.seconds)
+    try:
+        segments = find_segments(arguments.folder, arguments.speaker, seconds, arguments.jobs)
+        material = share_out(segments, arguments.utterances, arguments.seed)
+        write(arguments.out / "LA", material, load, seconds, arguments.seed, arguments.jobs)
+    except (ValueError, FileExistsError) as error:
+        sys.exit(f"make_la: {error}")
+    made = asvspoof2019_la.Options(root=str(arguments.out.resolve()), official=False)
+    print(_summary(asvspoof2019_la.read(Path(), made, arguments.seed)))
+
+
+if __name__ == "__main__":
+    main()

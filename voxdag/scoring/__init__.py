@@ -1,0 +1,1 @@
+"""Scores in, numbers out: metrics and their intervals, for any task."""

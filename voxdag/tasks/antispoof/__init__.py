@@ -1,0 +1,1 @@
+"""Anti-spoofing: tell bona fide speech from synthetic, converted and replayed speech."""

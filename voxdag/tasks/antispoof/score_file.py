@@ -1,0 +1,140 @@
+"""Score files of countermeasures in the forms that challenges and published systems exchange.
+
+    aasist         UTTERANCE ATTACK KEY SCORE     ATTACK is - for bona fide speech (github.com/clovaai/aasist)
+    asvspoof2021   UTTERANCE SCORE
+    asvspoof5      filename<TAB>cm-score          with that header line (ASVspoof 5 evaluation package)
+
+Higher scores = more bona fide. Files may be compressed (.xz, .gz).
+"""
+
+import gzip
+import lzma
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from voxdag import artifacts
+
+HEADER = ["filename", "cm-score"]
+WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
+BONAFIDE_ATTACKS = ("-", "bonafide")  # how files write "no attack"
+OPENERS = {".xz": lzma.open, ".gz": gzip.open}
+EXAMPLES = 3  # utterances named in an error
+
+
+class Line(NamedTuple):
+    """One trial of a score file; attack and key are None in files of two columns."""
+
+    place: str
+    utterance: str
+    attack: str | None
+    key: str | None
+    score: float
+
+
+def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
+    """Read a score file of any form: `trials` (columns id, label, attack and any other), in order, with column score.
+
+    Raises ValueError, with file and line where there is one, for a line of another form, a score that is not a finite
+    number, an utterance that is missing, extra or there twice, or a key or attack that contradicts `trials`.
+    """
+    lines = {}
+    protocol = dict(zip(trials["id"], zip(trials["label"], trials["attack"], strict=True), strict=True))
+    extra = []
+    for line in _lines(Path(path)):
+        if line.utterance in lines:
+            first = lines[line.utterance].place
+            raise ValueError(f"{line.place}: {line.utterance} is a duplicate of {first}, expected each utterance once")
+        lines[line.utterance] = line
+        if line.utterance not in protocol:
+            extra.append(line.utterance)
+        elif line.key is not None:
+            _check_label(line, *protocol[line.utterance])
+    _refuse(path, [utterance for utterance in protocol if utterance not in lines], len(protocol), "missing")
+    _refuse(path, extra, len(protocol), "extra")
+    return trials.assign(score=[lines[utterance].score for utterance in trials["id"]])
+
+
+def write(path: Path, predictions: pd.DataFrame, form: str = "aasist") -> None:
+    """Write predictions (columns id, label, attack, score) in one of the `FORMS`, sorted by id, every digit kept.
+
+    Raises ValueError for an unknown form.
+    """
+    if form not in FORMS:
+        raise ValueError(f"unknown form of score file {form!r}: expected one of {', '.join(FORMS)}")
+    ordered = predictions.sort_values("id")
+    artifacts.write_bytes(Path(path), FORMS[form](ordered).encode())
+
+
+def _aasist(predictions: pd.DataFrame) -> str:
+    attacks = predictions["attack"].where(predictions["attack"].notna(), "-")
+    rows = zip(predictions["id"], attacks, predictions["label"], predictions["score"], strict=True)
+    return "".join(f"{utterance} {attack} {label} {float(score)!r}\n" for utterance, attack, label, score in rows)
+
+
+def _asvspoof2021(predictions: pd.DataFrame) -> str:
+    return _two_columns(predictions, " ")
+
+
+def _asvspoof5(predictions: pd.DataFrame) -> str:
+    return "\t".join(HEADER) + "\n" + _two_columns(predictions, "\t")
+
+
+def _two_columns(predictions: pd.DataFrame, separator: str) -> str:
+    rows = zip(predictions["id"], predictions["score"], strict=True)
+    return "".join(f"{utterance}{separator}{float(score)!r}\n" for utterance, score in rows)
+
+
+FORMS = {"aasist": _aasist, "asvspoof2021": _asvspoof2021, "asvspoof5": _asvspoof5}
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    with OPENERS.get(path.suffix, open)(path, mode="rt", encoding="utf-8") as file:
+        try:
+            yield from enumerate(file, start=1)
+        except (lzma.LZMAError, EOFError, UnicodeDecodeError) as reason:
+            raise ValueError(f"{path} cannot be read as {path.suffix or 'text'}: {reason}") from reason
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    width = None
+    for number, text in _texts(path):
+        columns, place = text.split(), f"{path}:{number}"
+        if number == 1 and columns == HEADER:
+            width = len(HEADER)
+            continue
+        width = width or len(columns)
+        if width not in WIDTHS or len(columns) != width:
+            forms = WIDTHS.get(width) or " or ".join(WIDTHS.values())
+            raise ValueError(f"{place}: {text.rstrip()!r} has {len(columns)} columns, expected {forms}")
+        attack, key = columns[1:3] if width == 4 else (None, None)
+        yield Line(place, columns[0], attack, key, _score(columns[-1], place))
+
+
+def _score(text: str, place: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise ValueError(f"{place}: the score is {text!r}, expected a finite number")
+    return score
+
+
+def _check_label(line: Line, label: str, attack: str | None) -> None:
+    expected = "-" if pd.isna(attack) else attack
+    found = "-" if line.attack in BONAFIDE_ATTACKS else line.attack
+    if (line.key, found) != (label, expected):
+        raise ValueError(
+            f"{line.place}: {line.utterance} is {line.key} with attack {line.attack}, "
+            f"but {label} with attack {expected} in the protocol"
+        )
+
+
+def _refuse(path: Path, utterances: list[str], n_trials: int, what: str) -> None:
+    if utterances:
+        examples = ", ".join(utterances[:EXAMPLES])
+        raise ValueError(f"{path}: {len(utterances)} utterances are {what} of {n_trials} in the protocol: {examples}")
