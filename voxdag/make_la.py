@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from voxdag import streams
 from voxdag.audio.decode import BadAudio, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.corpora import AUDIO_SUFFIXES, Corpus, asvspoof2019_la
 from voxdag.corpora.asvspoof2019_la import SPLITS
 from voxdag.corpora.equalise import RATE
-from voxdag.corpora.la_layout import SPARE, Material, Recording, each, stream, write
+from voxdag.corpora.la_layout import SPARE, Material, Recording, each, write
 from voxdag.scoring.eer import eer
 
 FRAME_SECONDS = 0.02
@@ -104,7 +105,7 @@ def share_out(segments: Sequence[Segment], utterances: int | None, seed: int) ->
             f"{len(names)} speakers with at least 2 segments ({len(own)} in all), expected at least "
             f"{SPEAKERS * len(SPLITS)}: {SPEAKERS} in each split"
         )
-    names = [names[k] for k in stream(seed, "speakers", "").permutation(len(names))]
+    names = [names[k] for k in streams.generator(seed, "speakers").permutation(len(names))]
     sizes = {split: max(SPEAKERS, round(share * len(names))) for split, share in SHARES.items()}
     bounds = np.cumsum([0, len(names) - sum(sizes.values()), *sizes.values()])
     return {

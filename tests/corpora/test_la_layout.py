@@ -10,10 +10,11 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from voxdag import streams
 from voxdag.corpora import asvspoof2019_la
 from voxdag.corpora.asvspoof2019_la import AUDIO, PROTOCOLS, SEEN_ATTACKS, UNSEEN_ATTACKS
 from voxdag.corpora.equalise import RATE, Target, draw_target, equalise
-from voxdag.corpora.la_layout import CONVERSIONS, Material, Recording, plan, stream, write
+from voxdag.corpora.la_layout import CONVERSIONS, Material, Recording, plan, write
 from voxdag.corpora.simulated.attacks import spoof
 from voxdag.make_la import Segment, load
 
@@ -39,7 +40,7 @@ def material(speakers: int = 3, recordings: int = 6, bonafide: int = 8, spoofs: 
 
 
 def talk_load(recording: Recording) -> np.ndarray:
-    return talk(stream(0, "talk", recording.name))
+    return talk(streams.generator(0, "talk", recording.name))
 
 
 def quick_attack(name: str, wave: np.ndarray, donors: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
@@ -124,7 +125,7 @@ def test_the_number_of_processes_changes_no_byte(tmp_path):
         segments = []
         for k in range(6):
             path = tmp_path / f"{split}{k}.wav"
-            soundfile.write(path, talk(stream(0, split, str(k)), 2.0), RATE)
+            soundfile.write(path, talk(streams.generator(0, split, str(k)), 2.0), RATE)
             segments.append(Segment(f"{split}{k % 2}", path.name, path, 0, 2 * RATE))
         small[split] = Material(tuple(segments), 4, 6)
     for jobs in (1, 2):
@@ -243,7 +244,7 @@ def test_the_outside_of_a_file_does_not_give_the_class_away():
     quick = ("A03", "A09", "A10", "A12", "A14", "A15")  # each takes less than 20 ms
     raw, treated, bonafide = [], [], np.arange(320) % 2 == 0
     for number, genuine in enumerate(bonafide):
-        rng = stream(0, "shortcut", str(number))
+        rng = streams.generator(0, "shortcut", str(number))
         recording = talk(rng, rng.uniform(3.2, 4.0))
         wave = recording if genuine else careless(quick[number // 2 % len(quick)], recording, rng)
         raw.append(wave)

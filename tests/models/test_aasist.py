@@ -11,7 +11,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from models.aasist import CONFIGS, TILE, AASISTConfig, BatchNormalisation, build, channel_statistics, sinc_bank
+from models.aasist import (
+    CONFIGS,
+    TILE,
+    AASISTConfig,
+    BatchNormalisation,
+    build,
+    channel_statistics,
+    pooled_bands,
+    sinc_bank,
+    whole_bands,
+)
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "aasist_formula.npz")
 CLASS_WEIGHTS = torch.tensor([0.1, 0.9])
@@ -154,9 +164,26 @@ def test_every_number_of_frames_left_over_by_a_tile_gives_the_convolution_itself
     block.bn2.running_mean.fill_(0.3)
     for frames in (3, 4, 5, TILE - 1, TILE, TILE + 1, TILE + 2, TILE + 3, 2 * TILE, 2 * TILE + 4):
         x = torch.randn(2, 23, frames, dtype=torch.float64, generator=torch.Generator().manual_seed(frames))
-        image = x.unsqueeze(1)
-        plain = block.conv2(F.selu(block.bn2(block.conv1(image)))) + block.conv_downsample(image)
-        torch.testing.assert_close(block(x), F.max_pool2d(plain, (1, 3)), rtol=0, atol=1e-12)
+        torch.testing.assert_close(block(x), block.whole(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_the_front_end_by_stretches_is_the_convolution_itself(stride):
+    bank = sinc_bank(70).double()
+    for samples in (131 + 5 * stride, 1000, 7001):
+        wave = torch.randn(2, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(samples))
+        expected = whole_bands(wave, bank, stride)
+        torch.testing.assert_close(pooled_bands(wave, bank, stride), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_scores_of_the_cpu():
+    network, waves = formula_network("aasist"), formula_waves(64_600)
+    # convolutions in another order of sums: the official program moves by as much between the two
+    torch.testing.assert_close(
+        logits(network.cuda(), waves.cuda()).cpu(), logits(network.cpu(), waves), rtol=0, atol=1e-3
+    )
 
 
 def test_training_statistics_across_tiles_are_those_of_batch_normalisation():

@@ -27,6 +27,7 @@ import soundfile
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from voxdag import streams
 from voxdag.corpora import asv
 from voxdag.corpora.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
 from voxdag.corpora.equalise import RATE, draw_target, equalise
@@ -71,12 +72,6 @@ class Utterance:
 
 Load = Callable[[Recording], np.ndarray]  # -> (n,) at 16 kHz; must be picklable
 Attack = Callable[[str, np.ndarray, Sequence[np.ndarray], np.random.Generator], np.ndarray]
-
-
-def stream(seed: int, purpose: str, name: str) -> np.random.Generator:
-    """The random stream of one purpose and one thing, counter-based."""
-    digest = hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big")))
 
 
 def plan(material: Mapping[str, Material], seed: int) -> list[Utterance]:
@@ -163,7 +158,7 @@ def _check_speakers(material: Mapping[str, Material]) -> None:
 
 
 def _plan_split(split: str, material: Material, seed: int) -> list[Utterance]:
-    rng = stream(seed, "plan", split)
+    rng = streams.generator(seed, "plan", split)
     bonafide, sources = _shares(split, material.recordings, rng)
     if len(bonafide) < material.bonafide:
         raise ValueError(
@@ -230,14 +225,14 @@ def _make(
 ) -> np.ndarray:
     """Write one utterance's file; returns its speaker embedding."""
     recording = _kept(utterance.source, store)
-    target = draw_target(seconds, stream(seed, "target", utterance.id))
+    target = draw_target(seconds, streams.generator(seed, "target", utterance.id))
     try:
         wave = recording
         if utterance.attack:
             donors = [_kept(donor, store) for donor in utterance.donors]
-            rng = stream(seed, "attack", utterance.id)
+            rng = streams.generator(seed, "attack", utterance.id)
             wave = attack(utterance.attack, _stretch(recording, target.seconds, rng), donors, rng)
-        samples = equalise(wave, recording, target, stream(seed, "equalise", utterance.id))
+        samples = equalise(wave, recording, target, streams.generator(seed, "equalise", utterance.id))
     except ValueError as error:
         kind = utterance.attack or "bona fide"
         raise ValueError(f"{utterance.id} ({kind}, from {utterance.source.name}): {error}") from error
@@ -277,7 +272,7 @@ def _write_asv_scores(folder: Path, utterances: list[Utterance], embeddings: np.
     verifier = asv.train(embeddings[fit], table.loc[fit, "speaker"].to_numpy())
     for split, name in ASV_SCORES.items():
         own = (table["split"] == split).to_numpy()
-        scores = asv.trials(verifier, table[own], embeddings[own], stream(seed, "asv", split))
+        scores = asv.trials(verifier, table[own], embeddings[own], streams.generator(seed, "asv", split))
         _write_lines(folder / name, [f"{a or 'bonafide'} {k} {s:.6f}\n" for a, k, s in scores.itertuples(index=False)])
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from voxdag import streams
 from voxdag.corpora import Corpus, asvspoof2019_la
 from voxdag.corpora.asvspoof2019_la import SPLITS
 from voxdag.corpora.equalise import RATE
-from voxdag.corpora.la_layout import SPARE, Material, Recording, stream, write
+from voxdag.corpora.la_layout import SPARE, Material, Recording, write
 from voxdag.corpora.simulated.provenance import fingerprint
 from voxdag.corpora.simulated.speech import draw_scene, draw_speaker, record, synthesise
 
@@ -111,8 +112,8 @@ def _material(options: Options) -> dict[str, Material]:
 
 def _record(recording: Recording, sexes: Mapping[str, str], seconds: float, seed: int) -> np.ndarray:
     """The speaker says something new, somewhere new: (n,) at 16 kHz."""
-    speaker = draw_speaker(stream(seed, "speaker", recording.speaker), sexes[recording.speaker])
-    rng = stream(seed, "recording", recording.name)
+    speaker = draw_speaker(streams.generator(seed, "speaker", recording.speaker), sexes[recording.speaker])
+    rng = streams.generator(seed, "recording", recording.name)
     dry = np.pad(synthesise(speaker, seconds, rng), round(ROOM * RATE))
     return record(dry, draw_scene(rng), rng)
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 def criteria(predictions: pd.DataFrame, asv: pd.DataFrame | None) -> dict[str, float | None]:
     """EER and min t-DCF (legacy2019), lower is better; the first is the main one.
 
-    predictions: label, score.  asv: key (target, nontarget, spoof), score, of the same split. A t-DCF that is not defined
+    predictions: label, score.  asv: key (target, nontarget, spoof), score, of the same split. A t-DCF that is undefined
     (no ASV scores, or fewer than 3 distinct scores) is None.
     """
     bonafide, spoof = _scores(predictions, "label", "bonafide"), _scores(predictions, "label", "spoof")
