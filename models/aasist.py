@@ -357,7 +357,7 @@ class AASISTConfig:
 CONFIGS = {
     "aasist": AASISTConfig(),
     "aasist_l": AASISTConfig((32, 32, 24, 24, 24, 24), (24, 32), (0.4, 0.5, 0.7)),
-    # Ours, for two CPU cores and some hundred utterances: an eighth of the frames, narrow first blocks, two blocks fewer.
+    # Ours, for two CPU cores and some hundred utterances: an eighth of the frames, narrow blocks, two blocks fewer.
     "aasist_s": AASISTConfig((16, 24, 24, 24), (24, 32), (0.4, 0.5, 0.7), sinc_stride=8, log_floor=1e-4, dropout=0.3),
 }
 

@@ -91,7 +91,7 @@ def main(name: str) -> None:
     loop = Loop(network, objective, recipe, run.seed, device, workshop)
     out = layout.checkpoints(name)
     artifacts.write_json(out / "summary.json", train(loop, out))
-    artifacts.write_table(out / "history.csv", pd.DataFrame(loop.progress.history))
+    artifacts.write_table(out / "history.csv", pd.DataFrame(loop.progress.history or None, columns=loop.columns()))
     workshop.close()
 
 

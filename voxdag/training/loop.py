@@ -29,6 +29,7 @@ from voxdag.training.workshop import Workshop
 log = logging.getLogger(__name__)
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # L2 in the gradient; decoupled weight decay
+HISTORY = ("epoch", "step", "lr", "train_loss", "grad_norm", "skipped")  # and the dev criteria
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -230,6 +231,10 @@ class Loop:
         } | {f"dev_{name}": value for name, value in criteria.items()}
         log.info("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
         return row
+
+    def columns(self) -> list[str]:
+        """The columns of the history, those of a run without an epoch too."""
+        return list(self.progress.history[0]) if self.progress.history else list(HISTORY)
 
     def averaged(self) -> bool:
         """Set the network to the mean of weights, its batch norm refreshed on train; False where no weights entered."""

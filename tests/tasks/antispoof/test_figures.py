@@ -234,3 +234,8 @@ def nodes(tree):
         yield tree
     for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
         yield from nodes(child)
+
+
+def test_weights_taken_as_they_are_have_no_history_to_draw():
+    rows = utterances(SIX)
+    assert "history" not in figures(rows, rows, breakdown(SIX), history(0))

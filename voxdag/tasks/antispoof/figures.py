@@ -45,8 +45,8 @@ class Plot:
 def figures(
     dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
 ) -> dict[str, Plot]:
-    """Draw every figure of one system, by name: det, roc, scores, confusion, history, and where the corpus names its
-    attacks also det_by_attack, attacks, attack_scores.
+    """Draw every figure of one system, by name: det, roc, scores, confusion, history (after training), and where the
+    corpus names its attacks also det_by_attack, attacks, attack_scores.
 
     `dev` and `predictions` (the eval split) hold one utterance a row: label, attack (missing for bona fide), score
     (higher = more bona fide). `breakdown` holds one group a row: column, value, eer, eer_low, eer_high (fractions).
@@ -65,8 +65,9 @@ def figures(
         "roc": _roc(bonafide, spoof),
         "scores": _scores(bonafide, spoof, threshold),
         "confusion": _confusion(predictions, threshold),
-        "history": _history(history),
     }
+    if len(history):  # weights that were taken as they are have none
+        plots["history"] = _history(history)
     attacks = _by_attack(predictions)
     if attacks:
         plots["det_by_attack"] = _det_by_attack(bonafide, attacks)
