@@ -29,7 +29,7 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
     inference = part(system.task, "inference")
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
     network = networks.restore(checkpoint(name, system.evaluate.checkpoint), system.network, system.model.config)
-    network = networks.fastest(network, device)
+    network = network.to(device)
     splits = {split: Shards(layout.features(system.task, split)) for split in ("dev", "eval")}
     return {
         split: inference.predict(network, shards, settings, device).round(artifacts.DECIMALS)

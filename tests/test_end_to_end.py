@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -110,6 +112,22 @@ def test_the_run_has_a_record_outside_every_output(clone):
     record = json.loads(records[0].read_text())
     assert record["packages"]["torch"] and record["git"]["commit"]
     assert not list((clone.folder / "data/resume").rglob("*.pt"))  # a run that succeeded leaves no state
+
+
+def test_training_killed_with_nine_goes_on_to_the_same_bytes_with_any_number_of_workers(clone):
+    clone("rm -rf data/checkpoints/aasist")
+    environment = clone.environment | {"VOXDAG_SAVE_SECONDS": "0"}  # saves at every step
+    command = [sys.executable, "-m", "stages.train", "aasist"]
+    training = subprocess.Popen(command, cwd=clone.folder, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((clone.folder / "data/resume").rglob("state.pt")):
+        assert training.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    training.kill()
+    assert training.wait() == -signal.SIGKILL
+    assert not list((clone.folder / "data/checkpoints/aasist").glob("*"))
+    assert "resumed at epoch" in clone("VOXDAG_WORKERS=2 python -m stages.train aasist")
+    assert "up to date" in clone("dvc status train@aasist")  # the bytes are those of the lock
 
 
 def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(clone):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 from pathlib import Path
 
-import torch
 from torch import nn
 
 import models
 from voxdag.training.checkpoints import load, read_weights
-
-log = logging.getLogger(__name__)
 
 
 def build(network: str, config: str) -> nn.Module:
@@ -38,12 +34,6 @@ def restore(path: Path, network: str | None = None, config: str | None = None) -
     restored = build(*named)
     load(restored, path)
     return restored
-
-
-def fastest(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network's form for scoring, where it has one (see its `fused`), on the device."""
-    network = network.to(device).eval()
-    return network.fused() if hasattr(network, "fused") else network
 
 
 def weights_file(name: str) -> Path:

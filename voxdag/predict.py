@@ -90,7 +90,7 @@ def open_scorer(system_name: str, weights: Path | None, config: str | None) -> S
     if weights is None:
         weights = layout.checkpoints(system_name) / f"{system.evaluate.checkpoint}.safetensors"
     network = networks.restore(weights, system.network, config or system.model.config)
-    return Scorer(networks.fastest(network, runtime.setup(params.run(tree))), inference, settings, decoding)
+    return Scorer(network.to(runtime.setup(params.run(tree))), inference, settings, decoding)
 
 
 def audio_files(paths: Iterable[Path]) -> Iterator[Path]:
