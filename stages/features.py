@@ -3,7 +3,7 @@
 Usage:  python -m stages.features <task>
 Reads:  data/manifest/<task>/<split>/utterances.csv            one row per utterance
         the audio files that the manifest names
-        params.yaml                                            seed, tasks.<task>.prepare.corpora, tasks.<task>.features
+        params.yaml                                            tasks.<task>.prepare, tasks.<task>.features
 Writes: data/features/<task>/<split>/audio-*.npy, index.csv    the recordings
         data/features/<task>/quarantine.csv                    the recordings left out, each with its reason
 """
@@ -90,7 +90,7 @@ def main(name: str) -> None:
     task = params.task(tree, name)
     features = params.bind(Features, task.features, f"tasks.{name}.features")
     prepare = params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
-    folder = provide(prepare, params.run(tree).seed, f"tasks.{name}.prepare")
+    folder = provide(prepare, f"tasks.{name}.prepare")
     read = functools.partial(read_audio, folder=folder, decoding=features.decoding)
     total, quarantined = 0, []
     for split in SPLITS:

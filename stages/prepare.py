@@ -2,7 +2,7 @@
 
 Usage:  python -m stages.prepare <task>
 Reads:  the corpus that tasks.<task>.prepare names (a simulated one is made first, where it is not on disk yet)
-        params.yaml                                   seed, tasks.<task>.prepare
+        params.yaml                                   tasks.<task>.prepare
 Writes: data/manifest/<task>/<split>/utterances.csv   id, path, split, speaker, label, bytes, groups
         data/manifest/<task>/<split>/<table>.csv      the corpus's other tables (ASV scores)
         data/manifest/<task>/report.json              what was read and left out, what differs from the official
@@ -49,7 +49,7 @@ def main(name: str) -> None:
     tree = params.read()
     where = f"tasks.{name}.prepare"
     settings = params.bind(Prepare, params.task(tree, name).prepare, where)
-    corpora = manifest.read(settings, params.run(tree).seed, where)
+    corpora = manifest.read(settings, where)
     splits = prepare(corpora, settings)
     part(name, "data").check(pd.concat([tables[UTTERANCES] for tables in splits.values()]))
     for split, tables in splits.items():

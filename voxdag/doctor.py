@@ -96,15 +96,15 @@ def corpora() -> Iterator[Finding]:
         where = f"tasks.{name}.prepare"
         settings = params.bind(Prepare, params.task(tree, name).prepare, where)
         for corpus in settings.corpora:
-            yield _corpus(settings, corpus, corpus in settings.names(), params.run(tree).seed, where)
+            yield _corpus(settings, corpus, corpus in settings.names(), where)
 
 
-def _corpus(settings: Prepare, name: str, used: bool, seed: int, where: str) -> Finding:
+def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
     module, options = settings.open(name, where)
     if name.startswith("simulated"):
         return Finding("ok", f"{name}: made by `dvc repro` when it is first needed")
     try:
-        trials = module.read(corpora_folder(), options, seed).trials
+        trials = module.read(corpora_folder(), options).trials
     except CorpusMissing as reason:
         return Finding("FAIL" if used else "note", str(reason))
     absent = int(trials["bytes"].isna().sum())

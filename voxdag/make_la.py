@@ -182,7 +182,7 @@ def main(line: Sequence[str] | None = None) -> None:
     except (ValueError, FileExistsError) as error:
         sys.exit(f"make_la: {error}")
     made = asvspoof2019_la.Options(root=str(arguments.out.resolve()), official=False)
-    print(_summary(asvspoof2019_la.read(Path(), made, arguments.seed)))
+    print(_summary(asvspoof2019_la.read(Path(), made)))
 
 
 if __name__ == "__main__":

@@ -44,20 +44,20 @@ class Prepare:
         return module, params.bind(module.Options, self.corpora[name], f"{where}.corpora.{name}")
 
 
-def read(settings: Prepare, seed: int, where: str) -> dict[str, Corpus]:
+def read(settings: Prepare, where: str) -> dict[str, Corpus]:
     """The corpora that `settings` names, by name. `where` is the key of `settings` in params.yaml, for messages."""
     opened = {name: settings.open(name, where) for name in settings.names()}
-    return {name: module.read(corpora_folder(), options, seed) for name, (module, options) in opened.items()}
+    return {name: module.read(corpora_folder(), options) for name, (module, options) in opened.items()}
 
 
-def provide(settings: Prepare, seed: int, where: str) -> Path:
+def provide(settings: Prepare, where: str) -> Path:
     """Make sure that the corpora's audio is on disk, and give the folder that the manifest's paths start from.
 
     A simulated corpus is made again where it is gone (another clone, an experiment's own folder).
     """
     for name in settings.names():
         module, options = settings.open(name, where)
-        module.provide(corpora_folder(), options, seed)
+        module.provide(corpora_folder(), options)
     return corpora_folder()
 
 

@@ -17,14 +17,14 @@ from voxdag.corpora import CORPORA, corpora_folder, corpus
 from voxdag.tasks.antispoof import metrics, score_file
 
 
-def protocol(name: str, root: str | None, split: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def protocol(name: str, root: str | None, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One split's trials of a corpus and its ASV scores (an empty table if it has none).
 
     Raises ValueError for an unknown corpus or a split without trials; CorpusMissing if the protocols are not there.
     """
     module = corpus(name)
     options = module.Options() if root is None else module.Options(root=root)
-    found = module.read(corpora_folder(), options, seed)
+    found = module.read(corpora_folder(), options)
     trials = found.trials[found.trials["split"] == split]
     if trials.empty:
         splits = ", ".join(sorted(found.trials["split"].unique()))
@@ -35,7 +35,7 @@ def protocol(name: str, root: str | None, split: str, seed: int) -> tuple[pd.Dat
 
 def score(arguments: argparse.Namespace) -> None:
     """Print the headline, and write the tables that were asked for."""
-    trials, asv = protocol(arguments.corpus, arguments.root, arguments.split, arguments.seed)
+    trials, asv = protocol(arguments.corpus, arguments.root, arguments.split)
     predictions = score_file.read(arguments.scores, trials)
     scoring = metrics.Scoring(arguments.replicates, arguments.confidence)
     print(json.dumps(metrics.headline(predictions, asv), indent=2))

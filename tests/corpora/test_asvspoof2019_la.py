@@ -47,7 +47,7 @@ OTHER = Options(official=False)
 
 
 def test_trials_are_what_the_protocols_say(la, tmp_path):
-    trials = read(tmp_path, OTHER, seed=0).trials.set_index("id")
+    trials = read(tmp_path, OTHER).trials.set_index("id")
     assert list(trials.columns) == ["path", "split", "speaker", "label", "attack", "bytes"]
     assert list(trials.index) == [line.split()[1] for split in ("train", "dev", "eval") for line in LINES[split]]
     bonafide, spoof = trials.loc["LA_T_1138215"], trials.loc["LA_E_2834763"]
@@ -56,7 +56,7 @@ def test_trials_are_what_the_protocols_say(la, tmp_path):
 
 
 def test_any_format_is_found_with_its_size(la, tmp_path):
-    trials = read(tmp_path, OTHER, seed=0).trials.set_index("id")
+    trials = read(tmp_path, OTHER).trials.set_index("id")
     for name in ("LA_T_1138215", "LA_T_1271820", "LA_D_1047731"):
         assert trials.loc[name, "bytes"] == (tmp_path / trials.loc[name, "path"]).stat().st_size
     assert trials.loc["LA_T_1271820", "path"] == f"{ROOT}/ASVspoof2019_LA_train/flac/LA_T_1271820.ogg"
@@ -65,7 +65,7 @@ def test_any_format_is_found_with_its_size(la, tmp_path):
 def test_absent_and_unlisted_audio_is_counted_and_not_refused(la, tmp_path):
     (la / AUDIO["eval"] / "LA_E_9999999.flac").write_bytes(b"")
     (la / AUDIO["eval"] / "notes.txt").write_bytes(b"")
-    corpus = read(tmp_path, OTHER, seed=0)
+    corpus = read(tmp_path, OTHER)
     assert corpus.trials.dtypes["bytes"] == "Int64"
     assert corpus.trials["bytes"].isna().sum() == 3
     assert corpus.report["absent"]["count"] == 3
@@ -74,7 +74,7 @@ def test_absent_and_unlisted_audio_is_counted_and_not_refused(la, tmp_path):
 
 
 def test_the_asv_table(la, tmp_path):
-    asv = read(tmp_path, OTHER, seed=0).tables["asv"]
+    asv = read(tmp_path, OTHER).tables["asv"]
     assert list(asv.itertuples(index=False, name=None)) == [
         ("dev", None, "target", 18.20527),
         ("dev", None, "nontarget", -4.5),
@@ -85,16 +85,16 @@ def test_the_asv_table(la, tmp_path):
 
 
 def test_the_root_may_be_the_folder_that_holds_la_and_may_be_absolute(la, tmp_path):
-    expected = read(tmp_path, OTHER, seed=0).trials
-    outer = read(tmp_path, Options("asvspoof2019_la", official=False), seed=0).trials
+    expected = read(tmp_path, OTHER).trials
+    outer = read(tmp_path, Options("asvspoof2019_la", official=False)).trials
     pd.testing.assert_frame_equal(outer, expected)
-    absolute = read(Path("elsewhere"), Options(str(la), official=False), seed=0).trials
+    absolute = read(Path("elsewhere"), Options(str(la), official=False)).trials
     assert absolute["path"][0] == (tmp_path / expected["path"][0]).as_posix()
 
 
 def test_the_report_is_json_and_names_speakers_of_two_splits(la, tmp_path):
     write_lines(la / PROTOCOLS["eval"], ["LA_0079 LA_E_1 - A07 spoof"])
-    report = json.loads(json.dumps(read(tmp_path, OTHER, seed=0).report))
+    report = json.loads(json.dumps(read(tmp_path, OTHER).report))
     assert report["shared_speakers"] == {"train, eval": ["LA_0079"]}
     assert report["speakers"] == {"train": 1, "dev": 2, "eval": 1}
     assert report["trials"]["train"] == {"A01": 1, "bonafide": 1}
@@ -120,12 +120,12 @@ def write_official(la: Path) -> None:
 
 def test_published_counts_are_checked(la, tmp_path, caplog):
     write_official(la)
-    assert read(tmp_path, Options(), seed=0).report["deviations"] == []
+    assert read(tmp_path, Options()).report["deviations"] == []
     lines = (la / PROTOCOLS["dev"]).read_text().splitlines()
     write_lines(la / PROTOCOLS["dev"], [*lines[:-1], "LA_dev LA_D_0 - A07 spoof"])
     write_lines(la / ASV_SCORES["eval"], ["bonafide target 1"])
     caplog.clear()
-    deviations = read(tmp_path, Options(), seed=0).report["deviations"]
+    deviations = read(tmp_path, Options()).report["deviations"]
     assert deviations == [
         "dev has 3715 A06 trials, published are 3716",
         "dev has 1 A07 trials, published are 0",
@@ -153,7 +153,7 @@ def test_a_faulty_protocol_line_is_refused_with_its_place(la, tmp_path, line, re
     path = la / PROTOCOLS["train"]
     write_lines(path, [*LINES["train"], line])
     with pytest.raises(ValueError) as caught:
-        read(tmp_path, Options(), seed=0)
+        read(tmp_path, Options())
     assert f"{path}:3: {line!r} {reason}" in str(caught.value)
 
 
@@ -172,27 +172,27 @@ def test_a_faulty_asv_line_is_refused_with_its_place(la, tmp_path, line, reason)
     path = la / ASV_SCORES["eval"]
     write_lines(path, [*SCORES["eval"], line])
     with pytest.raises(ValueError) as caught:
-        read(tmp_path, OTHER, seed=0)
+        read(tmp_path, OTHER)
     assert f"{path}:3: {line!r} {reason}" in str(caught.value)
 
 
 def test_an_utterance_in_two_splits_is_refused(la, tmp_path):
     write_lines(la / PROTOCOLS["eval"], [LINES["dev"][0]])
     with pytest.raises(ValueError, match="LA_D_1047731 is listed in the protocols of dev and eval"):
-        read(tmp_path, OTHER, seed=0)
+        read(tmp_path, OTHER)
 
 
 def test_two_files_of_one_utterance_are_refused(la, tmp_path):
     soundfile.write(la / AUDIO["train"] / "LA_T_1138215.wav", np.zeros(10), 16000)
     with pytest.raises(ValueError, match=r"LA_T_1138215\.(flac|wav) and LA_T_1138215\.(flac|wav), expected one file"):
-        read(tmp_path, OTHER, seed=0)
+        read(tmp_path, OTHER)
 
 
 @pytest.mark.parametrize("name", [*PROTOCOLS.values(), *ASV_SCORES.values()])
 def test_a_missing_file_says_where_to_get_and_put_it(la, tmp_path, name):
     (la / name).unlink()
     with pytest.raises(CorpusMissing) as caught:
-        asvspoof2019_la.provide(tmp_path, OTHER, seed=0)
+        asvspoof2019_la.provide(tmp_path, OTHER)
     for part in (str(la / name), "datashare.ed.ac.uk/handle/10283/3336", str(la), "corpus.root", "VOXDAG_CORPORA"):
         assert part in str(caught.value)
 
@@ -205,17 +205,18 @@ def test_a_new_corpus_is_one_file_and_one_line(tmp_path, monkeypatch):
         "@dataclass(frozen=True)\n"
         "class Options:\n"
         "    root: str = 'toy'\n"
-        "def provide(folder, options, seed):\n"
+        "def provide(folder, options):\n"
         "    (folder / options.root).mkdir(parents=True, exist_ok=True)\n"
-        "def read(folder, options, seed):\n"
-        "    provide(folder, options, seed)\n"
-        "    return Corpus(pd.DataFrame({'id': ['a'], 'path': [f'{options.root}/a.wav']}), {}, {'seed': seed})\n"
+        "def read(folder, options):\n"
+        "    provide(folder, options)\n"
+        "    trials = pd.DataFrame({'id': ['a'], 'path': [f'{options.root}/a.wav']})\n"
+        "    return Corpus(trials, {}, {'root': options.root})\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(corpora.CORPORA, "toy", "toy_corpus")
     toy = corpora.corpus("toy")
-    made = toy.read(tmp_path, toy.Options(), 7)
-    assert (made.trials["path"][0], made.report) == ("toy/a.wav", {"seed": 7})
+    made = toy.read(tmp_path, toy.Options())
+    assert (made.trials["path"][0], made.report) == ("toy/a.wav", {"root": "toy"})
 
 
 def test_an_unknown_corpus_is_refused_with_the_valid_names():

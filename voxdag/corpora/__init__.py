@@ -4,9 +4,9 @@ A new corpus is one new module and one line in `CORPORA`. The module offers
 
     Options                                        frozen dataclass, its params; first field `root: str`, a folder
                                                    inside the corpora folder, or an absolute path
-    provide(folder: Path, options, seed) -> None   makes sure that the audio is on disk: a simulated corpus makes it, a
+    provide(folder: Path, options) -> None         makes sure that the audio is on disk: a simulated corpus makes it, a
                                                    published one raises CorpusMissing
-    read(folder: Path, options, seed) -> Corpus    provides, then reads
+    read(folder: Path, options) -> Corpus          provides, then reads
 
 where `folder` is the corpora folder.
 """

@@ -62,7 +62,7 @@ class Options:
     official: bool = True
 
 
-def provide(folder: Path, options: Options, seed: int) -> None:
+def provide(folder: Path, options: Options) -> None:
     """Check that the protocols and ASV scores are on disk; absent audio is counted by `read`, not refused here.
 
     Raises CorpusMissing, naming the first file that is not there.
@@ -79,7 +79,7 @@ def provide(folder: Path, options: Options, seed: int) -> None:
             )
 
 
-def read(folder: Path, options: Options, seed: int) -> Corpus:
+def read(folder: Path, options: Options) -> Corpus:
     """Read protocols, ASV scores and the folders of audio.
 
     trials has the extra column attack (A01..A19; None for bona fide), tables has "asv": split, attack (None for target
@@ -88,7 +88,7 @@ def read(folder: Path, options: Options, seed: int) -> Corpus:
     Raises CorpusMissing without the protocols or ASV scores, and ValueError, with file and line, for a line that is
     not in the published form.
     """
-    provide(folder, options, seed)
+    provide(folder, options)
     root = _root(folder, options)
     base = folder / root
     trials = pd.concat([_protocol(base / PROTOCOLS[split], split, options.official) for split in SPLITS])

@@ -8,7 +8,6 @@ from voxdag.corpora import corpus
 from voxdag.corpora.simulated import la, provenance
 from voxdag.corpora.simulated.la import Options, Split
 
-SEED = 4
 TINY = Options(
     train=Split(speakers=2, bonafide=4, spoof=6),
     dev=Split(speakers=2, bonafide=4, spoof=6),
@@ -22,13 +21,13 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpora")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(la.os, "sched_getaffinity", lambda _: {0})  # one process: starting others takes longer than this
-        la.provide(folder, TINY, SEED)
+        la.provide(folder, TINY)
     return folder
 
 
 def test_it_is_read_by_name_like_a_published_corpus(folder):
     module = corpus("simulated_la")
-    made = module.read(folder, TINY, SEED)
+    made = module.read(folder, TINY)
     assert made.report["trials"]["eval"] == {"bonafide": 4} | {f"A{k:02d}": 1 for k in range(7, 20)}
     assert made.report["trials"]["dev"] == {"bonafide": 4} | {f"A{k:02d}": 1 for k in range(1, 7)}
     assert made.report["absent"]["count"] == made.report["extra"]["count"] == 0
@@ -39,9 +38,9 @@ def test_it_is_read_by_name_like_a_published_corpus(folder):
 
 def test_a_second_call_makes_nothing(folder, monkeypatch):
     monkeypatch.setattr(la, "write", lambda *args, **kwargs: pytest.fail("made again"))
-    la.provide(folder, TINY, SEED)
+    la.provide(folder, TINY)
     with pytest.raises(pytest.fail.Exception, match="made again"):
-        la.provide(folder, TINY, SEED + 1)
+        la.provide(folder, replace(TINY, seed=2))
 
 
 def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(folder, tmp_path, monkeypatch):
@@ -51,13 +50,13 @@ def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(folder, t
 
     monkeypatch.setattr(la, "write", killed)
     with pytest.raises(KeyboardInterrupt):
-        la.provide(tmp_path, TINY, SEED)
+        la.provide(tmp_path, TINY)
     [made] = (tmp_path / "simulated_la").iterdir()
     assert (made / ".LA-left").is_dir() and not (made / "LA").exists()
     monkeypatch.setattr(
         la, "write", lambda target, *args, **kwargs: shutil.copytree(next(folder.glob("*/*/LA")), target)
     )
-    la.provide(tmp_path, TINY, SEED)
+    la.provide(tmp_path, TINY)
     assert sorted(path.name for path in made.iterdir()) == [".lock", "LA"]
 
 
@@ -66,9 +65,10 @@ def test_the_fingerprint_covers_options_seed_and_code_but_not_the_root(tmp_path,
     assert provenance.fingerprint([1], module) == provenance.fingerprint([1], module)
     assert provenance.fingerprint([1], module) != provenance.fingerprint([2], module)
     monkeypatch.setattr(la, "_make", lambda *args: None)
-    roots = {la._made(tmp_path, replace(TINY, root=root), SEED).name for root in ("a", "b")}
+    roots = {la._made(tmp_path, replace(TINY, root=root)).name for root in ("a", "b")}
     assert len(roots) == 1
-    assert la._made(tmp_path, replace(TINY, seconds=(1.0, 1.5)), SEED).name not in roots
+    assert la._made(tmp_path, replace(TINY, seconds=(1.0, 1.5))).name not in roots
+    assert la._made(tmp_path, replace(TINY, seed=2)).name not in roots
 
 
 def test_a_changed_source_changes_the_fingerprint(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Simulated logical access corpus: source-filter speech in drawn rooms, 19 attacks, the layout of ASVspoof 2019 LA.
 
-Written once to <corpora folder>/<root>/<fingerprint>/LA, where the fingerprint covers the options, the seed and the
-code that the corpus is made by: a change of any of them makes another corpus and leaves the old one alone.
+Written once to <corpora folder>/<root>/<fingerprint>/LA, where the fingerprint covers the options and the code that the
+corpus is made by: a change of any of them makes another corpus and leaves the old one alone.
 """
 
 import fcntl
@@ -44,43 +44,44 @@ class Options:
     """The corpus's root and size; utterances last from seconds[0] to seconds[1]."""
 
     root: str = "simulated_la"
+    seed: int = 1
     train: Split = Split(speakers=16, bonafide=160, spoof=320)
     dev: Split = Split(speakers=8, bonafide=80, spoof=160)
     eval: Split = Split(speakers=12, bonafide=170, spoof=350)
     seconds: tuple[float, float] = (2.0, 4.0)
 
 
-def provide(folder: Path, options: Options, seed: int) -> None:
+def provide(folder: Path, options: Options) -> None:
     """Make the corpus unless it is there. A killed run leaves no half corpus; a second run at the same time waits."""
-    _made(folder, options, seed)
+    _made(folder, options)
 
 
-def read(folder: Path, options: Options, seed: int) -> Corpus:
+def read(folder: Path, options: Options) -> Corpus:
     """Make the corpus unless it is there, and read it as ASVspoof 2019 LA is read."""
-    root = _made(folder, options, seed)
-    return asvspoof2019_la.read(folder, asvspoof2019_la.Options(root.as_posix(), official=False), seed)
+    root = _made(folder, options)
+    return asvspoof2019_la.read(folder, asvspoof2019_la.Options(root.as_posix(), official=False))
 
 
-def _made(folder: Path, options: Options, seed: int) -> Path:
+def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
     settings = {key: value for key, value in asdict(options).items() if key != "root"}
-    root = Path(options.root, fingerprint([settings, seed], Path(__file__)))
+    root = Path(options.root, fingerprint(settings, Path(__file__)))
     la = folder / root / "LA"
     if not la.is_dir():
         la.parent.mkdir(parents=True, exist_ok=True)
         with _alone(la.parent):
-            _make(la, options, seed)
+            _make(la, options)
     return root
 
 
-def _make(la: Path, options: Options, seed: int) -> None:
+def _make(la: Path, options: Options) -> None:
     if la.is_dir():  # by the process that this one waited for
         return
     for unfinished in la.parent.glob(f".{la.name}-*"):
         shutil.rmtree(unfinished)
     logger.info("making the simulated corpus %s", la)
-    load = partial(_record, sexes=_sexes(options), seconds=options.seconds[1] + SPARE, seed=seed)
-    write(la, _material(options), load, options.seconds, seed, jobs=len(os.sched_getaffinity(0)))
+    load = partial(_record, sexes=_sexes(options), seconds=options.seconds[1] + SPARE, seed=options.seed)
+    write(la, _material(options), load, options.seconds, options.seed, jobs=len(os.sched_getaffinity(0)))
 
 
 def _names(options: Options) -> dict[str, list[str]]:
