@@ -45,9 +45,9 @@ class Options:
 
     root: str = "simulated_la"
     seed: int = 1
-    train: Split = Split(speakers=16, bonafide=160, spoof=320)
-    dev: Split = Split(speakers=8, bonafide=80, spoof=160)
-    eval: Split = Split(speakers=12, bonafide=170, spoof=350)
+    train: Split = Split(speakers=48, bonafide=240, spoof=480)
+    dev: Split = Split(speakers=12, bonafide=80, spoof=160)
+    eval: Split = Split(speakers=16, bonafide=170, spoof=350)
     seconds: tuple[float, float] = (2.0, 4.0)
 
 
