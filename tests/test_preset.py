@@ -28,8 +28,13 @@ def leaves(tree, where=""):
         if isinstance(value, dict):
             found |= leaves(value, f"{where}{key}.")
         else:
-            found[f"{where}{key}"] = tuple(value) if isinstance(value, list) else value
+            found[f"{where}{key}"] = tuple(map(plain, value)) if isinstance(value, list) else plain(value)
     return found
+
+
+def plain(value):
+    """DVC writes 5e-06, which YAML 1.1 reads as text; `params.bind` takes it as the number that it is."""
+    return float(value) if isinstance(value, str) and value[:1].isdigit() else value
 
 
 def test_a_key_that_params_yaml_lacks_is_named():
