@@ -18,28 +18,32 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from voxdag import artifacts, command, layout, networks, params, runtime
+from voxdag import artifacts, command, folds, layout, networks, params, runtime
 from voxdag.params import System
 from voxdag.shards import Shards
 from voxdag.tasks import part
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
-    """Predictions on dev and eval, rounded as they are written, so that every later stage sees the same scores."""
+    """Predictions on dev and eval, fold by fold, rounded as they are written, so that every later stage sees the same
+    scores."""
     inference = part(system.task, "inference")
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
-    network = networks.restore(checkpoint(name, system.evaluate.checkpoint), system.network, system.model.config)
-    network = network.to(device)
-    splits = {split: Shards(layout.features(system.task, split)) for split in ("dev", "eval")}
-    return {
-        split: inference.predict(network, shards, settings, device).round(artifacts.DECIMALS)
-        for split, shards in splits.items()
-    }
+    shards = {split: Shards(layout.features(system.task, split)) for split in ("dev", "eval")}
+    tables = {split: layout.tables(system.task, split) for split in shards}
+    predictions = {split: [] for split in shards}
+    for fold in folds.names(shards["dev"].index):
+        weights = checkpoint(name, fold, system.evaluate.checkpoint)
+        network = networks.restore(weights, system.network, system.model.config).to(device)
+        for split, rows in predictions.items():
+            table = inference.predict(network, shards[split].fold(fold), settings, device, tables[split])
+            rows.append(table.assign(fold=fold) if fold != folds.FIXED else table)
+    return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}
 
 
-def checkpoint(name: str, chosen: str) -> Path:
-    """The weights to score with. Raises ValueError with those there are."""
-    folder = layout.checkpoints(name)
+def checkpoint(name: str, fold: str, chosen: str) -> Path:
+    """The weights to score a fold with. Raises ValueError with those there are."""
+    folder = layout.checkpoints(name, fold)
     path = folder / f"{chosen}.safetensors"
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"

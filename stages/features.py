@@ -1,4 +1,4 @@
-"""Decode a task's audio and pack it: mono, one sample rate, int16, in a few memory-mapped shards per split.
+"""Decode a task's audio, clean and cut it, and pack it: mono, one sample rate, int16, in a few memory-mapped shards.
 
 Usage:  python -m stages.features <task>
 Reads:  data/manifest/<task>/<split>/utterances.csv            one row per utterance
@@ -6,6 +6,7 @@ Reads:  data/manifest/<task>/<split>/utterances.csv            one row per utter
         params.yaml                                            tasks.<task>.prepare, tasks.<task>.features
 Writes: data/features/<task>/<split>/audio-*.npy, index.csv    the recordings
         data/features/<task>/quarantine.csv                    the recordings left out, each with its reason
+        data/features/<task>/split.json                        what was packed, fold by fold; no two splits share audio
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from voxdag import artifacts, command, layout, params, shards
-from voxdag.audio.decode import Audio, BadAudio, Decoding, decode
+from voxdag import artifacts, command, folds, layout, params, shards
 from voxdag.layout import SPLITS
 from voxdag.manifest import Prepare, provide
+from voxdag.recordings import AUDIO, Features, Recording, read_audio
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +34,8 @@ CHUNK = 16  # files a worker takes at once: small enough to keep all busy, large
 OF_THE_FILE = ("path", "bytes")  # manifest columns that stay behind: the index does not depend on where a file lay
 
 
-@dataclass(frozen=True)
-class Features:
-    """max_quarantined: the share (0..1) of recordings that may be unusable before the stage fails."""
-
-    decoding: Decoding
-    max_quarantined: float
-    shard_megabytes: int
-
-
 def pack(
-    utterances: pd.DataFrame, read: Callable[[str], Audio | str], folder: Path, features: Features, jobs: int
+    utterances: pd.DataFrame, read: Callable[[str], Recording | str], folder: Path, features: Features, jobs: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode a split's files in `jobs` processes and pack them in the manifest's order, whatever the number of jobs.
 
@@ -53,24 +44,15 @@ def pack(
     quarantined: list[dict] = []
 
     def recordings() -> Iterator[tuple[dict, object]]:
-        for row, audio in zip(utterances.to_dict("records"), _parallel(read, utterances["path"], jobs), strict=True):
-            if isinstance(audio, str):
-                quarantined.append({"id": row["id"], "split": row["split"], "path": row["path"], "reason": audio})
+        for row, read_ in zip(utterances.to_dict("records"), _parallel(read, utterances["path"], jobs), strict=True):
+            if isinstance(read_, str):
+                quarantined.append({"id": row["id"], "split": row["split"], "path": row["path"], "reason": read_})
             else:
                 kept = {name: value for name, value in row.items() if name not in OF_THE_FILE}
-                source = {"source_rate": audio.source_rate, "channels": audio.channels, "clipped": audio.clipped}
-                yield kept | source | {"seconds": len(audio.samples) / features.decoding.rate}, audio.samples
+                yield kept | read_.columns | {"seconds": len(read_.samples) / features.decoding.rate}, read_.samples
 
     index = shards.write(folder, recordings(), features.shard_megabytes * 2**20 // 2)
     return index, pd.DataFrame(quarantined, columns=["id", "split", "path", "reason"])
-
-
-def read_audio(path: str, folder: Path, decoding: Decoding) -> Audio | str:
-    """The file's audio, or the reason why it cannot be used."""
-    try:
-        return decode(folder / path, decoding)
-    except BadAudio as reason:
-        return str(reason)
 
 
 def check_quarantine(quarantine: pd.DataFrame, total: int, limit: float, table: Path) -> None:
@@ -91,19 +73,20 @@ def main(name: str) -> None:
     features = params.bind(Features, task.features, f"tasks.{name}.features")
     prepare = params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
     folder = provide(prepare, f"tasks.{name}.prepare")
-    read = functools.partial(read_audio, folder=folder, decoding=features.decoding)
-    total, quarantined = 0, []
+    read = functools.partial(read_audio, folder=folder, features=features)
+    total, packed, quarantined = 0, [], []
     for split in SPLITS:
         utterances = layout.utterances(name, split)
         index, broken = pack(utterances, read, layout.features(name, split), features, command.jobs())
         log.info("%s %s: %d recordings packed, %d quarantined", name, split, len(index), len(broken))
-        total, quarantined = total + len(utterances), [*quarantined, broken]
+        total, packed, quarantined = total + len(utterances), [*packed, index], [*quarantined, broken]
     quarantine = pd.concat(quarantined)
     artifacts.write_table(layout.quarantine(name), quarantine)
     check_quarantine(quarantine, total, features.max_quarantined, layout.quarantine(name))
+    artifacts.write_json(layout.features(name, "split.json"), folds.describe(pd.concat(packed), AUDIO))
 
 
-def _parallel(read: Callable, paths: Iterable[str], jobs: int) -> Iterator[Audio | str]:
+def _parallel(read: Callable, paths: Iterable[str], jobs: int) -> Iterator[Recording | str]:
     progress = functools.partial(tqdm, total=len(paths), unit="file", disable=not sys.stderr.isatty())
     if jobs == 1:
         yield from progress(map(read, paths))

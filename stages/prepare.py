@@ -6,6 +6,7 @@ Reads:  the corpus that tasks.<task>.prepare names (a simulated one is made firs
 Writes: data/manifest/<task>/<split>/utterances.csv   id, path, split, speaker, label, bytes, groups
         data/manifest/<task>/<split>/<table>.csv      the corpus's other tables (ASV scores)
         data/manifest/<task>/report.json              what was read and left out, what differs from the official
+        data/manifest/<task>/split.json               who is in which split of each fold; speakers are disjoint
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 
 from voxdag import artifacts, command, layout, manifest, params
 from voxdag.corpora import Corpus
-from voxdag.layout import SPLITS, UTTERANCES
+from voxdag.layout import UTTERANCES
 from voxdag.manifest import Prepare
 from voxdag.tasks import part
 
@@ -28,7 +29,7 @@ def prepare(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, dict[str
 
     Raises ValueError where a split has no utterance, or too many recordings are absent.
     """
-    listed = {split: of_split(corpora[settings.source(split)].trials, split) for split in SPLITS}
+    listed = manifest.split(corpora, settings)
     manifest.check_absent(pd.concat(listed.values()), settings.max_absent)
     for split, trials in listed.items():
         if trials["bytes"].isna().all():
@@ -41,8 +42,8 @@ def prepare(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, dict[str
 
 
 def of_split(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The rows of a split."""
-    return table[table["split"] == split]
+    """The rows of a split; all of a table that is not about splits."""
+    return table[table["split"] == split] if "split" in table else table
 
 
 def main(name: str) -> None:
@@ -51,11 +52,14 @@ def main(name: str) -> None:
     settings = params.bind(Prepare, params.task(tree, name).prepare, where)
     corpora = manifest.read(settings, where)
     splits = prepare(corpora, settings)
-    part(name, "data").check(pd.concat([tables[UTTERANCES] for tables in splits.values()]))
+    listed = part(name, "data").admit({split: tables[UTTERANCES] for split, tables in splits.items()})
+    account = manifest.describe(listed, settings)
     for split, tables in splits.items():
+        tables[UTTERANCES] = listed[split]
         log.info("%s %s: %d utterances", name, split, len(tables[UTTERANCES]))
         for table, rows in tables.items():
             artifacts.write_table(layout.manifest(name, split) / f"{table}.csv", rows)
+    artifacts.write_json(layout.manifest(name, "split.json"), account)
     artifacts.write_json(
         layout.manifest(name, "report.json"), {corpus: read.report for corpus, read in corpora.items()}
     )

@@ -4,9 +4,13 @@ Usage:  python -m stages.train <system>
 Reads:  data/features/<task>/train, data/features/<task>/dev         recordings
         data/manifest/<task>/dev                                     the task's other tables (ASV scores)
         params.yaml                                                  seed, num_threads, device, systems.<system>
-Writes: data/checkpoints/<system>/best_<criterion>.safetensors       weights at the lowest dev criterion
+Writes: data/checkpoints/<system>/best_<criterion>.safetensors       weights at the best of a dev criterion
         data/checkpoints/<system>/averaged.safetensors, last.safetensors
-        data/checkpoints/<system>/history.csv, summary.json          one row per epoch; what was kept and why it ended
+        data/checkpoints/<system>/summary.json                       what was kept, and why training ended
+        data/checkpoints/<system>/history.csv                        one row per epoch
+
+Where the corpus is cross-validated, one network is trained for each fold, and all but the history lies in
+data/checkpoints/<system>/fold-<fold>/. On a CPU as many folds are trained at once as VOXDAG_JOBS holds num_threads.
 
 A run that is killed goes on when it is started again, and ends with the same bytes. A record of the commit, packages
 and hardware is written to data/runs/<system>/, which is no output of the stage.
@@ -14,13 +18,18 @@ and hardware is written to data/runs/<system>/, which is no output of the stage.
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import torch
 from torch import nn
 
-from voxdag import artifacts, command, layout, networks, params, runtime
+from voxdag import artifacts, command, folds, layout, networks, params, runtime
 from voxdag.params import Run, System
 from voxdag.shards import INDEX, Shards
 from voxdag.tasks import part
@@ -34,14 +43,14 @@ from voxdag.training.workshop import Workshop, run_key
 def train(loop: Loop, out: Path) -> dict:
     """Run the loop and write what it keeps; gives the summary."""
     progress = loop.run()
-    write_weights(out / "last.safetensors", loop.network, loop.workshop.about)
-    for criterion, best in progress.best.items():
-        kept = loop.workshop.best(criterion, best["epoch"])
-        artifacts.write_bytes(out / f"best_{criterion}.safetensors", kept.read_bytes())
+    finish(loop, out / "last.safetensors")
     averaged = None
     if loop.averaged():
         averaged = {"weights": loop.average.count, **loop.score_dev()}
-        write_weights(out / "averaged.safetensors", loop.network, loop.workshop.about)
+        finish(loop, out / "averaged.safetensors")
+    for criterion, best in progress.best.items():
+        load(loop.network, loop.workshop.best(criterion, best["epoch"]))
+        finish(loop, out / f"best_{criterion}.safetensors")
     return {
         "epochs": progress.epoch,
         "steps": progress.step,
@@ -53,6 +62,14 @@ def train(loop: Loop, out: Path) -> dict:
     }
 
 
+def finish(loop: Loop, path: Path) -> None:
+    """Write the network as it stands, with what the task fits on dev."""
+    loop.network.eval()
+    with torch.inference_mode():
+        loop.objective.finish(loop.network)
+    write_weights(path, loop.network, loop.workshop.about)
+
+
 def new_network(system: System, seed: int) -> nn.Module:
     """The system's network, its weights drawn from the seed or read from `model.init_weights`."""
     seed_torch(seed, "weights")
@@ -62,13 +79,33 @@ def new_network(system: System, seed: int) -> nn.Module:
     return network
 
 
-def make_objective(system: System, name: str, supply: Supply) -> Objective:
-    """The task's objective on its packed train and dev recordings."""
+def make_objective(system: System, name: str, fold: str, supply: Supply) -> Objective:
+    """The task's objective on its packed train and dev recordings of a fold."""
     learning, inference = part(system.task, "learning"), part(system.task, "inference")
     settings = params.bind(learning.Settings, system.objective, f"systems.{name}.objective")
     scoring = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
-    splits = {split: Shards(layout.features(system.task, split)) for split in ("train", "dev")}
+    splits = {split: Shards(layout.features(system.task, split)).fold(fold) for split in ("train", "dev")}
     return learning.Objective(splits, layout.tables(system.task, "dev"), settings, scoring, supply)
+
+
+def train_fold(fold: str, name: str) -> tuple[pd.DataFrame, Workshop]:
+    """Train one fold and write all but its history; gives that, and the workshop to close."""
+    tree = params.read()
+    run, system = params.run(tree), params.system(tree, name)
+    device = runtime.setup(run)
+    recipe = params.bind(Recipe, system.train, f"systems.{name}.train")
+    workshop = open_workshop(name, fold, run, system)
+    supply = Supply(recipe.batch_size, run.seed, device, runtime.workers(device))
+    objective = make_objective(system, name, fold, supply)
+    network = new_network(system, run.seed).to(device)
+    runtime.write_record(Path("data/runs") / name / f"{workshop.folder.name}.json", device, asdict(system))
+    loop = Loop(network, objective, recipe, run.seed, device, workshop)
+    out = layout.checkpoints(name, fold)
+    artifacts.write_json(out / "summary.json", train(loop, out))
+    history = pd.DataFrame(loop.progress.history or None, columns=loop.columns())
+    if fold != folds.FIXED:
+        history.insert(0, "fold", fold)
+    return history, workshop
 
 
 def depends_on(system: System) -> list[Path]:
@@ -79,26 +116,31 @@ def depends_on(system: System) -> list[Path]:
     return [*code, *Path("voxdag/tasks", system.task).glob("*.py"), *data, *weights]
 
 
+def open_workshop(name: str, fold: str, run: Run, system: System) -> Workshop:
+    """Where the run's state is, or will be."""
+    key = run_key({"run": asdict(run), "system": asdict(system), "fold": fold}, depends_on(system))
+    return Workshop.of(name, key, {"network": system.network, "config": system.model.config, "system": name})
+
+
+def train_folds(name: str, names: list[str], at_once: int) -> Iterator[tuple[pd.DataFrame, Workshop]]:
+    """Train every fold, `at_once` of them side by side; the order and the results do not depend on it."""
+    if at_once == 1 or len(names) == 1:
+        yield from map(partial(train_fold, name=name), names)
+        return
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), initializer=command.log_to_stderr) as pool:
+        yield from pool.map(partial(train_fold, name=name), names)
+
+
 def main(name: str) -> None:
     tree = params.read()
     run, system = params.run(tree), params.system(tree, name)
-    device = runtime.setup(run)
-    recipe = params.bind(Recipe, system.train, f"systems.{name}.train")
-    workshop = open_workshop(name, run, system)
-    objective = make_objective(system, name, Supply(recipe.batch_size, run.seed, device, runtime.workers(device)))
-    network = new_network(system, run.seed).to(device)
-    runtime.write_record(Path("data/runs") / name / f"{workshop.folder.name}.json", device, asdict(system))
-    loop = Loop(network, objective, recipe, run.seed, device, workshop)
-    out = layout.checkpoints(name)
-    artifacts.write_json(out / "summary.json", train(loop, out))
-    artifacts.write_table(out / "history.csv", pd.DataFrame(loop.progress.history or None, columns=loop.columns()))
-    workshop.close()
-
-
-def open_workshop(name: str, run: Run, system: System) -> Workshop:
-    """Where the run's state is, or will be."""
-    key = run_key({"run": asdict(run), "system": asdict(system)}, depends_on(system))
-    return Workshop.of(name, key, {"network": system.network, "config": system.model.config, "system": name})
+    on_cpu = runtime.setup(run).type == "cpu"
+    names = folds.names(layout.utterances(system.task, "dev"))
+    at_once = max(1, command.jobs() // run.num_threads) if on_cpu else 1
+    histories, workshops = zip(*train_folds(name, names, at_once), strict=True)
+    artifacts.write_table(layout.checkpoints(name) / "history.csv", pd.concat(histories))
+    for workshop in workshops:
+        workshop.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ import pandas as pd
 
 DECIMALS = 6  # finer digits differ between machines and would make every `dvc metrics diff` noisy
 
-TEXT_COLUMNS = ("id", "path", "split", "speaker", "label", "attack", "value", "column", "key", "reason", "crc32")
+TEXT_COLUMNS = (
+    *("id", "path", "split", "fold", "folds", "speaker", "label", "predicted", "key", "audio", "crc32", "reason"),
+    *("attack", "sex", "intensity", "sentence", "value", "column"),
+)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -27,7 +27,7 @@ def guarded(action: Callable[[], None]) -> None:
 
     VOXDAG_DEBUG in the environment shows the traceback as well.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    log_to_stderr()
     try:
         action()
     except (ValueError, OSError) as error:
@@ -35,6 +35,11 @@ def guarded(action: Callable[[], None]) -> None:
             raise
         log.error("error: %s", error)
         sys.exit(1)
+
+
+def log_to_stderr() -> None:
+    """What a command line logs, in this process and in those it starts."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 
 
 def jobs() -> int:

@@ -20,10 +20,13 @@ import torch
 from voxdag import command, layout, networks, params
 from voxdag.corpora import CorpusMissing, corpora_folder
 from voxdag.manifest import Prepare
+from voxdag.recordings import Features
 from voxdag.tasks import part
 from voxdag.training.loop import Recipe
 
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
+
+GROUPS = ("tasks", "systems", "baselines")  # of params.yaml
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def parameters() -> Iterator[Finding]:
     for name in tree["tasks"]:
         task = params.task(tree, name)
         params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
+        params.bind(Features, task.features, f"tasks.{name}.features")
         params.bind(part(name, "report").Scoring, task.scoring, f"tasks.{name}.scoring")
     for name in tree["systems"]:
         system, where = params.system(tree, name), f"systems.{name}"
@@ -86,7 +90,11 @@ def parameters() -> Iterator[Finding]:
         params.bind(part(system.task, "learning").Settings, system.objective, f"{where}.objective")
         params.bind(part(system.task, "inference").Settings, system.inference, f"{where}.inference")
         networks.build(system.network, system.model.config)
-    yield Finding("ok", f"params.yaml: tasks {', '.join(tree['tasks'])}; systems {', '.join(tree['systems'])}")
+    for name in tree["baselines"]:
+        baseline = params.baseline(tree, name)
+        params.bind(part(baseline.task, "baseline").Settings, baseline.settings, f"baselines.{name}.settings")
+    listed = "; ".join(f"{group} {', '.join(tree[group])}" for group in GROUPS)
+    yield Finding("ok", f"params.yaml: {listed}")
 
 
 def corpora() -> Iterator[Finding]:
@@ -119,11 +127,11 @@ def weights() -> Iterator[Finding]:
         system = params.system(tree, name)
         if system.model.init_weights is not None:
             yield Finding("ok", f"{name} starts from {networks.weights_file(system.model.init_weights)}")
-        checkpoint = layout.checkpoints(name) / f"{system.evaluate.checkpoint}.safetensors"
-        if checkpoint.is_file():
+        trained = sorted(layout.checkpoints(name).rglob(f"{system.evaluate.checkpoint}.safetensors"))
+        for checkpoint in trained:
             networks.restore(checkpoint, system.network, system.model.config)
             yield Finding("ok", f"{name}: trained, {checkpoint}")
-        else:
+        if not trained:
             yield Finding("note", f"{name}: not trained yet, `dvc repro` trains it")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from voxdag import artifacts
+from voxdag import artifacts, folds
 
 SPLITS = ("train", "dev", "eval")
 UTTERANCES = "utterances"  # the manifest's own table; any other beside it is the corpus's (ASV scores)
@@ -38,9 +38,9 @@ def quarantine(task: str) -> Path:
     return Path("data/features") / task / "quarantine.csv"
 
 
-def checkpoints(system: str) -> Path:
-    """Folder of the weights that training kept."""
-    return Path("data/checkpoints") / system
+def checkpoints(system: str, fold: str = folds.FIXED) -> Path:
+    """Folder of the weights that training kept; of one fold where the system is cross-validated."""
+    return Path("data/checkpoints") / system / (f"fold-{fold}" if fold else "")
 
 
 def predictions(system: str) -> Path:

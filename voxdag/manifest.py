@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from voxdag import params
+from voxdag import folds, params
 from voxdag.corpora import Corpus, corpora_folder, corpus
 
 
@@ -21,12 +21,20 @@ class Prepare:
     eval_corpus  another corpus whose eval split is used instead: cross-corpus evaluation
     max_absent   the share (0..1) of listed recordings that may be absent from the disk
     corpora      corpus name -> its options
+    fold         of a corpus that is cross-validated: the name of one fold, or "all"
+    protocol     of such a corpus: speaker_independent, or leaky_random, which mixes speakers to show what that is worth
     """
 
     corpus: str
     eval_corpus: str | None
     max_absent: float
     corpora: dict[str, Any]
+    fold: str | int = "all"
+    protocol: str = "speaker_independent"
+
+    def __post_init__(self) -> None:
+        if self.protocol not in folds.PROTOCOLS:
+            raise ValueError(f"protocol is {self.protocol!r}, expected one of {', '.join(folds.PROTOCOLS)}")
 
     def names(self) -> list[str]:
         """The corpora that are read, the one of train first."""
@@ -59,6 +67,46 @@ def provide(settings: Prepare, where: str) -> Path:
         module, options = settings.open(name, where)
         module.provide(corpora_folder(), options)
     return corpora_folder()
+
+
+def split(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, pd.DataFrame]:
+    """The utterances of each split, from the split's corpus; with the column `folds` where train is cross-validated.
+
+    In a cross-corpus evaluation of such a corpus, all the other's utterances are in eval of every fold, or those of its
+    own eval split where it has one.
+    """
+    trials = _assigned(corpora[settings.corpus], settings)
+    listed = {name: trials[trials["split"] == name] for name in ("train", "dev", "eval")}
+    if settings.source("eval") != settings.corpus:
+        other = corpora[settings.source("eval")].trials
+        other = other[other["split"] == "eval"] if "split" in other else other.assign(split="eval")
+        shared = {folds.COLUMN: " ".join(folds.names(trials))} if folds.COLUMN in trials else {}
+        listed["eval"] = other.assign(**shared)
+    return listed
+
+
+def _assigned(corpus: Corpus, settings: Prepare) -> pd.DataFrame:
+    if not corpus.folds:
+        if settings.protocol != folds.PROTOCOLS[0] or settings.fold != "all":
+            raise ValueError(
+                f"{settings.corpus} has a fixed split: fold {settings.fold!r} and protocol {settings.protocol!r} are "
+                "for corpora that are cross-validated; leave them at all and speaker_independent"
+            )
+        return corpus.trials
+    if settings.protocol == folds.PROTOCOLS[0]:
+        return folds.assign(corpus.trials, folds.chosen(corpus.folds, settings.fold))
+    drawn = folds.random(corpus.trials, len(corpus.folds))
+    name = settings.fold if settings.fold == "all" else f"{folds.LEAKY}{settings.fold}"
+    return folds.assign(corpus.trials, folds.chosen(drawn, name), unit="id")
+
+
+def describe(listed: dict[str, pd.DataFrame], settings: Prepare) -> dict[str, dict]:
+    """Fold by fold who is in which split. Raises ValueError where a speaker is in two splits of a fold."""
+    named = {
+        name: rows.assign(speaker=settings.source(name) + "/" + rows["speaker"]) if settings.eval_corpus else rows
+        for name, rows in listed.items()
+    }
+    return folds.describe(pd.concat(named.values()), "speaker")
 
 
 def check_absent(trials: pd.DataFrame, max_absent: float) -> None:

@@ -22,7 +22,7 @@ import yaml
 
 T = TypeVar("T")
 
-TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "systems")
+TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "systems", "baselines")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,14 @@ class System:
     evaluate: Evaluate
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What a task's systems are measured beside; `settings` are the task's business."""
+
+    task: str
+    settings: dict
+
+
 def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
     """Read the parameter tree and check its top-level keys. Raises ValueError, naming the file."""
     try:
@@ -109,6 +117,11 @@ def task(tree: Mapping[str, Any], name: str) -> Task:
 def system(tree: Mapping[str, Any], name: str) -> System:
     """One system. Raises ValueError with the system names that params.yaml has."""
     return bind(System, _entry(tree, "systems", name), f"systems.{name}")
+
+
+def baseline(tree: Mapping[str, Any], name: str) -> Baseline:
+    """One baseline. Raises ValueError with the baseline names that params.yaml has."""
+    return bind(Baseline, _entry(tree, "baselines", name), f"baselines.{name}")
 
 
 def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
@@ -156,8 +169,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        [hint] = [argument for argument in arguments if argument is not type(None)]
-        return _value(hint, value, where)
+        hints = [argument for argument in arguments if argument is not type(None)]
+        fitting = [hint for hint in hints if isinstance(hint, type) and type(value) is hint]
+        return _value(*(fitting or hints[:1]), value, where)
     if dataclasses.is_dataclass(hint):
         return bind(hint, value, where)
     if origin is tuple:

@@ -23,10 +23,11 @@ import torch
 from torch import nn
 
 from voxdag import command, layout, networks, params, runtime
-from voxdag.audio.decode import INT16_SCALE, BadAudio, Decoding, decode
+from voxdag.audio.decode import INT16_SCALE, BadAudio, decode
 from voxdag.corpora import AUDIO_SUFFIXES
 from voxdag.figures import waveform
 from voxdag.figures.png import save_png
+from voxdag.recordings import Features, through_front_end
 from voxdag.tasks import part
 
 log = logging.getLogger(__name__)
@@ -37,13 +38,13 @@ PLOT_HOPS = 4  # scores per window length along a recording
 class Scorer:
     """A network, and how its task scores recordings with it."""
 
-    def __init__(self, network: nn.Module, inference: ModuleType, settings: object, decoding: Decoding):
-        self.network, self.inference, self.settings, self.decoding = network, inference, settings, decoding
+    def __init__(self, network: nn.Module, inference: ModuleType, settings: object, features: Features):
+        self.network, self.inference, self.settings, self.features = network, inference, settings, features
         self.device = next(network.buffers()).device
 
     def decode(self, path: Path) -> np.ndarray:
-        """(n,) int16 at the system's rate. Raises BadAudio."""
-        return decode(path, self.decoding).samples
+        """(n,) int16 at the system's rate, through its front end. Raises BadAudio."""
+        return through_front_end(decode(path, self.features.decoding), self.features).samples
 
     def rows(self, paths: Iterable[Path]) -> Iterator[dict]:
         """One row per file, in order; a batch of files is in memory at a time."""
@@ -67,30 +68,45 @@ class Scorer:
             if path in errors:
                 yield row | {"error": errors[path]}
             else:
-                yield row | {"seconds": round(len(recordings[path]) / self.decoding.rate, 3)} | outputs[path]
+                yield row | {"seconds": round(len(recordings[path]) / self.features.decoding.rate, 3)} | outputs[path]
 
     def plot(self, path: Path, picture: Path) -> None:
         """Draw waveform, spectrogram and the output along the recording."""
-        samples, rate, window = self.decode(path), self.decoding.rate, self.settings.samples
+        samples, rate, window = self.decode(path), self.features.decoding.rate, self.settings.samples
         starts = np.arange(0, max(len(samples) - window, 0) + 1, max(window // PLOT_HOPS, 1))
         windows = [samples[start : start + window] for start in starts]
-        scores = self.inference.outputs(self.network, windows, self.settings, self.device)[self.inference.OUTPUTS[0]]
+        table = self.inference.outputs(self.network, windows, self.settings, self.device)
+        drawn = {name: table[name].to_numpy() for name in self.inference.DRAWN if table[name].notna().any()}
         centres = (starts + min(window, len(samples)) / 2) / rate
-        save_png(waveform.figure(samples / INT16_SCALE, rate, centres, scores.to_numpy()), picture)
+        save_png(waveform.figure(samples / INT16_SCALE, rate, centres, drawn), picture)
 
 
-def open_scorer(system_name: str, weights: Path | None, config: str | None) -> Scorer:
-    """The system with its trained weights, or with `weights` of the size `config` (default: the system's)."""
+def checkpoint(system: str, fold: str | None) -> Path:
+    """The folder of a system's weights: of the fold asked for, or the first where it is cross-validated.
+
+    Raises ValueError for a fold that was not trained.
+    """
+    trained = sorted(layout.checkpoints(system).glob("fold-*"), key=lambda path: (len(path.name), path.name))
+    if fold is None:
+        return trained[0] if trained else layout.checkpoints(system)
+    if layout.checkpoints(system, fold) not in trained:
+        names = ", ".join(path.name.removeprefix("fold-") for path in trained) or "none"
+        raise ValueError(f"fold {fold} of {system} is not trained; trained folds: {names}")
+    return layout.checkpoints(system, fold)
+
+
+def open_scorer(system_name: str, weights: Path | None, config: str | None, fold: str | None) -> Scorer:
+    """The system with its trained weights (of a fold), or with `weights` of the size `config` (default: its own)."""
     tree = params.read()
     system = params.system(tree, system_name)
     inference = part(system.task, "inference")
     settings = params.bind(inference.Settings, system.inference, f"systems.{system_name}.inference")
     where = f"tasks.{system.task}.features"
-    decoding = params.bind(Decoding, params.task(tree, system.task).features["decoding"], f"{where}.decoding")
+    features = params.bind(Features, params.task(tree, system.task).features, where)
     if weights is None:
-        weights = layout.checkpoints(system_name) / f"{system.evaluate.checkpoint}.safetensors"
+        weights = checkpoint(system_name, fold) / f"{system.evaluate.checkpoint}.safetensors"
     network = networks.restore(weights, system.network, config or system.model.config)
-    return Scorer(network.to(runtime.setup(params.run(tree))), inference, settings, decoding)
+    return Scorer(network.to(runtime.setup(params.run(tree))), inference, settings, features)
 
 
 def audio_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -128,10 +144,12 @@ def main() -> None:
     parser.add_argument("--system", required=True, help="a system of params.yaml")
     parser.add_argument("--weights", type=Path, help="safetensors or torch state dict; default: the checkpoint")
     parser.add_argument("--config", help="the size of the network that --weights holds; default: the system's")
+    parser.add_argument("--fold", help="of a cross-validated system, whose weights; default: the first")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
     arguments = parser.parse_args()
     files = list(audio_files(arguments.paths))
-    failed = predict(open_scorer(arguments.system, arguments.weights, arguments.config), files, arguments.plot)
+    scorer = open_scorer(arguments.system, arguments.weights, arguments.config, arguments.fold)
+    failed = predict(scorer, files, arguments.plot)
     if failed:
         raise ValueError(f"{failed} of {len(files)} files have no output; the column error says why")
 

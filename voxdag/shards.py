@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from copy import copy
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from voxdag import artifacts
+from voxdag import artifacts, folds
 
 INDEX = "index.csv"
 PLACE = ("shard", "start", "length", "crc32")
@@ -59,6 +60,15 @@ class Shards:
         self._arrays = [np.load(self._shard(i), mmap_mode="r") for i in range(self.index["shard"].max() + 1)]
         self._places = self.index[["shard", "start", "length"]].to_numpy(np.int64)
         self._check()
+
+    def fold(self, name: str) -> Shards:
+        """The recordings of one fold (see `voxdag.folds`), in the index's order. Raises ValueError if it has none."""
+        rows = folds.of(self.index, name).to_numpy()
+        if not rows.any():
+            raise ValueError(f"{self.folder} holds no recording of fold {name}: all were quarantined")
+        part = copy(self)
+        part.index, part._places = self.index[rows].reset_index(drop=True), self._places[rows]
+        return part
 
     def __len__(self) -> int:
         return len(self._places)

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from voxdag.figures import confusion, det, groups, history, roc, scores, style, waveform
+from voxdag.figures import class_bars, confusion, det, groups, history, reliability, roc, scores, style, waveform
 from voxdag.figures.curves import error_curve
 from voxdag.figures.history import Quantity
+from voxdag.scoring import calibration
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -112,6 +113,60 @@ def test_confusion_counts_by_hand():
 def test_confusion_refuses_an_unknown_class():
     with pytest.raises(ValueError, match=r"unknown classes \['z'\]: expected \['a', 'b'\]"):
         confusion.table(["a"], ["z"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("count", ["1", "2", "0", "1"]), ("share", ["33", "67", "0", "100"])]
+)
+def test_confusion_of_many_classes_writes_one_number_a_cell_and_whole_names(written, expected):
+    names = [f"class {number}" for number in range(9)]
+    table = confusion.table(["class 0"] * 3 + ["class 1"], ["class 0"] + ["class 1"] * 3, names)
+    canvas = confusion.figure(table, written, "leaky")
+    texts = [text.get_text() for text in canvas.axes[0].texts]
+    assert [texts[cell] for cell in (0, 1, 9, 10)] == expected
+    assert texts[80] == {"count": "0", "share": "–"}[written]  # class 8 never occurs
+    assert [label.get_text() for label in canvas.axes[0].get_xticklabels()] == names
+    assert canvas.axes[0].get_title(loc="left") == "leaky"
+    lay_out(canvas)
+
+
+CLASSES = pd.DataFrame(
+    {"class": ["calm", LONG_NAME], "support": [1200, 0], "precision": [0.5, 0], "recall": [0.25, np.nan]}
+    | {"f1": [1 / 3, np.nan], "recall_low": [0.2, np.nan], "recall_high": [0.3, np.nan]}
+    | dict.fromkeys(["precision_low", "precision_high", "f1_low", "f1_high"], np.nan)
+)
+
+
+def test_class_bars_write_undefined_instead_of_zero_and_the_interval_of_recall():
+    table = class_bars.table(CLASSES)
+    assert table["measure"].tolist() == ["precision", "recall", "F1"] * 2
+    assert table["value"].fillna(-1).tolist() == [0.5, 0.25, 1 / 3, 0, -1, -1]
+    canvas = class_bars.figure(table, "leaky")
+    axes = canvas.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["undefined", "undefined"]
+    assert axes.collections[0].get_segments()[0][:, 0].tolist() == [0.2, 0.3]
+    assert axes.get_yticklabels()[0].get_text() == "calm\n(n = 1,200)"
+    lay_out(canvas)
+
+
+def test_class_bars_name_what_is_missing():
+    with pytest.raises(ValueError, match=r"classes lack columns \['f1'\]: expected \['class', 'support', 'precision'"):
+        class_bars.table(CLASSES.drop(columns="f1"))
+
+
+def test_reliability_draws_bins_that_hold_utterances_and_the_share_of_each():
+    # 4 bins: .55 and .7 in (.5, .75], one right; .9 in (.75, 1], right. ECE = (2 x |.5 - .625| + |1 - .9|) / 3.
+    confidences = np.array([0.55, 0.7, 0.9])
+    bins = calibration.reliability(np.stack([confidences, 1 - confidences], axis=1), [0, 1, 0], bins=4)
+    table = reliability.table({"before": bins, "after": bins})
+    assert table["share"].tolist() == [0, 0, 2 / 3, 1 / 3] * 2
+    assert table["ece"].tolist() == pytest.approx([0.35 / 3] * 8)
+    canvas = reliability.figure(table, "leaky")
+    x, y = canvas.axes[0].lines[1].get_data()
+    assert (x.tolist(), y.tolist()) == (pytest.approx([0.625, 0.9]), [0.5, 1])
+    assert legend_texts(canvas.legends[0]) == ["calibrated", "before: ECE 11.7 %", "after: ECE 11.7 %"]
+    assert canvas.legends[0].get_title().get_text() == "leaky"
+    lay_out(canvas)
 
 
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.0], "eer": [0.2, np.nan, 0.3], "uar": [0.1, 0.5, 0.5]})

@@ -19,9 +19,17 @@ from types import ModuleType
 
 import pandas as pd
 
+from voxdag.folds import Fold
+
 CORPORA = {
     "simulated_la": "voxdag.corpora.simulated.la",
     "asvspoof2019_la": "voxdag.corpora.asvspoof2019_la",
+    "simulated_emotional": "voxdag.corpora.simulated.emotional",
+    "ravdess": "voxdag.corpora.ravdess",
+    "crema_d": "voxdag.corpora.crema_d",
+    "savee": "voxdag.corpora.savee",
+    "iemocap": "voxdag.corpora.iemocap",
+    "emodb": "voxdag.corpora.emodb",
 }
 # File name endings, in lower case and without the dot, of what libsndfile decodes from the name and content alone.
 AUDIO_SUFFIXES = frozenset(
@@ -33,15 +41,18 @@ AUDIO_SUFFIXES = frozenset(
 class Corpus:
     """What the protocols of a corpus say, and what of it lies on disk.
 
-    trials: one row per listed utterance: id, path (posix, relative to the corpora folder), split (train, dev, eval),
-        speaker, label, the columns to break results down by, bytes (file size, Int64; missing if the file is absent).
+    trials: one row per listed utterance: id, path (posix, relative to the corpora folder), split (train, dev, eval; not
+        where the corpus has folds), speaker, label, the columns to break results down by, bytes (file size, Int64;
+        missing if the file is absent).
     tables: further official tables, by name.
     report: JSON-able account of counts, absent and unlisted files, and departures from what was published.
+    folds: the standard cross-validation of a corpus that has no fixed split; else none.
     """
 
     trials: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     report: dict[str, object]
+    folds: tuple[Fold, ...] = ()
 
 
 class CorpusMissing(FileNotFoundError):

@@ -1,13 +1,18 @@
 """Confusion between actual and predicted classes."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from voxdag.figures import style
+
+ROOMY = 4  # classes up to which a cell holds two lines and the names stand side by side
+DARK = 0.55  # share of a class above which its cell is too dark for black text
 
 
 def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> pd.DataFrame:
@@ -28,21 +33,49 @@ def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> pd
 
 
 @style.paper()
-def figure(counts: pd.DataFrame) -> Figure:
-    """Draw a confusion `table`: rows are actual classes, each shaded by and adding up to 100 % of its class."""
+def figure(counts: pd.DataFrame, written: Literal["both", "count", "share"] = "both", title: str = "") -> Figure:
+    """Draw a confusion `table`: rows are actual classes, each shaded by and adding up to 100 % of its class.
+
+    Each cell has its count and share `written`, or one of the two, which leaves room for about ten classes.
+    """
     classes = list(dict.fromkeys(counts["actual"]))
     shares = counts["share"].to_numpy().reshape(len(classes), len(classes))
     canvas = style.new_figure(height=min(3.4, 1.2 + 0.55 * len(classes)))
     axes = canvas.subplots()
     axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for cell, row in enumerate(counts.itertuples()):
-        text = f"{row.count:,}" if np.isnan(row.share) else f"{row.count:,}\n{style.percent(row.share)}"
-        shade = "white" if row.share > 0.55 else style.BLACK
-        axes.text(cell % len(classes), cell // len(classes), text, ha="center", va="center", color=shade)
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes, rotation=90, va="center")
+        shade = "white" if row.share > DARK else style.BLACK
+        place = cell % len(classes), cell // len(classes)
+        axes.text(*place, WRITERS[written](row.count, row.share), ha="center", va="center", color=shade)
+    _name_classes(axes, classes)
     axes.set(xlabel="Predicted", ylabel="Actual")
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
+    if title:
+        axes.set_title(title, loc="left")
     return canvas
+
+
+def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
+    if len(classes) <= ROOMY:
+        axes.set_xticks(range(len(classes)), classes)
+        axes.set_yticks(range(len(classes)), classes, rotation=90, va="center")
+    else:
+        axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(classes)), classes)
+
+
+def _both(count: int, share: float) -> str:
+    return _count(count, share) if np.isnan(share) else f"{count:,}\n{style.percent(share)}"
+
+
+def _count(count: int, share: float) -> str:
+    return f"{count:,}"
+
+
+def _share(count: int, share: float) -> str:
+    return "–" if np.isnan(share) else f"{100 * share:.0f}"
+
+
+WRITERS = {"both": _both, "count": _count, "share": _share}

@@ -1,5 +1,7 @@
 """A recording and what a detector says about it, on one time axis."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,24 +35,27 @@ def figure(
     wave: NDArray[np.floating],
     rate: int,
     times: NDArray[np.floating],
-    scores: NDArray[np.floating],
+    scores: NDArray[np.floating] | Mapping[str, NDArray[np.floating]],
     threshold: float | None = None,
 ) -> Figure:
-    """Draw waveform (N,), spectrogram and score over time.
+    """Draw waveform (N,), spectrogram and score over time; several scores by their names.
 
     `times` (K,) are the centres in seconds of the K scored stretches of audio, `rate` is in Hz.
 
     Raises ValueError if the wave is empty or times and scores differ in length.
     """
-    if wave.ndim != 1 or wave.size == 0 or len(times) != len(scores):
+    tracks = scores if isinstance(scores, Mapping) else {"score": scores}
+    counts = [len(track) for track in tracks.values()]
+    if wave.ndim != 1 or wave.size == 0 or set(counts) != {len(times)}:
         raise ValueError(
-            f"expected a wave (N,) and as many times as scores, got {wave.shape}, {len(times)} and {len(scores)}"
+            f"expected a wave (N,) and as many times as scores, got {wave.shape}, {len(times)} and "
+            f"{', '.join(map(str, counts))}"
         )
     canvas = style.new_figure(height=3.6)
     panels = canvas.subplots(3, sharex=True, height_ratios=(1, 2, 1.2))
     _draw_wave(panels[0], wave, rate)
     _draw_spectrogram(panels[1], wave, rate)
-    _draw_scores(panels[2], times, scores, threshold)
+    _draw_scores(panels[2], times, tracks, threshold)
     panels[2].set(xlabel="Time (s)", xlim=(0, wave.size / rate))
     canvas.align_ylabels(panels)
     return canvas
@@ -84,11 +89,15 @@ def _draw_spectrogram(panel: Axes, wave: NDArray[np.floating], rate: int) -> Non
 
 
 def _draw_scores(
-    panel: Axes, times: NDArray[np.floating], scores: NDArray[np.floating], threshold: float | None
+    panel: Axes, times: NDArray[np.floating], tracks: Mapping[str, NDArray[np.floating]], threshold: float | None
 ) -> None:
     dots = "." if len(times) <= MOST_DOTS else None
-    panel.plot(times, scores, marker=dots, color=style.BLACK, markersize=4)
-    panel.set_ylabel("Score")
+    looks = style.line_looks(len(tracks)) if len(tracks) > 1 else [{"color": style.BLACK}]
+    for (name, track), look in zip(tracks.items(), looks, strict=True):
+        panel.plot(times, track, marker=dots, markersize=4, label=name.removeprefix("p_"), **look)
+    panel.set_ylabel("Probability" if len(tracks) > 1 else "Score")
+    if len(tracks) > 1:
+        panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=5.5)
     if threshold is not None:
         panel.axhline(threshold, color=style.VERMILLION, linestyle="--", linewidth=0.9, label="threshold")
         panel.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, borderaxespad=0)

@@ -3,7 +3,7 @@
 A task is a folder here, with one module for each thing that stages ask of it. A stage loads only the part that it
 needs, so that a changed figure does not retrain a network:
 
-    data.py       check(trials): what the manifest of this task must hold
+    data.py       admit(splits): the utterances that this task can use, checked
     inference.py  Settings; outputs, predict: one row per recording, with the columns OUTPUTS
     learning.py   Settings; Objective: batches, loss, and the criteria on dev that select a checkpoint
     report.py     Scoring; headline, intervals, breakdown of predictions
@@ -14,7 +14,7 @@ needs, so that a changed figure does not retrain a network:
 import importlib
 from types import ModuleType
 
-TASKS = ("antispoof",)
+TASKS = ("antispoof", "emotion")
 
 
 def part(task: str, name: str) -> ModuleType:

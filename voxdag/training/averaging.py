@@ -67,9 +67,9 @@ class Average:
 
 
 @torch.no_grad()
-def refresh_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Estimate every batch norm's statistics anew, as plain means over `batches`, for the weights that the network has
-    now.
+def refresh_batch_norm(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Estimate every batch norm's statistics anew, as plain means over `batches` of the network's arguments, for the
+    weights that it has now.
 
     Dropout stays off (the network is scored without it), unlike the pass that clovaai/aasist makes with it on.
     """
@@ -85,7 +85,7 @@ def refresh_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
         if isinstance(module, _DropoutNd):
             module.eval()
     for batch in batches:
-        network(batch)
+        network(*batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

@@ -61,7 +61,9 @@ class Recipe:
 
 
 class Objective(Protocol):
-    """What a task brings to the loop."""
+    """What a task brings to the loop. HIGHER: the criteria that are better when higher; the others are errors."""
+
+    HIGHER: frozenset[str]
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -69,14 +71,17 @@ class Objective(Protocol):
     def batches(self, epoch: int, first: int) -> Iterator[tuple[Tensor, ...]]:
         """The batches of an epoch from batch `first` on."""
 
-    def inputs(self, batch: tuple[Tensor, ...]) -> Tensor:
-        """What the network takes of a batch, on the device."""
+    def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The network's arguments of a batch, on the device."""
 
     def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         """A scalar."""
 
     def criteria(self, network: nn.Module) -> dict[str, float | None]:
-        """The dev criteria that select checkpoints, lower is better; None where dev does not define one."""
+        """The dev criteria that select checkpoints; None where dev does not define one."""
+
+    def finish(self, network: nn.Module) -> None:
+        """Fit on dev what is fitted after training (a temperature), into the network's buffers."""
 
 
 @dataclass
@@ -188,12 +193,13 @@ class Loop:
         """Score dev, keep what is best, count towards the stopping rules, write the state."""
         progress, tally = self.progress, self.progress.tally
         criteria = self.score_dev()
-        is_best = self.keep_best(criteria)
+        errors = self.errors(criteria)
+        is_best = self.keep_best(criteria, errors)
         if self.recipe.averaging.takes(progress.epoch, self.recipe.epochs, is_best):
             self.average.add(self.network)
         train_loss = tally.loss / tally.taken if tally.taken else math.nan
         progress.history.append(self.row(criteria, train_loss))
-        progress.stopped = progress.watch.update(self.recipe.stopping, criteria, train_loss)
+        progress.stopped = progress.watch.update(self.recipe.stopping, errors, train_loss)
         progress.epoch, progress.tally = progress.epoch + 1, Tally()
         self.save()
 
@@ -204,19 +210,23 @@ class Loop:
             criteria = self.objective.criteria(self.network)
         return {name: value for name, value in criteria.items() if value is not None}
 
-    def keep_best(self, criteria: dict[str, float]) -> bool:
+    def errors(self, criteria: dict[str, float]) -> dict[str, float]:
+        """The criteria with the sign that makes lower better."""
+        return {name: -value if name in self.objective.HIGHER else value for name, value in criteria.items()}
+
+    def keep_best(self, criteria: dict[str, float], errors: dict[str, float]) -> bool:
         """Keep the weights for each criterion they improve; whether the stopping criterion is at its best or ties."""
         best, watched = self.progress.best, self.recipe.stopping.criterion
         if watched not in criteria:
             raise ValueError(
                 f"stopping.criterion is {watched!r}, which dev does not define; it has {', '.join(criteria)}"
             )
-        is_best = watched not in best or criteria[watched] <= best[watched]["value"]
-        for name, value in criteria.items():
-            if name not in best or value < best[name]["value"]:
-                best[name] = {"value": value, "epoch": self.progress.epoch + 1}
+        so_far = self.errors({name: kept["value"] for name, kept in best.items()})
+        for name, error in errors.items():
+            if name not in best or error < so_far[name]:
+                best[name] = {"value": criteria[name], "epoch": self.progress.epoch + 1}
                 self.workshop.keep(name, self.progress.epoch + 1, self.network)
-        return is_best
+        return watched not in so_far or errors[watched] <= so_far[watched]
 
     def row(self, criteria: dict[str, float], train_loss: float) -> dict:
         """One epoch of the history, and its log line."""

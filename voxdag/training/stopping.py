@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Stopping:
-    """criterion             which of the task's dev criteria `patience` watches (lower is better)
+    """criterion             which of the task's dev criteria `patience` watches
     patience              stop after this many epochs without a gain of more than `min_delta`; null: never
     train_loss_threshold  stop once the training loss was below this for `plateau_patience` epochs in a row; 0: never
     """
@@ -28,9 +28,11 @@ class Watch:
     without_gain: int = 0
     below_threshold: int = 0
 
-    def update(self, rules: Stopping, criteria: dict[str, float], train_loss: float) -> str | None:
-        """Count one epoch; the reason to stop, or None. `min_delta` gates only this, not which checkpoint is best."""
-        value = criteria[rules.criterion]
+    def update(self, rules: Stopping, errors: dict[str, float], train_loss: float) -> str | None:
+        """Count one epoch, given the dev criteria signed so that lower is better; the reason to stop, or None.
+
+        `min_delta` gates only this, not which checkpoint is best."""
+        value = errors[rules.criterion]
         gained = value < self.best - rules.min_delta
         self.best = value if gained else self.best
         self.without_gain = 0 if gained else self.without_gain + 1

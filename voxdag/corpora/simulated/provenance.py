@@ -28,7 +28,7 @@ def sources(module: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [file for name in _imported(path) for file in _files(name)]
+            waiting += [file for name in _imported(path) for file in _files(name) if path != LEFT_OUT]
     return sorted(found - {LEFT_OUT})
 
 

@@ -9,6 +9,12 @@ LABELS = ("spoof", "bonafide")  # a network's output column for a label is its p
 COLUMNS = ("id", "path", "split", "speaker", "label", "attack")
 
 
+def admit(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The utterances of each split that the task can use: all of them. Raises ValueError as `check` does."""
+    check(pd.concat(splits.values()))
+    return splits
+
+
 def check(trials: pd.DataFrame) -> None:
     """Raises ValueError for a missing column, another label, a repeated id, or a split that lacks a class."""
     missing = [name for name in COLUMNS if name not in trials]

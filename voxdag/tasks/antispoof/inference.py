@@ -17,6 +17,7 @@ from voxdag.audio.segments import fit_length
 from voxdag.shards import Shards
 
 OUTPUTS = ("score",)
+DRAWN = ("score",)  # along a recording, by `voxdag.predict --plot`
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "bonafide_logit": lambda logits: logits[:, 1],  # what the AASIST program writes
     "logit_difference": lambda logits: logits[:, 1] - logits[:, 0],  # log odds: what Cllr and actDCF are about
@@ -47,8 +48,13 @@ def outputs(
     return pd.DataFrame({"score": score(network, recordings, settings, device)})
 
 
-def predict(network: nn.Module, shards: Shards, settings: Settings, device: torch.device) -> pd.DataFrame:
-    """One row per recording, in the index's order: id, speaker, label, attack, and score (higher is more bona fide)."""
+def predict(
+    network: nn.Module, shards: Shards, settings: Settings, device: torch.device, tables: dict[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """One row per recording, in the index's order: id, speaker, label, attack, and score (higher is more bona fide).
+
+    The split's other `tables` (ASV scores) have no say in it.
+    """
     about = shards.index[["id", "speaker", "label", "attack"]]
     return pd.concat([about, outputs(network, shards, settings, device)], axis=1)
 

@@ -34,6 +34,8 @@ class Settings:
 class Objective:
     """The task's part of the training loop (see `voxdag.training.loop.Objective`)."""
 
+    HIGHER = frozenset()
+
     def __init__(
         self,
         splits: dict[str, Shards],
@@ -57,15 +59,18 @@ class Objective:
         """(waves (B, samples) int16, targets (B,) int64) of an epoch from batch `first` on."""
         return self._batches.epoch(epoch, first)
 
-    def inputs(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """(B, samples) in -1..1 on the device; the transfer is of 16-bit samples."""
-        return batch[0].to(self._device, non_blocking=True).float() / INT16_SCALE
+    def inputs(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor]:
+        """Waves (B, samples) in -1..1 on the device; the transfer is of 16-bit samples."""
+        return (batch[0].to(self._device, non_blocking=True).float() / INT16_SCALE,)
 
     def loss(self, network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Cross entropy, averaged with the class weights."""
-        _, logits = network(self.inputs(batch))
+        _, logits = network(*self.inputs(batch))
         return F.cross_entropy(logits.float(), batch[1].to(self._device), self._weights)
 
     def criteria(self, network: nn.Module) -> dict[str, float]:
         """Dev EER and min t-DCF (legacy 2019 form, with the ASV scores of dev)."""
-        return criteria(inference.predict(network, self._dev, self._scoring, self._device), self._asv)
+        return criteria(inference.predict(network, self._dev, self._scoring, self._device, {}), self._asv)
+
+    def finish(self, network: nn.Module) -> None:
+        """Nothing is fitted after training: scores are log odds, and their calibration is measured, not repaired."""

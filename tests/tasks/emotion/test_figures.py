@@ -1,0 +1,265 @@
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+
+from voxdag import artifacts
+from voxdag.figures import style
+from voxdag.figures.png import png_bytes
+from voxdag.scoring.calibration import ece
+from voxdag.tasks.emotion import metrics
+from voxdag.tasks.emotion.figures import MOST_GROUPS, NOTES, figures
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+TEMPLATES = Path(__file__).parents[3] / ".dvc" / "plots"
+NINE = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored")
+SCORING = metrics.Scoring(replicates=5, confidence=0.9, by=("class", "fold", "speaker"))
+INDEPENDENT = "speaker_independent"
+
+
+def predictions(n=300, speakers=10, folds=5, classes=NINE[:8], protocol=INDEPENDENT, gap=2.0):
+    rng = np.random.default_rng(0)
+    speaker, actual = np.arange(n) % speakers, rng.integers(len(classes), size=n)
+    logits = 2 * (rng.normal(size=(n, len(classes))) + gap * np.eye(len(classes))[actual])
+    names = np.array(classes)
+    table = pd.DataFrame(
+        {
+            "id": [f"u{row:04d}" for row in range(n)],
+            "fold": [str(number % folds + 1) if folds else "" for number in speaker],
+            "protocol": protocol,
+            "speaker": [f"{number:02d}" for number in speaker],
+            "label": names[actual],
+            "predicted": names[logits.argmax(axis=1)],
+        }
+    )
+    table = table.join(pd.DataFrame(softmax(logits / 2, axis=1), columns=[f"p_{name}" for name in classes]))
+    return table.join(pd.DataFrame(logits, columns=[f"logit_{name}" for name in classes]))
+
+
+def history(epochs=3, folds=5):
+    """Fold k has as many epochs more, and a dev UAR of k/100 more."""
+    rows = [
+        {"fold": str(fold), "epoch": epoch, "lr": 1e-3 / epoch, "train_loss": 1 / epoch}
+        | {"dev_uar": 0.5 + 0.1 * epoch + fold / 100, "dev_cost_x": 1.0}
+        for fold in range(max(folds, 1))
+        for epoch in range(1, epochs + fold + 1)
+    ]
+    return pd.DataFrame(rows) if folds else pd.DataFrame(rows).drop(columns="fold")
+
+
+def draw(table, rows=None):
+    groups = metrics.breakdown(table, SCORING.by, SCORING, 0)
+    return figures(table, table, groups, history() if rows is None else rows)
+
+
+def lay_out(canvas) -> None:
+    """Do all that rendering does short of the pixels: fonts, ticks, legends, margins."""
+    with style.paper():
+        canvas.draw_without_rendering()
+
+
+def words(canvas) -> str:
+    """All that is written in a figure but the ticks."""
+    legends = [*canvas.legends, *(axes.get_legend() for axes in canvas.axes if axes.get_legend())]
+    written = [legend.get_title().get_text() for legend in legends]
+    for axes in canvas.axes:
+        written += [axes.get_xlabel(), axes.get_ylabel(), axes.get_title(loc="left"), axes.get_title(loc="right")]
+    return "\n".join(written + [text.get_text() for legend in legends for text in legend.get_texts()])
+
+
+@pytest.fixture(scope="module")
+def plots():
+    return draw(predictions())
+
+
+def test_every_figure_has_its_name_and_at_most_about_a_thousand_rows(plots):
+    names = {"confusion", "confusion_shares", "reliability", "class_bars", "folds", "speakers", "history"}
+    assert set(plots) == names
+    assert max(len(plot.table) for plot in plots.values()) <= 1000
+
+
+@pytest.mark.parametrize("protocol", NOTES)
+def test_every_figure_and_table_says_under_which_protocol_it_was_measured(protocol):
+    plots = draw(predictions(protocol=protocol))
+    for name, plot in plots.items():
+        assert ("leaky" in words(plot.figure), "transductive" in words(plot.figure)) == (
+            "leaky" in protocol,
+            "transductive" in protocol,
+        ), name
+        assert set(plot.table["protocol"]) == {protocol}
+
+
+def test_confusions_hold_counts_and_shares_by_hand():
+    table = predictions(classes=NINE[:3]).assign(label="calm", predicted="happy")
+    table.loc[:74, "predicted"] = "calm"
+    plots = draw(table)
+    row = plots["confusion"].table.query("actual == 'calm'")
+    assert row[["count", "share"]].to_numpy().tolist() == [[0, 0], [75, 0.25], [225, 0.75]]
+    counts, shares = (
+        [text.get_text() for text in plots[name].figure.axes[0].texts] for name in ("confusion", "confusion_shares")
+    )
+    assert counts == ["0", "0", "0", "0", "75", "225", "0", "0", "0"]
+    assert shares == ["–", "–", "–", "0", "25", "75", "–", "–", "–"]
+
+
+def test_reliability_compares_before_with_after(plots):
+    table, rows = predictions(), plots["reliability"].table
+    labels = table["label"].map(NINE.index).to_numpy()
+    scaled = table[[f"p_{name}" for name in NINE[:8]]].to_numpy()
+    errors = rows.groupby("curve", sort=False)["ece"].first()
+    assert errors.index.tolist() == ["uncalibrated", "temperature-scaled"]
+    assert errors["temperature-scaled"] == ece(scaled, labels)
+    assert rows.groupby("curve")["n"].sum().tolist() == [300, 300]
+    for error in errors:
+        assert f"ECE {style.percent(error)}" in words(plots["reliability"].figure)
+
+
+def test_class_bars_hold_the_breakdown_of_every_class(plots):
+    table = plots["class_bars"].table
+    assert list(dict.fromkeys(table["class"])) == list(NINE[:8])
+    recall = table[table["measure"] == "recall"].set_index("class")["value"]
+    rows = predictions()
+    right = rows[rows["label"] == rows["predicted"]]["label"].value_counts()
+    assert recall.to_dict() == pytest.approx((right / rows["label"].value_counts()).to_dict())
+
+
+def test_bars_are_sorted_lowest_first_beside_the_pooled_uar(plots):
+    pooled = metrics.Scorer(predictions()).pooled()["uar"]
+    for name, count in (("folds", 5), ("speakers", 10)):
+        table = plots[name].table
+        assert len(table) == count
+        assert table["rate"].is_monotonic_increasing
+        assert set(table["pooled"]) == {pooled}
+
+
+def test_of_many_speakers_the_ends_are_drawn_and_their_number_is_written():
+    table = predictions(n=900, speakers=91)
+    plot = draw(table)["speakers"]
+    uars = metrics.breakdown(table, ["speaker"], SCORING, 0)["uar"].sort_values()
+    half = MOST_GROUPS // 2
+    assert plot.table["rate"].tolist() == [*uars.head(half), *uars.tail(half)]
+    assert "15 lowest and 15 highest of 91 speakers" in words(plot.figure)
+    lay_out(plot.figure)
+
+
+def test_history_of_folds_is_their_mean_and_range_by_hand(plots):
+    # Folds 0 to 4 have 3 to 7 epochs; dev UAR in epoch e of fold k is 50 + 10 e + k per cent.
+    table = plots["history"].table
+    uar = table[table["quantity"] == "Dev UAR (%)"]
+    np.testing.assert_allclose(uar["value"], [62, 72, 82, 92.5, 103, 113.5, 124])
+    np.testing.assert_allclose(uar["low"], [60, 70, 80, 91, 102, 113, 124])
+    np.testing.assert_allclose(uar["high"], [64, 74, 84, 94, 104, 114, 124])
+    assert uar["folds"].tolist() == [5, 5, 5, 4, 3, 2, 1]
+    assert list(dict.fromkeys(table["quantity"])) == [
+        "Training loss",
+        "Dev UAR (%)",
+        "Dev cost x",
+        "Learning rate (×10⁻⁴)",
+    ]
+    assert table["best"].sum() == 0
+    assert "mean and range of 5 folds" in words(plots["history"].figure)
+
+
+def test_history_of_one_fold_marks_the_highest_uar():
+    for rows in (history(folds=0), history(folds=1)):
+        table = draw(predictions(folds=0), rows)["history"].table
+        assert table[table["best"] == 1][["quantity", "epoch"]].to_numpy().tolist() == [["Dev UAR (%)", 3]]
+
+
+@pytest.mark.parametrize(
+    ("odd", "rows"),
+    [
+        ({"classes": NINE, "n": 9000, "protocol": "leaky_transductive"}, history()),
+        ({"gap": 100.0, "folds": 0}, history(1, folds=0)),
+        ({"gap": -100.0, "classes": NINE[:2]}, history(1)),
+        ({"n": 2, "speakers": 1, "folds": 0}, history(1, folds=1)),
+        ({"classes": (*NINE, "a long name, with spaces")}, history().assign(dev_loss=np.nan)),
+    ],
+    ids=["nine classes", "perfect, one epoch", "all wrong", "two utterances", "long names, no loss"],
+)
+def test_odd_inputs_draw_without_a_warning(odd, rows):
+    for plot in draw(predictions(**odd), rows).values():
+        lay_out(plot.figure)
+
+
+def test_weights_taken_as_they_are_have_no_history_and_a_fixed_split_no_folds():
+    assert {"history", "folds"}.isdisjoint(draw(predictions(folds=0), history().head(0)))
+
+
+def test_a_breakdown_without_groups_leaves_their_figures_out():
+    table = predictions()
+    plots = figures(table, table, metrics.breakdown(table, [], SCORING, 0), history())
+    assert set(plots) == {"confusion", "confusion_shares", "reliability", "history"}
+
+
+def test_files_give_the_same_figures_as_tables(plots, tmp_path):
+    table = predictions().round(artifacts.DECIMALS)
+    for name, content in (("eval", table), ("breakdown", metrics.breakdown(table, SCORING.by, SCORING, 0))):
+        artifacts.write_table(tmp_path / f"{name}.csv", content)
+    read, groups = (artifacts.read_table(tmp_path / f"{name}.csv") for name in ("eval", "breakdown"))
+    again = figures(read, read, groups, history())
+    for name, plot in plots.items():
+        # numbers are written with six decimals; confidences may be summed over 300 utterances
+        pd.testing.assert_frame_equal(plot.table, again[name].table, atol=2e-6, rtol=0, check_dtype=False)
+
+
+def test_the_order_of_rows_does_not_matter(plots):
+    shuffled = predictions().sample(frac=1, random_state=1)
+    again = figures(shuffled, shuffled, metrics.breakdown(predictions(), SCORING.by, SCORING, 0)[::-1], history())
+    for name in set(plots) - {"class_bars"}:
+        pd.testing.assert_frame_equal(plots[name].table, again[name].table)
+
+
+def test_the_same_tables_give_the_same_bytes(plots):
+    again = draw(predictions())
+    for name in plots:
+        assert plots[name].table.to_csv() == again[name].table.to_csv()
+    for name in ("confusion_shares", "class_bars", "reliability"):
+        assert png_bytes(plots[name].figure) == png_bytes(again[name].figure)
+
+
+def test_faulty_tables_are_refused_by_name():
+    table = predictions()
+    groups = metrics.breakdown(table, [], SCORING, 0)
+    with pytest.raises(ValueError, match=r"breakdown lacks columns \['value'\]: expected \['column', 'value', 'n'\]"):
+        figures(table, table, groups.drop(columns="value"), history())
+    with pytest.raises(ValueError, match="unknown classes bored: expected some of neutral"):
+        figures(table, table.replace({"label": {"sad": "bored"}}), groups, history())
+    with pytest.raises(ValueError, match="protocol is honest: expected one of"):
+        figures(table, table.assign(protocol="honest"), groups, history())
+
+
+TEMPLATE_OF = {
+    "confusion": "confusion_counts",
+    "confusion_shares": "confusion_shares",
+    "reliability": "reliability",
+    "class_bars": "class_bars",
+    "folds": "groups",
+    "speakers": "groups",
+    "history": "history",
+}
+
+
+@pytest.mark.parametrize(("name", "template"), TEMPLATE_OF.items())
+def test_a_dvc_template_reads_only_columns_that_its_table_has(plots, name, template):
+    content = json.loads((TEMPLATES / f"{template}.json").read_text(encoding="utf-8"))
+    written = pd.read_csv(StringIO(plots[name].table.to_csv(index=False)))
+    assert content["data"]["values"] == "<DVC_METRIC_DATA>"
+    numbers = set(content["data"]["format"]["parse"])
+    assert numbers <= set(written.select_dtypes("number").columns)
+    made = {step["as"] for step in nodes(content) if "calculate" in step}
+    read = {node["field"] for node in nodes(content) if isinstance(node.get("field"), str)}
+    assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev"}
+
+
+def nodes(tree):
+    """Yield every object of a JSON tree."""
+    if isinstance(tree, dict):
+        yield tree
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from nodes(child)

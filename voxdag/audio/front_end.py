@@ -1,0 +1,123 @@
+"""The audio front end: what happens to a recording between decoding and packing.
+
+decoded  ->  denoise  ->  voice activity  ->  cut  ->  packed
+    \\__ loudness, level of the speech: before any change
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxdag.audio import vad
+from voxdag.audio.decode import INT16_SCALE, BadAudio, to_int16
+from voxdag.audio.denoise import spectral_gate
+from voxdag.audio.loudness import loudness, rms_db
+
+DENOISE = ("none", "spectral_gate", "demucs")
+VAD = ("none", "trim", "speech")
+
+Enhance = Callable[[np.ndarray], np.ndarray]  # (n,) float32 -> (n,)
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """How recordings are cleaned and cut.
+
+    denoise      none, spectral_gate, or demucs (a network)
+    vad          none: kept whole.  trim: from the first speech to the last, since pauses carry emotion.
+                 speech: the stretches of speech joined, without the pauses
+    max_seconds  of what is left; null for no limit
+    min_seconds  of what is left
+
+    Raises ValueError for other values.
+    """
+
+    denoise: str
+    vad: str
+    max_seconds: float | None
+    min_seconds: float
+
+    def __post_init__(self) -> None:
+        for name, value, valid in (("denoise", self.denoise, DENOISE), ("vad", self.vad, VAD)):
+            if value not in valid:
+                raise ValueError(f"{name} is {value!r}; the valid values are {', '.join(valid)}")
+        if self.min_seconds < 0:
+            raise ValueError(f"min_seconds is {self.min_seconds}, expected 0 or more")
+        if self.max_seconds is not None and self.max_seconds <= self.min_seconds:
+            raise ValueError(f"max_seconds is {self.max_seconds}, expected more than min_seconds {self.min_seconds}")
+
+
+@dataclass(frozen=True)
+class Processed:
+    """samples: (m,) int16.
+
+    columns:
+      vad_status      which step found the speech: silero, silero_low, energy; none: no step did, and the whole
+                      recording stays; off: not asked for
+      speech_start    of the first speech and
+      speech_end      of the last, s in the decoded recording, with vad.PAD ms on either side where there is so much
+      speech_seconds  of speech between them, without the pauses
+      loudness        LUFS of the decoded recording, before any change
+      rms_db          dB re full scale of the decoded recording where there is speech; both NaN for silence
+    """
+
+    samples: np.ndarray
+    columns: dict[str, object]
+
+
+def process(samples: np.ndarray, rate: int, settings: FrontEnd, enhance: Enhance | None = None) -> Processed:
+    """Denoise and cut a decoded recording (n,) int16 at `rate` Hz, and measure it. `enhance` is the network of demucs.
+
+    Without denoising, the samples that are kept are those that were decoded.
+
+    Raises BadAudio where what is left is shorter than min_seconds or longer than max_seconds, and ValueError for demucs
+    without its network, or a rate that voice activity detection does not know.
+    """
+    decoded = samples / np.float32(INT16_SCALE)
+    clean = denoised(samples, rate, settings.denoise, enhance)
+    speech = found_speech(clean / np.float32(INT16_SCALE), rate, settings.vad)
+    spoken = joined(decoded, speech.segments)
+    start, end = speech.segments[0][0], speech.segments[-1][1]
+    kept = joined(clean, speech.segments) if settings.vad == "speech" else clean[start:end]
+    check_length(len(kept) / rate, settings)
+    columns = {"vad_status": speech.status, "speech_start": start / rate, "speech_end": end / rate}
+    columns |= {"speech_seconds": len(spoken) / rate, "loudness": loudness(decoded, rate), "rms_db": rms_db(spoken)}
+    return Processed(kept, columns)
+
+
+def denoised(samples: np.ndarray, rate: int, method: str, enhance: Enhance | None) -> np.ndarray:
+    """(n,) int16 -> (n,) int16. Raises ValueError for demucs without a network, or one that changes the length."""
+    if method == "none":
+        return samples
+    if method == "demucs" and enhance is None:
+        raise ValueError("denoise is 'demucs', but no network to enhance with was given")
+    wave = samples / np.float32(INT16_SCALE)
+    enhanced = enhance(wave) if method == "demucs" else spectral_gate(wave, rate)
+    if enhanced.shape != wave.shape:
+        raise ValueError(f"the network made {enhanced.shape} of a wave of shape {wave.shape}")
+    return to_int16(enhanced)[0]
+
+
+def found_speech(wave: np.ndarray, rate: int, method: str) -> vad.Speech:
+    """Where there is speech in (n,): the whole recording where none is found, or looked for (status off)."""
+    whole = [(0, len(wave))]
+    if method == "none":
+        return vad.Speech("off", whole)
+    speech = vad.find_speech(wave, rate)
+    return vad.Speech(speech.status, speech.segments or whole)
+
+
+def joined(samples: np.ndarray, segments: vad.Segments) -> np.ndarray:
+    """The segments of (n,) one after the other: (m,)."""
+    return np.concatenate([samples[start:end] for start, end in segments])
+
+
+def check_length(seconds: float, settings: FrontEnd) -> None:
+    """Raises BadAudio outside min_seconds to max_seconds."""
+    if seconds < settings.min_seconds:
+        raise BadAudio(f"{seconds:.4f} s of speech, shorter than min_seconds {settings.min_seconds}")
+    if settings.max_seconds is not None and seconds > settings.max_seconds:
+        raise BadAudio(f"{seconds:.4f} s of speech, longer than max_seconds {settings.max_seconds}")

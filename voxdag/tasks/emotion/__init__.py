@@ -1,0 +1,1 @@
+"""Speech emotion recognition: tell which emotion an utterance was spoken in."""
