@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import multiprocessing
-import statistics
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import side_by_side
 
 from models.aasist import CONFIGS, AASISTConfig, build
 from voxdag.allocator import keep_large_blocks
@@ -75,69 +74,16 @@ def logits(network: nn.Module, wave: Tensor) -> Tensor:
     return network(wave)[1]
 
 
-def timed(step: Callable[[], None], device: str) -> dict[str, float]:
-    """Wall and CPU seconds, and on CUDA the peak memory in bytes, of one step."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    wall, cpu = time.perf_counter(), time.process_time()
-    step()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    measured = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    return measured | ({"memory": torch.cuda.max_memory_allocated()} if device == "cuda" else {})
-
-
-def serve(pipe: Connection, official: Path | None, config: str, batch: int, device: str) -> None:
-    """Answer each name of a step with its measurement, until the name is empty."""
-    torch.manual_seed(0)
+def make(official: Path | None, config: str, batch: int, device: str) -> dict[str, Callable[[], None]]:
+    """The steps of one side: ours with `keep_large_blocks`, the official one with the default allocator."""
     if official is None:
         keep_large_blocks()
     network = build(config) if official is None else official_network(official, CONFIGS[config])
-    known = steps(network.to(device), batch, device)
-    while name := pipe.recv():
-        pipe.send(timed(known[name], device))
+    return steps(network.to(device), batch, device)
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, dict[str, list[dict[str, float]]]]:
-    """{step: {side: one measurement per round}}; a first round warms up and is dropped."""
-    context = multiprocessing.get_context("spawn")
-    sides = {"ours": None} | ({"official": arguments.official} if arguments.official else {})
-    pipes, workers = {}, []
-    for side, folder in sides.items():
-        pipes[side], theirs = context.Pipe()
-        settings = (theirs, folder, arguments.config, arguments.batch, arguments.device)
-        workers.append(context.Process(target=serve, args=settings, daemon=True))
-        workers[-1].start()
-        theirs.close()
-    results = {step: {side: [] for side in sides} for step in ("inference", "training step")}
-    for _ in range(arguments.rounds + 1):
-        for step, of_side in results.items():
-            for side, pipe in pipes.items():
-                pipe.send(step)
-                of_side[side].append(pipe.recv())
-    for pipe, worker in zip(pipes.values(), workers, strict=True):
-        pipe.send("")
-        worker.join()
-    return {step: {side: rounds[1:] for side, rounds in of_side.items()} for step, of_side in results.items()}
-
-
-def report(results: dict[str, dict[str, list[dict[str, float]]]], batch: int) -> list[str]:
-    lines = [f"{'step':14} {'side':9} {'utterances/s':>12} {'CPU-s/utterance':>15}"]
-    for step, of_side in results.items():
-        for side, rounds in of_side.items():
-            median = {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
-            line = f"{step:14} {side:9} {batch / median['wall']:12.2f} {median['cpu'] / batch:15.3f}"
-            if "memory" in median:
-                line += f"   peak {median['memory'] / 2**30:.2f} GiB"
-            if step == "training step":
-                line += f"   an epoch of {EPOCH:,}: {EPOCH * median['wall'] / batch / 60:.1f} min"
-            lines.append(line)
-        if "official" in of_side:
-            for key in ("wall", "cpu"):
-                ratios = [a[key] / b[key] for a, b in zip(of_side["official"], of_side["ours"], strict=True)]
-                spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-                lines.append(f"{step:14} official {key} / ours: {spread}")
-    return lines
+def epoch(step: str, seconds: float, batch: int) -> str:
+    return f"   an epoch of {EPOCH:,}: {EPOCH * seconds / batch / 60:.1f} min" if step == "training step" else ""
 
 
 def main() -> None:
@@ -149,7 +95,12 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     arguments.batch = arguments.batch or (24 if arguments.device == "cuda" else 4)
-    print("\n".join(report(measure(arguments), arguments.batch)))
+    sides = {"ours": None} | ({"official": arguments.official} if arguments.official else {})
+    settings = (arguments.config, arguments.batch, arguments.device)
+    made = {side: (make, (folder, *settings)) for side, folder in sides.items()}
+    results = side_by_side.measure(made, ("inference", "training step"), arguments.rounds)
+    lines = side_by_side.report(results, arguments.batch, "utterance", partial(epoch, batch=arguments.batch))
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -221,7 +221,16 @@ class Tier1(nn.Module):
 
 
 CONFIGS = {
-    "tier1": Config(rows=40, channels=(128, 256), strides=(1, 1), hidden=128, layers=2, deviations=False),
+    "tier1": Config(
+        rows=40,
+        channels=(128, 256),
+        strides=(1, 1),
+        hidden=128,
+        layers=2,
+        deviations=False,
+        dropout=0.2,
+        conv_dropout=0.2,
+    ),
     "tier1_fast": Config(rows=64, channels=(128, 256), strides=(2, 2), hidden=128, layers=2, deviations=False),
     "tier1_s": Config(rows=64, channels=(64, 128), strides=(2, 2), hidden=64, layers=1, deviations=True),
     "tier1_2d": Config(

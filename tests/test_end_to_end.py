@@ -25,6 +25,11 @@ TINY = {
     "systems.aasist.inference.samples": 16000,
     "systems.aasist.train.epochs": 2,
     "systems.aasist.train.batch_size": 8,
+    "tasks.emotion.prepare.corpora.simulated_emotional.actors": 6,
+    "tasks.emotion.prepare.fold": "all",
+    "tasks.emotion.scoring.replicates": 20,
+    "systems.tier1.train.epochs": 1,
+    "systems.tier1.model.config": "tier1_s",
 }
 
 
@@ -92,6 +97,35 @@ def test_every_promised_file_is_there_and_reads(clone):
         assert len(pd.read_csv(clone.folder / f"plots/aasist/{figure}.csv"))
     scores = (clone.folder / "data/predictions/aasist/eval.scores.txt").read_text().splitlines()
     assert len(scores) == 21 and {len(line.split()) for line in scores} == {4}
+
+
+def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
+    headline = json.loads((clone.folder / "metrics/tier1/evaluate.json").read_text())
+    assert headline.keys() == {"uar", "uar_sd", "war", "macro_f1", "ece", "ece_uncalibrated", "dev_uar"}
+    predictions = pd.read_csv(clone.folder / "data/predictions/tier1/eval.csv")
+    assert sorted(predictions["fold"].unique()) == [1, 2, 3]
+    assert predictions["id"].is_unique and len(predictions) == 180  # each utterance is in eval of one fold
+    assert {"speaker", "predicted", "confidence", "p_calm", "logit_calm"} <= set(predictions)
+    for fold in (1, 2, 3):
+        summary = json.loads((clone.folder / f"data/checkpoints/tier1/fold-{fold}/summary.json").read_text())
+        assert summary["epochs"] == 1
+    breakdown = pd.read_csv(clone.folder / "metrics/tier1/breakdown.csv")
+    assert set(breakdown["column"]) == {"class", "fold", "speaker", "sex", "intensity", "sentence"}
+    for figure in ("confusion", "confusion_shares", "class_bars", "reliability", "folds", "speakers", "history"):
+        assert (clone.folder / f"plots/tier1/{figure}.png").read_bytes()[:4] == b"\x89PNG"
+        assert len(pd.read_csv(clone.folder / f"plots/tier1/{figure}.csv"))
+    for baseline in ("chance", "majority", "svm"):
+        assert json.loads((clone.folder / f"metrics/{baseline}/evaluate.json").read_text()).keys() == headline.keys()
+
+
+def test_the_split_is_disjoint_by_speaker_and_by_audio_and_says_so(clone):
+    by_speaker = json.loads((clone.folder / "data/manifest/emotion/split.json").read_text())
+    by_audio = json.loads((clone.folder / "data/features/emotion/split.json").read_text())
+    assert by_speaker.keys() == by_audio.keys() == {"1", "2", "3"}
+    assert {fold["shared_speaker"] for fold in by_speaker.values()} == {0}
+    assert {fold["shared_audio"] for fold in by_audio.values()} == {0}
+    index = pd.read_csv(clone.folder / "data/features/emotion/eval/index.csv")
+    assert index["vad_status"].notna().all() and index["loudness"].notna().all()
 
 
 def test_repro_again_does_nothing_although_bytecode_was_written(clone):
@@ -181,6 +215,32 @@ def test_a_wrong_corpus_ends_prepare_with_one_line(clone, change, message):
     clone("git checkout -q params.yaml")
 
 
+def test_a_copied_recording_in_two_splits_stops_features(clone):
+    train, evaluated = sorted((clone.folder / "data/corpora/simulated_emotional").rglob("03-01-04-01-01-01-0[15].flac"))
+    whole = evaluated.read_bytes()
+    evaluated.write_bytes(train.read_bytes())
+    printed = clone("python -m stages.features emotion", fails=True)
+    assert "1 audio values are in two splits of fold 1" in printed and "03-01-04-01-01-01-05" in printed
+    evaluated.write_bytes(whole)
+    clone("dvc checkout -q --force")
+
+
+def test_a_random_split_runs_and_its_metrics_say_leaky(clone):
+    clone.set(**{"tasks.emotion.prepare.protocol": "leaky_random", "tasks.emotion.prepare.fold": 1})
+    for stage in (
+        "prepare emotion",
+        "features emotion",
+        "train tier1",
+        "evaluate tier1",
+        "breakdown tier1",
+        "plot tier1",
+    ):
+        clone(f"python -m stages.{stage}")
+    headline = json.loads((clone.folder / "metrics/tier1/evaluate.json").read_text())
+    assert headline and all(key.startswith("leaky_") for key in headline)
+    clone("git checkout -q . && git clean -qfd && dvc checkout -q --force")
+
+
 def test_broken_audio_is_quarantined_and_too_much_of_it_stops_the_stage(clone):
     victim = next((clone.folder / "data/corpora").rglob("LA_T_*.flac"))
     whole = victim.read_bytes()
@@ -193,6 +253,20 @@ def test_broken_audio_is_quarantined_and_too_much_of_it_stops_the_stage(clone):
     assert quarantine["id"].tolist() == [victim.stem] and len(quarantine["reason"][0])
     victim.write_bytes(whole)
     clone("git checkout -q params.yaml && dvc checkout -q --force")
+
+
+def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
+    spoken = next((clone.folder / "data/corpora/simulated_emotional").rglob("*.flac"))
+    shutil.copy(spoken, tmp_path)
+    printed = clone(f"python -m voxdag.predict --system tier1 --fold 2 --plot {tmp_path}/plots {tmp_path}")
+    rows = pd.read_csv(pd.io.common.StringIO(printed[printed.index("path,") :]))
+    probabilities = rows.filter(like="p_").iloc[0]
+    assert probabilities.sum() == pytest.approx(1) and probabilities.isna().sum() == 1  # bored is not in the corpus
+    assert rows["confidence"][0] == probabilities.max()
+    assert (tmp_path / f"plots/{spoken.stem}.png").is_file()
+    assert "fold 9 of tier1 is not trained; trained folds: 1, 2, 3" in clone(
+        f"python -m voxdag.predict --system tier1 --fold 9 {tmp_path}", fails=True
+    )
 
 
 def test_predict_scores_any_file_and_reports_those_it_cannot(clone, tmp_path):

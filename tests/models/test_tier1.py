@@ -1,5 +1,7 @@
 """Tier-1: sizes against the reference's counts, padding has no effect, the BiLSTM is torch's."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -21,6 +23,23 @@ def test_the_reference_size_has_the_reference_parameters():
     assert count(network.pool) == 16_513
     assert count(network) + 1 == 927_314
     assert count(build("tier1")) == 927_313 + 129  # one class more
+
+
+def test_the_logits_are_the_references():
+    # SER_Tier1(n_mfcc=40, num_classes=9) of the source at commit a767a45, its weights set by the same formula
+    network = build("tier1").eval()
+    for i, (_, parameter) in enumerate(sorted(network.named_parameters())):
+        place = torch.arange(parameter.numel(), dtype=torch.float64)
+        values = torch.sin(0.7 * place + i) / math.sqrt(parameter.shape[-1])
+        parameter.data.copy_(values.reshape(parameter.shape))
+    network.input_norm.running_var.fill_(1 - network.input_norm.eps)  # so that it changes nothing
+    time, row = torch.arange(90, dtype=torch.float64), torch.arange(1, 41)[:, None]
+    features = torch.sin(0.05 * time * row).float()[None]
+    expected = [0.0729054, 0.1615911, 0.2066262, -0.2575753, -0.5797749, -0.2199338, 0.1696246, 0.0795621, 0.0774325]
+    with torch.inference_mode():
+        logits = network(features, torch.tensor([90]))[0]
+    # measured difference 6e-8; 1e-5 leaves room for another order of float32 sums
+    torch.testing.assert_close(logits, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

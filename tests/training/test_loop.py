@@ -244,3 +244,16 @@ def test_an_unknown_choice_is_refused_with_the_valid_ones(change):
 def test_bf16_trains(tmp_path):
     progress = loop(tmp_path, precision="bf16", epochs=6).run()
     assert progress.history[-1]["train_loss"] < progress.history[0]["train_loss"]
+
+
+def test_a_criterion_of_which_higher_is_better_keeps_the_highest_and_its_first_tie(tmp_path):
+    class Scored(Toy):
+        HIGHER = frozenset({"skill"})
+        values = iter([0.2, 0.6, 0.6, 0.4, 0.5])
+
+        def criteria(self, network):
+            return {"skill": next(self.values)}
+
+    finished = loop(tmp_path, Scored(), epochs=5, stopping=Stopping("skill", 3, 0.0, 0.0, 1))
+    assert finished.run().best == {"skill": {"value": 0.6, "epoch": 2}}
+    assert finished.progress.stopped == "no gain of skill above 0.0 in 3 epochs"
