@@ -27,7 +27,8 @@ from voxdag.audio.decode import read as read_audio
 from voxdag.corpora import AUDIO_SUFFIXES, Corpus, asvspoof2019_la
 from voxdag.corpora.asvspoof2019_la import SPLITS
 from voxdag.corpora.equalise import RATE
-from voxdag.corpora.la_layout import SPARE, Material, Recording, each, write
+from voxdag.corpora.la_layout import SPARE, Material, Recording, write
+from voxdag.corpora.making import each
 from voxdag.scoring.eer import eer
 
 FRAME_SECONDS = 0.02

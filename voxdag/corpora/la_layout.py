@@ -10,27 +10,22 @@ processes changes nothing.
 """
 
 import hashlib
-import multiprocessing
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice, zip_longest
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pandas as pd
 import soundfile
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from voxdag import streams
 from voxdag.corpora import asv
 from voxdag.corpora.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
 from voxdag.corpora.equalise import RATE, draw_target, equalise
+from voxdag.corpora.making import each
 from voxdag.corpora.simulated.attacks import spoof
 
 ATTACKS = {"train": SEEN_ATTACKS, "dev": SEEN_ATTACKS, "eval": UNSEEN_ATTACKS}
@@ -121,28 +116,6 @@ def write(
         _write_protocols(unfinished, utterances)
         _write_asv_scores(unfinished, utterances, embeddings, seed)
         unfinished.replace(folder)
-
-
-def each(function: Callable, items: Sequence, jobs: int, what: str) -> list:
-    """The function's results in the items' order, by `jobs` processes of one thread each."""
-    progress = partial(tqdm, total=len(items), desc=what, disable=None)  # None: on a terminal only
-    if jobs == 1:
-        with threadpool_limits(1):
-            return [function(item) for item in progress(items)]
-    context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker) as pool:
-        return list(progress(pool.map(function, items, chunksize=8)))
-
-
-def _start_worker() -> None:
-    threadpool_limits(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _check_speakers(material: Mapping[str, Material]) -> None:

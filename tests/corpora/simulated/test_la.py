@@ -57,7 +57,7 @@ def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(folder, t
         la, "write", lambda target, *args, **kwargs: shutil.copytree(next(folder.glob("*/*/LA")), target)
     )
     la.provide(tmp_path, TINY)
-    assert sorted(path.name for path in made.iterdir()) == [".lock", "LA"]
+    assert sorted(path.name for path in made.iterdir()) == [".LA.lock", "LA"]
 
 
 def test_the_fingerprint_covers_options_seed_and_code_but_not_the_root(tmp_path, monkeypatch):

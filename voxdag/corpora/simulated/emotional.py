@@ -12,13 +12,10 @@ alone. Odd actors are male, as in RAVDESS, and neutral has no strong intensity. 
 statement fixes the number of syllables and of pauses, but the words are new in each utterance.
 """
 
-import fcntl
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +26,7 @@ import soundfile
 from voxdag import streams
 from voxdag.corpora import Corpus, Fold, ravdess
 from voxdag.corpora.emotional import FOLDS, known, rotation
-from voxdag.corpora.la_layout import each
+from voxdag.corpora.making import alone, each
 from voxdag.corpora.simulated.emotions import DELIVERIES, STRONG, express, vary
 from voxdag.corpora.simulated.provenance import fingerprint
 from voxdag.corpora.simulated.speech import (
@@ -177,7 +174,7 @@ def _made(folder: Path, options: Options) -> Path:
     root = Path(options.root, fingerprint(settings, Path(__file__)))
     if not (folder / root).is_dir():
         (folder / root).parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / root):
+        with alone(folder / root):
             _make(folder / root, options, jobs=len(os.sched_getaffinity(0)))
     return root
 
@@ -199,11 +196,3 @@ def _make(target: Path, options: Options, jobs: int) -> None:
 
 def _write(utterance: Utterance, folder: Path, seed: int) -> None:
     soundfile.write(folder / utterance.path, perform(utterance, seed), SAMPLE_RATE, subtype="PCM_16")
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Wait until no other process makes `target`; the lock goes with the process that holds it."""
-    with target.with_name(f".{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -4,12 +4,10 @@ Written once to <corpora folder>/<root>/<fingerprint>/LA, where the fingerprint 
 corpus is made by: a change of any of them makes another corpus and leaves the old one alone.
 """
 
-import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from voxdag.corpora import Corpus, asvspoof2019_la
 from voxdag.corpora.asvspoof2019_la import SPLITS
 from voxdag.corpora.equalise import RATE
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
+from voxdag.corpora.making import alone
 from voxdag.corpora.simulated.provenance import fingerprint
 from voxdag.corpora.simulated.speech import draw_scene, draw_speaker, record, synthesise
 
@@ -69,7 +68,7 @@ def _made(folder: Path, options: Options) -> Path:
     la = folder / root / "LA"
     if not la.is_dir():
         la.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(la.parent):
+        with alone(la):
             _make(la, options)
     return root
 
@@ -117,11 +116,3 @@ def _record(recording: Recording, sexes: Mapping[str, str], seconds: float, seed
     rng = streams.generator(seed, "recording", recording.name)
     dry = np.pad(synthesise(speaker, seconds, rng), round(ROOM * RATE))
     return record(dry, draw_scene(rng), rng)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process makes the corpus in `folder`; the lock goes with the process that holds it."""
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
