@@ -97,7 +97,7 @@ def deps(stage, key, item):
     return {dep: ROOT / path for dep, path in paths.items()}
 
 
-@pytest.mark.parametrize(("stage", "key", "item"), cases())
+@pytest.mark.parametrize(("stage", "key", "item"), list(cases()))
 def test_a_stage_depends_on_all_the_code_it_imports(stage, key, item):
     listed = set(deps(stage, key, item).values())
     missing = {file for file in needs(stage, key, item) if not listed & {file, *file.parents}}

@@ -220,7 +220,7 @@ def test_a_new_corpus_is_one_file_and_one_line(tmp_path, monkeypatch):
 
 
 def test_an_unknown_corpus_is_refused_with_the_valid_names():
-    with pytest.raises(ValueError, match="'asvspoof2031', expected one of asvspoof2019_la, simulated_la"):
+    with pytest.raises(ValueError, match="'asvspoof2031', expected one of asvspoof2019_la, crema_d, .*, simulated_la"):
         corpora.corpus("asvspoof2031")
 
 
