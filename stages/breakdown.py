@@ -2,7 +2,7 @@
 
 Usage:  python -m stages.breakdown <system>
 Reads:  data/predictions/<system>/dev.csv, eval.csv      one row per utterance
-        data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
+        data/manifest/<task>/dev, eval                   the task's other tables (ASV scores, classes)
         params.yaml                                      seed, tasks.<task>.scoring
 Writes: metrics/<system>/breakdown.csv                   one row per (column, value): counts, metrics, intervals
 """

@@ -1,11 +1,11 @@
 """Score a system's dev and eval recordings with the checkpoint that params.yaml names, and measure it on eval.
 
 Usage:  python -m stages.evaluate <system>
-Reads:  data/checkpoints/<system>/<checkpoint>.safetensors
+Reads:  data/checkpoints/<system>/<checkpoint>.safetensors       of each fold, where the system is cross-validated
         data/features/<task>/dev, data/features/<task>/eval      recordings
         data/manifest/<task>/dev, data/manifest/<task>/eval      the task's other tables (ASV scores)
         params.yaml              seed, num_threads, device, tasks.<task>.scoring, systems.<system>
-Writes: data/predictions/<system>/dev.csv, eval.csv              one row per utterance
+Writes: data/predictions/<system>/dev.csv, eval.csv              one row per utterance and fold
         data/predictions/<system>/eval.scores.txt                eval in the field's own score-file format
         metrics/<system>/evaluate.json                           headline: eval's metrics, and the dev criterion
         metrics/<system>/intervals.csv                           those of eval with their bootstrap intervals

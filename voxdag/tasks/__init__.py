@@ -6,6 +6,7 @@ needs, so that a changed figure does not retrain a network:
     data.py       admit(splits): the utterances that this task can use, checked
     inference.py  Settings; outputs, predict: one row per recording, with the columns OUTPUTS
     learning.py   Settings; Objective: batches, loss, and the criteria on dev that select a checkpoint
+    baseline.py   Settings; predict: what the systems are measured beside (a task may have none)
     report.py     Scoring; headline, intervals, breakdown of predictions
     score_file.py write(path, predictions): predictions as the field exchanges them
     figures.py    figures(...): name -> table and picture
