@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import side_by_side
 
 from models.aasist import CONFIGS, AASISTConfig, build
-from voxdag.allocator import keep_large_blocks
+from voxdag.core.allocator import keep_large_blocks
 
 SAMPLES = 64_600  # 4 s at 16 kHz, the official window
 EPOCH = 25_380  # utterances of the ASVspoof 2019 LA train split

@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import side_by_side
 
 from models.tier1 import CONFIGS, build
-from voxdag import params
-from voxdag.allocator import keep_large_blocks
 from voxdag.audio.decode import decode
+from voxdag.core import params
+from voxdag.core.allocator import keep_large_blocks
+from voxdag.data.recordings import Features, through_front_end
 from voxdag.predict import audio_files
-from voxdag.recordings import Features, through_front_end
 from voxdag.tasks.emotion import inference
 
 FRAMES = 250  # 2.5 s

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from voxdag import shards
+from voxdag.data import shards
 from voxdag.training.batches import Batches, Crops, Supply
 
 RATE, CROP, BATCH, SHARD = 16_000, 64_600, 24, 128 * 2**20

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from voxdag import artifacts, command, folds, layout, params, runtime
-from voxdag.params import Baseline
-from voxdag.shards import Shards
+from voxdag.core import artifacts, command, params, runtime
+from voxdag.core.params import Baseline
+from voxdag.data import folds, layout
+from voxdag.data.shards import Shards
 from voxdag.tasks import part
 
 

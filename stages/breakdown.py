@@ -9,7 +9,8 @@ Writes: metrics/<system>/breakdown.csv                   one row per (column, va
 
 from __future__ import annotations
 
-from voxdag import artifacts, command, layout, params
+from voxdag.core import artifacts, command, params
+from voxdag.data import layout
 from voxdag.tasks import part
 
 

@@ -18,9 +18,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from voxdag import artifacts, command, folds, layout, networks, params, runtime
-from voxdag.params import System
-from voxdag.shards import Shards
+from voxdag.core import artifacts, command, params, runtime
+from voxdag.core.params import System
+from voxdag.data import folds, layout
+from voxdag.data.shards import Shards
+from voxdag.networks import by_name
 from voxdag.tasks import part
 
 
@@ -34,7 +36,7 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
     predictions = {split: [] for split in shards}
     for fold in folds.names(shards["dev"].index):
         weights = checkpoint(name, fold, system.evaluate.checkpoint)
-        network = networks.restore(weights, system.network, system.model.config).to(device)
+        network = by_name.restore(weights, system.network, system.model.config).to(device)
         for split, rows in predictions.items():
             table = inference.predict(network, shards[split].fold(fold), settings, device, tables[split])
             rows.append(table.assign(fold=fold) if fold != folds.FIXED else table)

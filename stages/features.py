@@ -22,10 +22,11 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from voxdag import artifacts, command, folds, layout, params, shards
-from voxdag.layout import SPLITS
-from voxdag.manifest import Prepare, provide
-from voxdag.recordings import AUDIO, Features, Recording, read_audio
+from voxdag.core import artifacts, command, params
+from voxdag.corpora.manifest import Prepare, provide
+from voxdag.data import folds, layout, shards
+from voxdag.data.layout import SPLITS
+from voxdag.data.recordings import AUDIO, Features, Recording, read_audio
 
 log = logging.getLogger(__name__)
 

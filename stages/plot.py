@@ -10,7 +10,8 @@ Writes: plots/<system>/<figure>.csv, <figure>.png
 
 from __future__ import annotations
 
-from voxdag import artifacts, command, layout, params
+from voxdag.core import artifacts, command, params
+from voxdag.data import layout
 from voxdag.figures.png import save_png
 from voxdag.tasks import part
 

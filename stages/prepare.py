@@ -15,10 +15,11 @@ import logging
 
 import pandas as pd
 
-from voxdag import artifacts, command, layout, manifest, params
-from voxdag.corpora import Corpus
-from voxdag.layout import UTTERANCES
-from voxdag.manifest import Prepare
+from voxdag.core import artifacts, command, params
+from voxdag.corpora import Corpus, manifest
+from voxdag.corpora.manifest import Prepare
+from voxdag.data import layout
+from voxdag.data.layout import UTTERANCES
 from voxdag.tasks import part
 
 log = logging.getLogger(__name__)

@@ -29,12 +29,14 @@ import pandas as pd
 import torch
 from torch import nn
 
-from voxdag import artifacts, command, folds, layout, networks, params, runtime
-from voxdag.params import Run, System
-from voxdag.shards import INDEX, Shards
+from voxdag.core import artifacts, command, params, runtime
+from voxdag.core.params import Run, System
+from voxdag.data import folds, layout
+from voxdag.data.shards import INDEX, Shards
+from voxdag.networks import by_name
+from voxdag.networks.weights import load, write_weights
 from voxdag.tasks import part
 from voxdag.training.batches import Supply
-from voxdag.training.checkpoints import load, write_weights
 from voxdag.training.loop import Loop, Objective, Recipe
 from voxdag.training.seeding import seed_torch
 from voxdag.training.workshop import Workshop, run_key
@@ -73,9 +75,9 @@ def finish(loop: Loop, path: Path) -> None:
 def new_network(system: System, seed: int) -> nn.Module:
     """The system's network, its weights drawn from the seed or read from `model.init_weights`."""
     seed_torch(seed, "weights")
-    network = networks.build(system.network, system.model.config)
+    network = by_name.build(system.network, system.model.config)
     if system.model.init_weights is not None:
-        load(network, networks.weights_file(system.model.init_weights))
+        load(network, by_name.weights_file(system.model.init_weights))
     return network
 
 
@@ -112,7 +114,7 @@ def depends_on(system: System) -> list[Path]:
     """The code and data whose contents make the key under which an unfinished run is resumed."""
     code = [Path(f"models/{system.network}.py"), *Path("voxdag/training").glob("*.py")]
     data = [layout.features(system.task, split) / INDEX for split in ("train", "dev")]
-    weights = [networks.weights_file(system.model.init_weights)] if system.model.init_weights else []
+    weights = [by_name.weights_file(system.model.init_weights)] if system.model.init_weights else []
     return [*code, *Path("voxdag/tasks", system.task).glob("*.py"), *data, *weights]
 
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from voxdag import make_la
-from voxdag.corpora import asvspoof2019_la
+from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.make_la import Segment, cut_points, find_segments, load, share_out, speaker_of
 
 RATE = 16_000

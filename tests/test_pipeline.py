@@ -48,7 +48,7 @@ def imports(file: Path, task: str, network: str) -> set[Path]:
         names |= {f"voxdag.tasks.{task}.{part}" for part in re.findall(r'part\([^()]*,\s*"(\w+)"\)', text)}
     if file == ROOT / "voxdag/corpora/__init__.py":
         names |= set(re.findall(r'"(voxdag\.corpora\.[\w.]+)"', text))
-    if file == ROOT / "voxdag/networks.py":
+    if file == ROOT / "voxdag/networks/by_name.py":
         names.add(f"models.{network}")
     found = {module_file(name) for name in names if name.split(".")[0] in ("voxdag", "models", "stages")}
     return {path for path in found if path is not None}

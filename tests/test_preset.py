@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from voxdag import doctor, params, preset
+from voxdag import doctor, preset
+from voxdag.core import params
 
 
 @pytest.mark.parametrize("name", preset.names())

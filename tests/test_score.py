@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from voxdag import score
-from voxdag.corpora import asvspoof2019_la
+from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.tasks.antispoof import metrics, score_file
 
 ATTACKS = ("A07", "A08")

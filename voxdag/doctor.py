@@ -17,10 +17,12 @@ from pathlib import Path
 
 import torch
 
-from voxdag import command, layout, networks, params
+from voxdag.core import command, params
 from voxdag.corpora import CorpusMissing, corpora_folder
-from voxdag.manifest import Prepare
-from voxdag.recordings import Features
+from voxdag.corpora.manifest import Prepare
+from voxdag.data import layout
+from voxdag.data.recordings import Features
+from voxdag.networks import by_name
 from voxdag.tasks import part
 from voxdag.training.loop import Recipe
 
@@ -89,7 +91,7 @@ def parameters() -> Iterator[Finding]:
         params.bind(Recipe, system.train, f"{where}.train")
         params.bind(part(system.task, "learning").Settings, system.objective, f"{where}.objective")
         params.bind(part(system.task, "inference").Settings, system.inference, f"{where}.inference")
-        networks.build(system.network, system.model.config)
+        by_name.build(system.network, system.model.config)
     for name in tree["baselines"]:
         baseline = params.baseline(tree, name)
         params.bind(part(baseline.task, "baseline").Settings, baseline.settings, f"baselines.{name}.settings")
@@ -126,10 +128,10 @@ def weights() -> Iterator[Finding]:
     for name in tree["systems"]:
         system = params.system(tree, name)
         if system.model.init_weights is not None:
-            yield Finding("ok", f"{name} starts from {networks.weights_file(system.model.init_weights)}")
+            yield Finding("ok", f"{name} starts from {by_name.weights_file(system.model.init_weights)}")
         trained = sorted(layout.checkpoints(name).rglob(f"{system.evaluate.checkpoint}.safetensors"))
         for checkpoint in trained:
-            networks.restore(checkpoint, system.network, system.model.config)
+            by_name.restore(checkpoint, system.network, system.model.config)
             yield Finding("ok", f"{name}: trained, {checkpoint}")
         if not trained:
             yield Finding("note", f"{name}: not trained yet, `dvc repro` trains it")

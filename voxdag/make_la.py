@@ -21,15 +21,16 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from voxdag import streams
 from voxdag.audio.decode import BadAudio, resample
 from voxdag.audio.decode import read as read_audio
-from voxdag.corpora import AUDIO_SUFFIXES, Corpus, asvspoof2019_la
-from voxdag.corpora.asvspoof2019_la import SPLITS
-from voxdag.corpora.equalise import RATE
+from voxdag.core import streams
+from voxdag.core.parallel import each
+from voxdag.corpora import AUDIO_SUFFIXES, Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
-from voxdag.corpora.making import each
+from voxdag.corpora.readers import asvspoof2019_la
+from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.scoring.eer import eer
+from voxdag.simulation.equalise import RATE
 
 FRAME_SECONDS = 0.02
 PAUSE_FRAMES = 5  # energy is averaged over 0.1 s to find a place to cut

@@ -22,12 +22,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from voxdag import command, layout, networks, params, runtime
 from voxdag.audio.decode import INT16_SCALE, BadAudio, decode
+from voxdag.core import command, params, runtime
 from voxdag.corpora import AUDIO_SUFFIXES
+from voxdag.data import layout
+from voxdag.data.recordings import Features, through_front_end
 from voxdag.figures import waveform
 from voxdag.figures.png import save_png
-from voxdag.recordings import Features, through_front_end
+from voxdag.networks import by_name
 from voxdag.tasks import part
 
 log = logging.getLogger(__name__)
@@ -105,7 +107,7 @@ def open_scorer(system_name: str, weights: Path | None, config: str | None, fold
     features = params.bind(Features, params.task(tree, system.task).features, where)
     if weights is None:
         weights = checkpoint(system_name, fold) / f"{system.evaluate.checkpoint}.safetensors"
-    network = networks.restore(weights, system.network, config or system.model.config)
+    network = by_name.restore(weights, system.network, config or system.model.config)
     return Scorer(network.to(runtime.setup(params.run(tree))), inference, settings, features)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from voxdag import command, params
+from voxdag.core import command, params
 
 FOLDER = Path("presets")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from voxdag import artifacts, command
+from voxdag.core import artifacts, command
 from voxdag.corpora import CORPORA, corpora_folder, corpus
 from voxdag.tasks.antispoof import metrics, score_file
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from voxdag.audio.denoise import FLOOR, noise_floor, spectral_gate, with_network
-from voxdag.corpora.simulated.speech import draw_speaker, synthesise
+from voxdag.simulation.speech import draw_speaker, synthesise
 
 RATE = 16_000
 TONE = slice(RATE, 2 * RATE)  # where `tone_in_noise` has its tone

@@ -6,7 +6,7 @@ import pytest
 from voxdag.audio import vad
 from voxdag.audio.decode import BadAudio, to_int16
 from voxdag.audio.front_end import FrontEnd, process
-from voxdag.corpora.simulated.speech import draw_speaker, synthesise
+from voxdag.simulation.speech import draw_speaker, synthesise
 
 RATE = 16_000
 KEEP = FrontEnd(denoise="none", vad="none", max_seconds=None, min_seconds=0.1)

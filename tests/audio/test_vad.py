@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from voxdag.audio import vad
-from voxdag.corpora.simulated.speech import draw_speaker, synthesise
+from voxdag.simulation.speech import draw_speaker, synthesise
 
 RATE = 16_000
 SPEECH = (1.0, 2.5)  # s, where `recording` speaks

@@ -10,14 +10,14 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from voxdag import streams
-from voxdag.corpora import asvspoof2019_la
-from voxdag.corpora.asvspoof2019_la import AUDIO, PROTOCOLS, SEEN_ATTACKS, UNSEEN_ATTACKS
-from voxdag.corpora.equalise import RATE, Target, draw_target, equalise
+from voxdag.core import streams
 from voxdag.corpora.la_layout import CONVERSIONS, Material, Recording, plan, write
-from voxdag.corpora.simulated import la
-from voxdag.corpora.simulated.attacks import spoof
+from voxdag.corpora.readers import asvspoof2019_la
+from voxdag.corpora.readers import simulated_la as la
+from voxdag.corpora.readers.asvspoof2019_la import AUDIO, PROTOCOLS, SEEN_ATTACKS, UNSEEN_ATTACKS
 from voxdag.make_la import Segment, load
+from voxdag.simulation.attacks import spoof
+from voxdag.simulation.equalise import RATE, Target, draw_target, equalise
 
 
 def talk(rng: np.random.Generator, seconds: float = 4.0) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from voxdag import shards
+from voxdag.data import shards
 from voxdag.training.batches import Batches, Crops, Supply
 
 CPU = torch.device("cpu")

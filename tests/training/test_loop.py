@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from voxdag.streams import generator, order
+from voxdag.core.streams import generator, order
+from voxdag.networks.weights import write_weights
 from voxdag.training.averaging import Averaging
-from voxdag.training.checkpoints import write_weights
 from voxdag.training.loop import Loop, Recipe
 from voxdag.training.stopping import Stopping
 from voxdag.training.workshop import Workshop

@@ -19,17 +19,17 @@ from types import ModuleType
 
 import pandas as pd
 
-from voxdag.folds import Fold
+from voxdag.data.folds import Fold
 
 CORPORA = {
-    "simulated_la": "voxdag.corpora.simulated.la",
-    "asvspoof2019_la": "voxdag.corpora.asvspoof2019_la",
-    "simulated_emotional": "voxdag.corpora.simulated.emotional",
-    "ravdess": "voxdag.corpora.ravdess",
-    "crema_d": "voxdag.corpora.crema_d",
-    "savee": "voxdag.corpora.savee",
-    "iemocap": "voxdag.corpora.iemocap",
-    "emodb": "voxdag.corpora.emodb",
+    "simulated_la": "voxdag.corpora.readers.simulated_la",
+    "asvspoof2019_la": "voxdag.corpora.readers.asvspoof2019_la",
+    "simulated_emotional": "voxdag.corpora.readers.simulated_emotional",
+    "ravdess": "voxdag.corpora.readers.ravdess",
+    "crema_d": "voxdag.corpora.readers.crema_d",
+    "savee": "voxdag.corpora.readers.savee",
+    "iemocap": "voxdag.corpora.readers.iemocap",
+    "emodb": "voxdag.corpora.readers.emodb",
 }
 # File name endings, in lower case and without the dot, of what libsndfile decodes from the name and content alone.
 AUDIO_SUFFIXES = frozenset(

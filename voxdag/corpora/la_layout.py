@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from voxdag import streams
-from voxdag.corpora import asv
-from voxdag.corpora.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
-from voxdag.corpora.equalise import RATE, draw_target, equalise
-from voxdag.corpora.making import each
-from voxdag.corpora.simulated.attacks import spoof
+from voxdag.core import streams
+from voxdag.core.parallel import each
+from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
+from voxdag.simulation import asv
+from voxdag.simulation.attacks import spoof
+from voxdag.simulation.equalise import RATE, draw_target, equalise
 
 ATTACKS = {"train": SEEN_ATTACKS, "dev": SEEN_ATTACKS, "eval": UNSEEN_ATTACKS}
 FIRST_ID = 1_000_001  # ids follow a shuffled order, so they say nothing

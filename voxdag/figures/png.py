@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from voxdag.artifacts import write_bytes
+from voxdag.core.artifacts import write_bytes
 from voxdag.figures.style import paper
 
 

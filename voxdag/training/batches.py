@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from voxdag import streams
 from voxdag.audio.segments import fit_length
-from voxdag.shards import Shards
+from voxdag.core import streams
+from voxdag.data.shards import Shards
 
 
 class Crops(Dataset):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from voxdag import streams
+from voxdag.core import streams
 
 
 def seed_torch(seed: int, *names: object) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from voxdag import artifacts
-from voxdag.training.checkpoints import write_weights
+from voxdag.core import artifacts
+from voxdag.networks.weights import write_weights
 
 STATE = "state.pt"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from voxdag import shards
 from voxdag.audio.acoustic import Acoustic
+from voxdag.data import shards
 from voxdag.tasks.emotion.inference import Settings
 
 PITCHES = {"neutral": 200, "happy": 900, "sad": 2500}  # Hz

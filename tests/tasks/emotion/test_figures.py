@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from voxdag import artifacts
+from voxdag.core import artifacts
 from voxdag.figures import style
 from voxdag.figures.png import png_bytes
 from voxdag.scoring.calibration import ece

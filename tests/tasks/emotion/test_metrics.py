@@ -4,7 +4,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from voxdag import artifacts
+from voxdag.core import artifacts
 from voxdag.scoring import calibration
 from voxdag.tasks.emotion import metrics, report, score_file
 from voxdag.tasks.emotion.criteria import HIGHER, criteria, temperature

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.segments import fit_length
-from voxdag.shards import Shards
+from voxdag.data.shards import Shards
 
 OUTPUTS = ("score",)
 DRAWN = ("score",)  # along a recording, by `voxdag.predict --plot`

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from voxdag import streams
 from voxdag.audio.decode import INT16_SCALE
-from voxdag.shards import Shards
+from voxdag.core import streams
+from voxdag.data.shards import Shards
 from voxdag.tasks.antispoof import inference
 from voxdag.tasks.antispoof.criteria import criteria
 from voxdag.tasks.antispoof.data import targets

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from voxdag import streams
+from voxdag.core import streams
 from voxdag.scoring import dcf, eer, tdcf
 from voxdag.scoring.intervals import Interval, bootstrap
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from voxdag import artifacts
+from voxdag.core import artifacts
 
 HEADER = ["filename", "cm-score"]
 WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}

@@ -11,12 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from voxdag import streams
 from voxdag.audio.acoustic import Acoustic, Extractor
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.functionals import functionals
+from voxdag.core import streams
+from voxdag.data.shards import Shards
 from voxdag.scoring.calibration import fit_temperature
-from voxdag.shards import Shards
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS, targets
 

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pandas as pd
 
-from voxdag import folds
+from voxdag.data import folds
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from scipy.special import softmax
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from voxdag import folds
 from voxdag.audio.acoustic import Acoustic, Extractor, normalise, statistics
 from voxdag.audio.decode import INT16_SCALE
-from voxdag.shards import Shards
+from voxdag.data import folds
+from voxdag.data.shards import Shards
 from voxdag.tasks.emotion.data import LABELS
 
 RATE = 16000  # Hz, of the packed recordings

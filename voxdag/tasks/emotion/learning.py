@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from voxdag import streams
 from voxdag.audio.acoustic import Extractor
 from voxdag.audio.augment import Augmentation, SpecAugment, augment, mixup, spec_augment
 from voxdag.audio.decode import INT16_SCALE
-from voxdag.shards import Shards
+from voxdag.core import streams
+from voxdag.data.shards import Shards
 from voxdag.tasks.emotion import criteria, inference
 from voxdag.tasks.emotion.data import LABELS, targets
 from voxdag.training.batches import Batches, Supply

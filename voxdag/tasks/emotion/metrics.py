@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from voxdag import streams
+from voxdag.core import streams
 from voxdag.scoring import calibration, classification
 from voxdag.scoring.intervals import Interval, bootstrap
 from voxdag.tasks.emotion.criteria import class_names, logits

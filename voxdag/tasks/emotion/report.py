@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from voxdag.tasks.emotion import metrics
-from voxdag.tasks.emotion.metrics import Scoring as Scoring
+from voxdag.tasks.emotion.metrics import Scoring
 
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
 

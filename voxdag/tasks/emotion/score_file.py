@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from voxdag import artifacts
+from voxdag.core import artifacts
 
 COLUMNS = ["id", "label", "predicted"]
 

@@ -1,0 +1,96 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from voxdag.core import provenance
+from voxdag.corpora import corpus
+from voxdag.corpora.readers import simulated_la as la
+from voxdag.corpora.readers.simulated_la import Options, Split
+
+TINY = Options(
+    train=Split(speakers=2, bonafide=4, spoof=6),
+    dev=Split(speakers=2, bonafide=4, spoof=6),
+    eval=Split(speakers=2, bonafide=4, spoof=13),
+    seconds=(1.0, 1.4),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpora")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(la.os, "sched_getaffinity", lambda _: {0})  # one process: starting others takes longer than this
+        la.provide(folder, TINY)
+    return folder
+
+
+def test_it_is_read_by_name_like_a_published_corpus(folder):
+    module = corpus("simulated_la")
+    made = module.read(folder, TINY)
+    assert made.report["trials"]["eval"] == {"bonafide": 4} | {f"A{k:02d}": 1 for k in range(7, 20)}
+    assert made.report["trials"]["dev"] == {"bonafide": 4} | {f"A{k:02d}": 1 for k in range(1, 7)}
+    assert made.report["absent"]["count"] == made.report["extra"]["count"] == 0
+    assert made.report["speakers"] == {"train": 2, "dev": 2, "eval": 2}
+    assert made.report["shared_speakers"] == {}
+    assert made.trials["path"].str.match(r"simulated_la/[0-9a-f]{12}/LA/ASVspoof2019_LA_(train|dev|eval)/flac/").all()
+
+
+def test_a_second_call_makes_nothing(folder, monkeypatch):
+    monkeypatch.setattr(la, "write", lambda *args, **kwargs: pytest.fail("made again"))
+    la.provide(folder, TINY)
+    with pytest.raises(pytest.fail.Exception, match="made again"):
+        la.provide(folder, replace(TINY, seed=2))
+
+
+def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(folder, tmp_path, monkeypatch):
+    def killed(target: Path, *args: object, **kwargs: object) -> None:
+        (target.parent / ".LA-left" / "LA").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(la, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        la.provide(tmp_path, TINY)
+    [made] = (tmp_path / "simulated_la").iterdir()
+    assert (made / ".LA-left").is_dir() and not (made / "LA").exists()
+    monkeypatch.setattr(
+        la, "write", lambda target, *args, **kwargs: shutil.copytree(next(folder.glob("*/*/LA")), target)
+    )
+    la.provide(tmp_path, TINY)
+    assert sorted(path.name for path in made.iterdir()) == [".LA.lock", "LA"]
+
+
+def test_the_fingerprint_covers_options_seed_and_code_but_not_the_root(tmp_path, monkeypatch):
+    module = Path(la.__file__)
+    assert provenance.fingerprint([1], module) == provenance.fingerprint([1], module)
+    assert provenance.fingerprint([1], module) != provenance.fingerprint([2], module)
+    monkeypatch.setattr(la, "_make", lambda *args: None)
+    roots = {la._made(tmp_path, replace(TINY, root=root)).name for root in ("a", "b")}
+    assert len(roots) == 1
+    assert la._made(tmp_path, replace(TINY, seconds=(1.0, 1.5))).name not in roots
+    assert la._made(tmp_path, replace(TINY, seed=2)).name not in roots
+
+
+def test_a_changed_source_changes_the_fingerprint(tmp_path, monkeypatch):
+    package = tmp_path / "voxdag"
+    package.mkdir()
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "LEFT_OUT", package / "__init__.py")
+    for name, code in (("__init__", ""), ("a", "def f():\n    from voxdag import b\n"), ("b", "X = 1\n"), ("c", "")):
+        (package / f"{name}.py").write_text(code)
+    seen = [provenance.fingerprint(0, package / "a.py")]
+    for name in ("c", "__init__", "b"):  # not imported, left out, imported within a function
+        (package / f"{name}.py").write_text("X = 2\n")
+        seen.append(provenance.fingerprint(0, package / "a.py"))
+    assert seen[0] == seen[1] == seen[2] != seen[3]
+
+
+def test_the_sources_hold_what_the_sound_depends_on():
+    names = {path.relative_to(provenance.ROOT).as_posix() for path in provenance.sources(Path(la.__file__))}
+    expected = {
+        "corpora/la_layout.py",
+        *(f"simulation/{name}.py" for name in ("equalise", "asv", "speech", "attacks/__init__")),
+    }
+    assert {f"voxdag/{name}" for name in expected} <= names
+    assert "voxdag/corpora/__init__.py" not in names

@@ -1,0 +1,1 @@
+"""What everything else stands on: parameters, files and tables, the command line, random streams, the machine."""

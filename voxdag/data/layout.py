@@ -1,0 +1,59 @@
+"""Where stages put what they write: each path is spelled once, and starts at the repository's root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from voxdag.core import artifacts
+from voxdag.data import folds
+
+SPLITS = ("train", "dev", "eval")
+UTTERANCES = "utterances"  # the manifest's own table; any other beside it is the corpus's (ASV scores)
+
+
+def manifest(task: str, split: str) -> Path:
+    """Folder of a split's tables."""
+    return Path("data/manifest") / task / split
+
+
+def utterances(task: str, split: str) -> pd.DataFrame:
+    """One row per utterance of a split."""
+    return artifacts.read_table(manifest(task, split) / f"{UTTERANCES}.csv")
+
+
+def tables(task: str, split: str) -> dict[str, pd.DataFrame]:
+    """The corpus's other tables of a split, by name."""
+    paths = sorted(manifest(task, split).glob("*.csv"))
+    return {path.stem: artifacts.read_table(path) for path in paths if path.stem != UTTERANCES}
+
+
+def features(task: str, split: str) -> Path:
+    """Folder of a split's packed recordings."""
+    return Path("data/features") / task / split
+
+
+def quarantine(task: str) -> Path:
+    """Table of the recordings that could not be used, with their reasons."""
+    return Path("data/features") / task / "quarantine.csv"
+
+
+def checkpoints(system: str, fold: str = folds.FIXED) -> Path:
+    """Folder of the weights that training kept; of one fold where the system is cross-validated."""
+    return Path("data/checkpoints") / system / (f"fold-{fold}" if fold else "")
+
+
+def predictions(system: str) -> Path:
+    """Folder of per-utterance outputs."""
+    return Path("data/predictions") / system
+
+
+def metrics(system: str) -> Path:
+    """Folder of a system's metrics."""
+    return Path("metrics") / system
+
+
+def plots(system: str) -> Path:
+    """Folder of a system's plot data and pictures."""
+    return Path("plots") / system
