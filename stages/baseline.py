@@ -15,17 +15,17 @@ from __future__ import annotations
 import pandas as pd
 
 from voxdag.core import artifacts, command, params, runtime
+from voxdag.core.modules import load_module
 from voxdag.core.params import Baseline
 from voxdag.data import folds, layout
 from voxdag.data.shards import Shards
-from voxdag.tasks import part
 
 
 def predict(name: str, baseline: Baseline, seed: int) -> dict[str, pd.DataFrame]:
     """Predictions on dev and eval, fold by fold, rounded as they are written."""
-    module = part(baseline.task, "baseline")
+    module = load_module("voxdag.tasks.{task}.baseline", task=baseline.task)
     settings = params.bind(module.Settings, baseline.settings, f"baselines.{name}.settings")
-    shards = {split: Shards(layout.features(baseline.task, split)) for split in layout.SPLITS}
+    shards = {split: Shards(layout.recordings(layout.features(baseline.task), split)) for split in layout.SPLITS}
     tables = {split: layout.tables(baseline.task, split) for split in ("dev", "eval")}
     names = folds.names(shards["dev"].index)
     of_folds = [
@@ -46,7 +46,7 @@ def main(name: str) -> None:
     tree = params.read()
     run, baseline = params.run(tree), params.baseline(tree, name)
     runtime.setup(run)
-    report = part(baseline.task, "report")
+    report = load_module("voxdag.tasks.{task}.report", task=baseline.task)
     where = f"tasks.{baseline.task}.scoring"
     scoring = params.bind(report.Scoring, params.task(tree, baseline.task).scoring, where)
     predictions = predict(name, baseline, run.seed)

@@ -10,14 +10,14 @@ Writes: metrics/<system>/breakdown.csv                   one row per (column, va
 from __future__ import annotations
 
 from voxdag.core import artifacts, command, params
+from voxdag.core.modules import load_module
 from voxdag.data import layout
-from voxdag.tasks import part
 
 
 def main(name: str) -> None:
     tree = params.read()
     task = params.system(tree, name).task
-    report = part(task, "report")
+    report = load_module("voxdag.tasks.{task}.report", task=task)
     scoring = params.bind(report.Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")
     predictions = {split: artifacts.read_table(layout.predictions(name) / f"{split}.csv") for split in ("dev", "eval")}
     tables = {split: layout.tables(task, split) for split in predictions}

@@ -19,19 +19,20 @@ import pandas as pd
 import torch
 
 from voxdag.core import artifacts, command, params, runtime
+from voxdag.core.errors import Refused
+from voxdag.core.modules import load_module
 from voxdag.core.params import System
 from voxdag.data import folds, layout
 from voxdag.data.shards import Shards
 from voxdag.networks import by_name
-from voxdag.tasks import part
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
     """Predictions on dev and eval, fold by fold, rounded as they are written, so that every later stage sees the same
     scores."""
-    inference = part(system.task, "inference")
+    inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
-    shards = {split: Shards(layout.features(system.task, split)) for split in ("dev", "eval")}
+    shards = {split: Shards(layout.recordings(system.recordings, split)) for split in ("dev", "eval")}
     tables = {split: layout.tables(system.task, split) for split in shards}
     predictions = {split: [] for split in shards}
     for fold in folds.names(shards["dev"].index):
@@ -44,24 +45,26 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
 
 
 def checkpoint(name: str, fold: str, chosen: str) -> Path:
-    """The weights to score a fold with. Raises ValueError with those there are."""
+    """The weights to score a fold with. Raises Refused with those there are."""
     folder = layout.checkpoints(name, fold)
     path = folder / f"{chosen}.safetensors"
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
-        raise ValueError(f"systems.{name}.evaluate.checkpoint is {chosen!r}; {folder} has {there}")
+        raise Refused(f"systems.{name}.evaluate.checkpoint is {chosen!r}; {folder} has {there}")
     return path
 
 
 def main(name: str) -> None:
     tree = params.read()
     run, system = params.run(tree), params.system(tree, name)
-    report = part(system.task, "report")
+    report = load_module("voxdag.tasks.{task}.report", task=system.task)
     scoring = params.bind(report.Scoring, params.task(tree, system.task).scoring, f"tasks.{system.task}.scoring")
     predictions = predict(name, system, runtime.setup(run))
     for split, table in predictions.items():
         artifacts.write_table(layout.predictions(name) / f"{split}.csv", table)
-    part(system.task, "score_file").write(layout.predictions(name) / "eval.scores.txt", predictions["eval"])
+    load_module("voxdag.tasks.{task}.score_file", task=system.task).write(
+        layout.predictions(name) / "eval.scores.txt", predictions["eval"]
+    )
     tables = {split: layout.tables(system.task, split) for split in predictions}
     artifacts.write_json(layout.metrics(name) / "evaluate.json", report.headline(predictions, tables))
     intervals = report.intervals(predictions, tables, scoring, run.seed)

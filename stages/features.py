@@ -1,9 +1,9 @@
 """Decode a task's audio, clean and cut it, and pack it: mono, one sample rate, int16, in a few memory-mapped shards.
 
-Usage:  python -m stages.features <task>
+Usage:  python -m stages.features <task>                       after stages.provide, which makes simulated corpora
 Reads:  data/manifest/<task>/<split>/utterances.csv            one row per utterance
         the audio files that the manifest names
-        params.yaml                                            tasks.<task>.prepare, tasks.<task>.features
+        params.yaml                                            tasks.<task>.features
 Writes: data/features/<task>/<split>/audio-*.npy, index.csv    the recordings
         data/features/<task>/quarantine.csv                    the recordings left out, each with its reason
         data/features/<task>/split.json                        what was packed, fold by fold; no two splits share audio
@@ -23,7 +23,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from voxdag.core import artifacts, command, params
-from voxdag.corpora.manifest import Prepare, provide
+from voxdag.core.errors import Refused
+from voxdag.core.workspace import corpora_folder
 from voxdag.data import folds, layout, shards
 from voxdag.data.layout import SPLITS
 from voxdag.data.recordings import AUDIO, Features, Recording, read_audio
@@ -57,12 +58,12 @@ def pack(
 
 
 def check_quarantine(quarantine: pd.DataFrame, total: int, limit: float, table: Path) -> None:
-    """Raises ValueError where more than `limit` of the `total` recordings cannot be used."""
+    """Raises Refused where more than `limit` of the `total` recordings cannot be used."""
     share = len(quarantine) / total
     if share <= limit:
         return
     examples = "; ".join(f"{row.path}: {row.reason}" for row in quarantine.head(3).itertuples())
-    raise ValueError(
+    raise Refused(
         f"{len(quarantine)} of {total} recordings ({share:.1%}) cannot be used, more than max_quarantined {limit:.1%}: "
         f"{examples}; all of them with their reasons are in {table}"
     )
@@ -72,19 +73,18 @@ def main(name: str) -> None:
     tree = params.read()
     task = params.task(tree, name)
     features = params.bind(Features, task.features, f"tasks.{name}.features")
-    prepare = params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
-    folder = provide(prepare, f"tasks.{name}.prepare")
-    read = functools.partial(read_audio, folder=folder, features=features)
+    read = functools.partial(read_audio, folder=corpora_folder(), features=features)
+    packed_in = layout.features(name)
     total, packed, quarantined = 0, [], []
     for split in SPLITS:
         utterances = layout.utterances(name, split)
-        index, broken = pack(utterances, read, layout.features(name, split), features, command.jobs())
+        index, broken = pack(utterances, read, layout.recordings(packed_in, split), features, command.jobs())
         log.info("%s %s: %d recordings packed, %d quarantined", name, split, len(index), len(broken))
         total, packed, quarantined = total + len(utterances), [*packed, index], [*quarantined, broken]
     quarantine = pd.concat(quarantined)
     artifacts.write_table(layout.quarantine(name), quarantine)
     check_quarantine(quarantine, total, features.max_quarantined, layout.quarantine(name))
-    artifacts.write_json(layout.features(name, "split.json"), folds.describe(pd.concat(packed), AUDIO))
+    artifacts.write_json(layout.recordings(packed_in, "split.json"), folds.describe(pd.concat(packed), AUDIO))
 
 
 def _parallel(read: Callable, paths: Iterable[str], jobs: int) -> Iterator[Recording | str]:

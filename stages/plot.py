@@ -11,9 +11,9 @@ Writes: plots/<system>/<figure>.csv, <figure>.png
 from __future__ import annotations
 
 from voxdag.core import artifacts, command, params
+from voxdag.core.modules import load_module
 from voxdag.data import layout
 from voxdag.figures.png import save_png
-from voxdag.tasks import part
 
 
 def main(name: str) -> None:
@@ -21,7 +21,9 @@ def main(name: str) -> None:
     dev, predictions = (artifacts.read_table(layout.predictions(name) / f"{split}.csv") for split in ("dev", "eval"))
     breakdown = artifacts.read_table(layout.metrics(name) / "breakdown.csv")
     history = artifacts.read_table(layout.checkpoints(name) / "history.csv")
-    for figure, plot in part(task, "figures").figures(dev, predictions, breakdown, history).items():
+    for figure, plot in (
+        load_module("voxdag.tasks.{task}.figures", task=task).figures(dev, predictions, breakdown, history).items()
+    ):
         artifacts.write_table(layout.plots(name) / f"{figure}.csv", plot.table)
         save_png(plot.figure, layout.plots(name) / f"{figure}.png")
 

@@ -16,11 +16,13 @@ import logging
 import pandas as pd
 
 from voxdag.core import artifacts, command, params
-from voxdag.corpora import Corpus, manifest
+from voxdag.core.errors import Refused
+from voxdag.core.modules import load_module
+from voxdag.corpora import manifest
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
 from voxdag.data.layout import UTTERANCES
-from voxdag.tasks import part
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,13 @@ log = logging.getLogger(__name__)
 def prepare(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, dict[str, pd.DataFrame]]:
     """The tables of each split, by name, from the split's corpus; recordings that are absent are left out.
 
-    Raises ValueError where a split has no utterance, or too many recordings are absent.
+    Raises Refused where a split has no utterance, or too many recordings are absent.
     """
     listed = manifest.split(corpora, settings)
     manifest.check_absent(pd.concat(listed.values()), settings.max_absent)
     for split, trials in listed.items():
         if trials["bytes"].isna().all():
-            raise ValueError(f"the {split} split of {settings.source(split)} has no recording on disk")
+            raise Refused(f"the {split} split of {settings.source(split)} has no recording on disk")
     return {
         split: {UTTERANCES: trials[trials["bytes"].notna()]}
         | {name: of_split(table, split) for name, table in corpora[settings.source(split)].tables.items()}
@@ -53,7 +55,9 @@ def main(name: str) -> None:
     settings = params.bind(Prepare, params.task(tree, name).prepare, where)
     corpora = manifest.read(settings, where)
     splits = prepare(corpora, settings)
-    listed = part(name, "data").admit({split: tables[UTTERANCES] for split, tables in splits.items()})
+    listed = load_module("voxdag.tasks.{task}.data", task=name).select(
+        {split: tables[UTTERANCES] for split, tables in splits.items()}
+    )
     account = manifest.describe(listed, settings)
     for split, tables in splits.items():
         tables[UTTERANCES] = listed[split]

@@ -30,12 +30,12 @@ import torch
 from torch import nn
 
 from voxdag.core import artifacts, command, params, runtime
+from voxdag.core.modules import load_module
 from voxdag.core.params import Run, System
 from voxdag.data import folds, layout
 from voxdag.data.shards import INDEX, Shards
 from voxdag.networks import by_name
 from voxdag.networks.weights import load, write_weights
-from voxdag.tasks import part
 from voxdag.training.batches import Supply
 from voxdag.training.loop import Loop, Objective, Recipe
 from voxdag.training.seeding import seed_torch
@@ -83,10 +83,13 @@ def new_network(system: System, seed: int) -> nn.Module:
 
 def make_objective(system: System, name: str, fold: str, supply: Supply) -> Objective:
     """The task's objective on its packed train and dev recordings of a fold."""
-    learning, inference = part(system.task, "learning"), part(system.task, "inference")
+    learning, inference = (
+        load_module("voxdag.tasks.{task}.learning", task=system.task),
+        load_module("voxdag.tasks.{task}.inference", task=system.task),
+    )
     settings = params.bind(learning.Settings, system.objective, f"systems.{name}.objective")
     scoring = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
-    splits = {split: Shards(layout.features(system.task, split)).fold(fold) for split in ("train", "dev")}
+    splits = {split: Shards(layout.recordings(system.recordings, split)).fold(fold) for split in ("train", "dev")}
     return learning.Objective(splits, layout.tables(system.task, "dev"), settings, scoring, supply)
 
 
@@ -113,7 +116,7 @@ def train_fold(fold: str, name: str) -> tuple[pd.DataFrame, Workshop]:
 def depends_on(system: System) -> list[Path]:
     """The code and data whose contents make the key under which an unfinished run is resumed."""
     code = [Path(f"models/{system.network}.py"), *Path("voxdag/training").glob("*.py")]
-    data = [layout.features(system.task, split) / INDEX for split in ("train", "dev")]
+    data = [layout.recordings(system.recordings, split) / INDEX for split in ("train", "dev")]
     weights = [by_name.weights_file(system.model.init_weights)] if system.model.init_weights else []
     return [*code, *Path("voxdag/tasks", system.task).glob("*.py"), *data, *weights]
 

@@ -18,12 +18,14 @@ from pathlib import Path
 import torch
 
 from voxdag.core import command, params
-from voxdag.corpora import CorpusMissing, corpora_folder
+from voxdag.core.errors import Refused
+from voxdag.core.modules import load_module
+from voxdag.core.workspace import corpora_folder
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
 from voxdag.data.recordings import Features
 from voxdag.networks import by_name
-from voxdag.tasks import part
 from voxdag.training.loop import Recipe
 
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
@@ -85,16 +87,28 @@ def parameters() -> Iterator[Finding]:
         task = params.task(tree, name)
         params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
         params.bind(Features, task.features, f"tasks.{name}.features")
-        params.bind(part(name, "report").Scoring, task.scoring, f"tasks.{name}.scoring")
+        params.bind(load_module("voxdag.tasks.{task}.report", task=name).Scoring, task.scoring, f"tasks.{name}.scoring")
     for name in tree["systems"]:
         system, where = params.system(tree, name), f"systems.{name}"
         params.bind(Recipe, system.train, f"{where}.train")
-        params.bind(part(system.task, "learning").Settings, system.objective, f"{where}.objective")
-        params.bind(part(system.task, "inference").Settings, system.inference, f"{where}.inference")
+        params.bind(
+            load_module("voxdag.tasks.{task}.learning", task=system.task).Settings,
+            system.objective,
+            f"{where}.objective",
+        )
+        params.bind(
+            load_module("voxdag.tasks.{task}.inference", task=system.task).Settings,
+            system.inference,
+            f"{where}.inference",
+        )
         by_name.build(system.network, system.model.config)
-    for name in tree["baselines"]:
+    for name in tree["baselines"] or {}:
         baseline = params.baseline(tree, name)
-        params.bind(part(baseline.task, "baseline").Settings, baseline.settings, f"baselines.{name}.settings")
+        params.bind(
+            load_module("voxdag.tasks.{task}.baseline", task=baseline.task).Settings,
+            baseline.settings,
+            f"baselines.{name}.settings",
+        )
     listed = "; ".join(f"{group} {', '.join(tree[group])}" for group in GROUPS)
     yield Finding("ok", f"params.yaml: {listed}")
 
@@ -146,7 +160,7 @@ def examine() -> list[Finding]:
     for check in CHECKS:
         try:
             findings.extend(check())
-        except (ValueError, OSError) as reason:
+        except (Refused, OSError) as reason:
             findings.append(Finding("FAIL", f"{check.__name__}: {reason}"))
     return findings
 

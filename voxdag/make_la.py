@@ -24,8 +24,9 @@ import soundfile
 from voxdag.audio.decode import BadAudio, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.core.parallel import each
-from voxdag.corpora import AUDIO_SUFFIXES, Corpus
+from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
@@ -81,11 +82,11 @@ def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> lis
 def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: int) -> list[Segment]:
     """All segments of all audio below a folder; what cannot be decoded is left out with a warning.
 
-    Raises ValueError if there is no audio.
+    Raises Refused if there is no audio.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
     if not paths:
-        raise ValueError(f"{folder} holds no audio; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
+        raise Refused(f"{folder} holds no audio; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
     found = each(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
     for path, segments in zip(paths, found, strict=True):
         if isinstance(segments, str):
@@ -96,14 +97,14 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
 def share_out(segments: Sequence[Segment], utterances: int | None, seed: int) -> dict[str, Material]:
     """Give every speaker to one split, and say how many utterances each split gets (None: all there is material for).
 
-    Raises ValueError if there are too few speakers with two segments or more.
+    Raises Refused if there are too few speakers with two segments or more.
     """
     own = {name: [s for s in segments if s.speaker == name] for name in sorted({s.speaker for s in segments})}
     names = [name for name, listed in own.items() if len(listed) > 1]
     if len(names) < len(own):
         logger.warning("left out %d speakers with a single segment", len(own) - len(names))
     if len(names) < SPEAKERS * len(SPLITS):
-        raise ValueError(
+        raise Refused(
             f"{len(names)} speakers with at least 2 segments ({len(own)} in all), expected at least "
             f"{SPEAKERS * len(SPLITS)}: {SPEAKERS} in each split"
         )

@@ -24,13 +24,14 @@ from torch import nn
 
 from voxdag.audio.decode import INT16_SCALE, BadAudio, decode
 from voxdag.core import command, params, runtime
-from voxdag.corpora import AUDIO_SUFFIXES
+from voxdag.core.errors import NotHere, Refused
+from voxdag.core.modules import load_module
+from voxdag.corpora.corpus import AUDIO_SUFFIXES
 from voxdag.data import layout
 from voxdag.data.recordings import Features, through_front_end
 from voxdag.figures import waveform
 from voxdag.figures.png import save_png
 from voxdag.networks import by_name
-from voxdag.tasks import part
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +87,14 @@ class Scorer:
 def checkpoint(system: str, fold: str | None) -> Path:
     """The folder of a system's weights: of the fold asked for, or the first where it is cross-validated.
 
-    Raises ValueError for a fold that was not trained.
+    Raises Refused for a fold that was not trained.
     """
     trained = sorted(layout.checkpoints(system).glob("fold-*"), key=lambda path: (len(path.name), path.name))
     if fold is None:
         return trained[0] if trained else layout.checkpoints(system)
     if layout.checkpoints(system, fold) not in trained:
         names = ", ".join(path.name.removeprefix("fold-") for path in trained) or "none"
-        raise ValueError(f"fold {fold} of {system} is not trained; trained folds: {names}")
+        raise Refused(f"fold {fold} of {system} is not trained; trained folds: {names}")
     return layout.checkpoints(system, fold)
 
 
@@ -101,7 +102,7 @@ def open_scorer(system_name: str, weights: Path | None, config: str | None, fold
     """The system with its trained weights (of a fold), or with `weights` of the size `config` (default: its own)."""
     tree = params.read()
     system = params.system(tree, system_name)
-    inference = part(system.task, "inference")
+    inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
     settings = params.bind(inference.Settings, system.inference, f"systems.{system_name}.inference")
     where = f"tasks.{system.task}.features"
     features = params.bind(Features, params.task(tree, system.task).features, where)
@@ -112,16 +113,16 @@ def open_scorer(system_name: str, weights: Path | None, config: str | None, fold
 
 
 def audio_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as given, folders searched for audio. Raises FileNotFoundError, or ValueError for a folder without any."""
+    """Files as given, folders searched for audio. Raises NotHere, or ValueError for a folder without any."""
     for path in paths:
         if not path.is_dir():
             if not path.exists():
-                raise FileNotFoundError(f"{path} is not here")
+                raise NotHere(f"{path} is not here")
             yield path
             continue
         found = sorted(file for file in path.rglob("*") if file.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
         if not found:
-            raise ValueError(f"{path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))})")
+            raise Refused(f"{path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))})")
         yield from found
 
 
@@ -153,7 +154,7 @@ def main() -> None:
     scorer = open_scorer(arguments.system, arguments.weights, arguments.config, arguments.fold)
     failed = predict(scorer, files, arguments.plot)
     if failed:
-        raise ValueError(f"{failed} of {len(files)} files have no output; the column error says why")
+        raise Refused(f"{failed} of {len(files)} files have no output; the column error says why")
 
 
 if __name__ == "__main__":

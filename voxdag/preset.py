@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from voxdag.core import command, params
+from voxdag.core.errors import Refused
 
 FOLDER = Path("presets")
 
@@ -21,16 +22,16 @@ FOLDER = Path("presets")
 def flags(preset: Mapping, base: Mapping) -> list[str]:
     """-S flags, one per changed value, in an order and form that neither a shell nor DVC takes apart.
 
-    Raises ValueError for a key that `base` (params.yaml) does not have.
+    Raises Refused for a key that `base` (params.yaml) does not have.
     """
     return [word for key, value in _leaves(preset, base, "") for word in ("-S", f"{key}={_text(value)}")]
 
 
 def read(name: str) -> dict:
-    """A preset's tree. Raises ValueError with the presets there are."""
+    """A preset's tree. Raises Refused with the presets there are."""
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
-        raise ValueError(f"no preset {name!r}; the presets are {', '.join(names())}")
+        raise Refused(f"no preset {name!r}; the presets are {', '.join(names())}")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -42,7 +43,7 @@ def names() -> list[str]:
 def _leaves(tree: Mapping, base: Mapping, where: str) -> Iterator[tuple[str, object]]:
     for name, value in tree.items():
         if name not in base:
-            raise ValueError(f"the preset sets {where}{name}, which params.yaml does not have")
+            raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")
         if isinstance(value, Mapping) and isinstance(base[name], Mapping):
             yield from _leaves(value, base[name], f"{where}{name}.")
         else:
@@ -58,7 +59,7 @@ def _text(value: object) -> str:
         return f"[{','.join(map(_text, value))}]"
     text = str(value)
     if any(character.isspace() or character in "'\"{}$" for character in text):
-        raise ValueError(f"{text!r} cannot be passed on a command line without quotes")
+        raise Refused(f"{text!r} cannot be passed on a command line without quotes")
     return text
 
 

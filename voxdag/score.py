@@ -13,22 +13,25 @@ from pathlib import Path
 import pandas as pd
 
 from voxdag.core import artifacts, command
-from voxdag.corpora import CORPORA, corpora_folder, corpus
+from voxdag.core.errors import Refused
+from voxdag.core.modules import available
+from voxdag.core.workspace import corpora_folder
+from voxdag.corpora.corpus import reader
 from voxdag.tasks.antispoof import metrics, score_file
 
 
 def protocol(name: str, root: str | None, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One split's trials of a corpus and its ASV scores (an empty table if it has none).
 
-    Raises ValueError for an unknown corpus or a split without trials; CorpusMissing if the protocols are not there.
+    Raises Refused for an unknown corpus or a split without trials; CorpusMissing if the protocols are not there.
     """
-    module = corpus(name)
+    module = reader(name)
     options = module.Options() if root is None else module.Options(root=root)
     found = module.read(corpora_folder(), options)
     trials = found.trials[found.trials["split"] == split]
     if trials.empty:
         splits = ", ".join(sorted(found.trials["split"].unique()))
-        raise ValueError(f"{name} has no trials in split {split!r}, expected one of {splits}")
+        raise Refused(f"{name} has no trials in split {split!r}, expected one of {splits}")
     asv = found.tables.get("asv", metrics.NO_ASV)
     return trials, asv[asv["split"] == split]
 
@@ -50,7 +53,7 @@ def main() -> None:
     """Read the command line and score."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scores", type=Path, help="score file (.txt, .tsv; .xz and .gz too)")
-    parser.add_argument("--corpus", required=True, choices=sorted(CORPORA))
+    parser.add_argument("--corpus", required=True, choices=available("voxdag.corpora.readers"))
     parser.add_argument("--root", help="folder of the corpus, inside the corpora folder or absolute")
     parser.add_argument("--split", default="eval", help="default: eval")
     parser.add_argument("--by", nargs="+", default=["attack"], help="columns of the breakdown; default: attack")

@@ -2,8 +2,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from voxdag.corpora import CorpusMissing, Fold, emotional
+from voxdag.corpora import emotional
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.emotional import OTHER_NAME, SECOND_COPY, Options, Published, Utterance
+from voxdag.data.folds import Fold
 
 SEXES = {"A": "female", "B": "male", "C": "female", "D": "male", "E": "female"}
 PUBLISHED = Published(

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from stages.prepare import prepare
-from voxdag.corpora import Corpus
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.manifest import Prepare
 from voxdag.tasks.antispoof.data import check
 

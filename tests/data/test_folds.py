@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from voxdag.corpora import Corpus, manifest
+from voxdag.corpora import manifest
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import folds
 from voxdag.data.folds import Fold

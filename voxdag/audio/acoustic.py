@@ -16,6 +16,8 @@ import torch
 import torchaudio.functional as AF
 from torch import Tensor, nn
 
+from voxdag.core.errors import Refused
+
 KINDS = ("log_mel", "mfcc")
 CMVN = ("none", "utterance", "speaker")
 DELTAS = (0, 1, 2)
@@ -36,7 +38,7 @@ class Acoustic:
     deltas        0, 1 (static and delta) or 2 (and delta-delta)
     cmvn          none; utterance, over a recording's own frames; speaker, over all of its speaker's recordings
 
-    Raises ValueError for a value outside these.
+    Raises Refused for a value outside these.
     """
 
     kind: str
@@ -53,15 +55,15 @@ class Acoustic:
         for name, valid in (("kind", KINDS), ("deltas", DELTAS), ("cmvn", CMVN)):
             value = getattr(self, name)
             if value not in valid:
-                raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, valid))}")
+                raise Refused(f"{name} is {value!r}, expected one of {', '.join(map(str, valid))}")
         if self.bands < 1:
-            raise ValueError(f"bands is {self.bands}, expected 1 or more")
+            raise Refused(f"bands is {self.bands}, expected 1 or more")
         if self.kind == "mfcc" and not 1 <= self.coefficients <= self.bands:
-            raise ValueError(f"coefficients is {self.coefficients}, expected 1 to the number of bands, {self.bands}")
+            raise Refused(f"coefficients is {self.coefficients}, expected 1 to the number of bands, {self.bands}")
         if not 0 < self.hop_ms <= self.window_ms:
-            raise ValueError(f"hop_ms is {self.hop_ms}, expected more than 0 and at most window_ms, {self.window_ms}")
+            raise Refused(f"hop_ms is {self.hop_ms}, expected more than 0 and at most window_ms, {self.window_ms}")
         if not 0 <= self.low_hz < self.high_hz:
-            raise ValueError(f"low_hz {self.low_hz} and high_hz {self.high_hz} are not in order from 0 on")
+            raise Refused(f"low_hz {self.low_hz} and high_hz {self.high_hz} are not in order from 0 on")
 
 
 class Extractor(nn.Module):
@@ -74,7 +76,7 @@ class Extractor(nn.Module):
     of unit height on power, orthonormal DCT, no liftering. Departures: a floor of 1e-8 (torchaudio: 1e-6 or 80 dB below
     the batch's maximum), zeros and not reflections beyond a recording's ends, and Hamming for Hann.
 
-    Raises ValueError if high_hz is above rate / 2, or a mel band holds no bin of the transform.
+    Raises Refused if high_hz is above rate / 2, or a mel band holds no bin of the transform.
     """
 
     def __init__(self, acoustic: Acoustic, rate: int):
@@ -99,7 +101,7 @@ class Extractor(nn.Module):
 
         T = N // hop + 1 and frames = lengths // hop + 1; samples behind a recording's length are ignored.
 
-        Raises ValueError unless waves are floating point and all lengths within 1..N.
+        Raises Refused unless waves are floating point and all lengths within 1..N.
         """
         _check_batch(waves, lengths)
         with torch.autocast(waves.device.type, enabled=False):
@@ -136,16 +138,16 @@ class Extractor(nn.Module):
 def mel_filters(acoustic: Acoustic, fft_size: int, rate: int) -> Tensor:
     """Triangular HTK mel filters of unit height (bands, fft_size // 2 + 1), by torchaudio.
 
-    Raises ValueError if high_hz is above rate / 2, or naming the bands that lie between two bins and so hold none.
+    Raises Refused if high_hz is above rate / 2, or naming the bands that lie between two bins and so hold none.
     """
     if acoustic.high_hz > rate / 2:
-        raise ValueError(f"high_hz is {acoustic.high_hz}, above half the rate, {rate / 2} Hz")
+        raise Refused(f"high_hz is {acoustic.high_hz}, above half the rate, {rate / 2} Hz")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")  # refused below
         bank = AF.melscale_fbanks(fft_size // 2 + 1, acoustic.low_hz, acoustic.high_hz, acoustic.bands, rate).T
     empty = torch.nonzero(bank.amax(dim=1) == 0).flatten().tolist()
     if empty:
-        raise ValueError(
+        raise Refused(
             f"{len(empty)} of {acoustic.bands} mel bands hold no bin of a {fft_size}-point transform at {rate} Hz "
             f"(bands {', '.join(map(str, empty))}): take fewer bands or a longer window"
         )
@@ -179,11 +181,11 @@ class Statistics:
     def mean_std(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (divisor: number of frames), (B, F) float32 each.
 
-        Raises ValueError if a row has no frames.
+        Raises Refused if a row has no frames.
         """
         without = torch.nonzero(self.frames == 0).flatten().tolist()
         if without:
-            raise ValueError(f"no frames in {without}: there is no mean to take")
+            raise Refused(f"no frames in {without}: there is no mean to take")
         mean = self.first / self.frames[:, None]
         variance = self.second / self.frames[:, None] - mean.square()
         return mean.float(), variance.clamp(min=0).sqrt().float()
@@ -205,10 +207,10 @@ def normalise(features: Tensor, frames: Tensor, kind: str, statistics: tuple[Ten
 
     A standard deviation below 0.001 counts as 0.001. Viikki and Laurila, Speech Communication 25 (1998).
 
-    Raises ValueError for another kind, or speaker without statistics or with some of another shape.
+    Raises Refused for another kind, or speaker without statistics or with some of another shape.
     """
     if kind not in CMVN:
-        raise ValueError(f"cmvn is {kind!r}, expected one of {', '.join(CMVN)}")
+        raise Refused(f"cmvn is {kind!r}, expected one of {', '.join(CMVN)}")
     if kind == "none":
         return features
     mean, std = _own(features, frames) if kind == "utterance" else _given(features, statistics)
@@ -225,10 +227,10 @@ def _own(features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
 
 def _given(features: Tensor, statistics: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
     if statistics is None:
-        raise ValueError("cmvn is speaker, which needs the statistics of each recording's speaker")
+        raise Refused("cmvn is speaker, which needs the statistics of each recording's speaker")
     mean, std = statistics
     if not mean.shape == std.shape == features.shape[:2]:
-        raise ValueError(f"mean {tuple(mean.shape)} and std {tuple(std.shape)} for features {tuple(features.shape)}")
+        raise Refused(f"mean {tuple(mean.shape)} and std {tuple(std.shape)} for features {tuple(features.shape)}")
     return mean, std
 
 
@@ -240,9 +242,9 @@ def _hold_last(features: Tensor, frames: Tensor) -> Tensor:
 
 def _check_batch(waves: Tensor, lengths: Tensor) -> None:
     if not waves.is_floating_point():
-        raise ValueError(f"waves are {waves.dtype}, expected floating point in -1..1")
+        raise Refused(f"waves are {waves.dtype}, expected floating point in -1..1")
     if waves.ndim != 2 or lengths.shape != waves.shape[:1]:
-        raise ValueError(f"waves {tuple(waves.shape)} and lengths {tuple(lengths.shape)}, expected (B, N) and (B,)")
+        raise Refused(f"waves {tuple(waves.shape)} and lengths {tuple(lengths.shape)}, expected (B, N) and (B,)")
     shortest, longest = int(lengths.min()), int(lengths.max())
     if shortest < 1 or longest > waves.shape[1]:
-        raise ValueError(f"lengths from {shortest} to {longest} samples, expected 1 to {waves.shape[1]}")
+        raise Refused(f"lengths from {shortest} to {longest} samples, expected 1 to {waves.shape[1]}")

@@ -16,6 +16,7 @@ from scipy import fft
 from torch import Tensor
 
 from voxdag.audio.acoustic import mask
+from voxdag.core.errors import Refused
 
 VOCODER_SECONDS = 0.032  # of the phase vocoder's window: resolves the harmonics of voices from about 100 Hz on
 OVERLAP = 4  # hops to a window
@@ -43,11 +44,11 @@ class Augmentation:
             _check_share(name, getattr(self, name))
         for name in ("pitch_semitones", "gain_db"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
         for name, lowest in (("tempo", 0.0), ("snr_db", -math.inf)):
             low, high = getattr(self, name)
             if not lowest < low <= high < math.inf:
-                raise ValueError(f"{name} is {low} to {high}, expected a range in order, above {lowest}")
+                raise Refused(f"{name} is {low} to {high}, expected a range in order, above {lowest}")
 
 
 def augment(wave: np.ndarray, rate: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -77,10 +78,10 @@ def pitch_shift(wave: np.ndarray, rate: int, semitones: float) -> np.ndarray:
     Stretched in time by that factor (phase vocoder), then resampled back to the old length (band-limited, by FFT).
     Resampling alone would change the duration too. The formants move with the pitch.
 
-    Raises ValueError if the wave is empty or not floating point, or the shift is more than two octaves.
+    Raises Refused if the wave is empty or not floating point, or the shift is more than two octaves.
     """
     if not abs(semitones) <= 24:
-        raise ValueError(f"{semitones} semitones, expected -24 to 24")
+        raise Refused(f"{semitones} semitones, expected -24 to 24")
     _check_wave(wave)
     # A fast length with room for the resampler's wrap-round; the factor is met to within half a sample in `size`.
     size = fft.next_fast_len(len(wave) + 512, real=True)
@@ -93,10 +94,10 @@ def pitch_shift(wave: np.ndarray, rate: int, semitones: float) -> np.ndarray:
 def time_stretch(wave: np.ndarray, rate: int, tempo: float) -> np.ndarray:
     """A wave (n,) at another speed with its frequencies kept (phase vocoder): -> (round(n / tempo),).
 
-    Raises ValueError if the wave is empty or not floating point, or tempo is not within 1/4..4.
+    Raises Refused if the wave is empty or not floating point, or tempo is not within 1/4..4.
     """
     if not 0.25 <= tempo <= 4:
-        raise ValueError(f"tempo is {tempo}, expected 0.25 to 4")
+        raise Refused(f"tempo is {tempo}, expected 0.25 to 4")
     _check_wave(wave)
     return _vocoder(wave, rate, max(1, round(len(wave) / tempo)))
 
@@ -181,7 +182,7 @@ class SpecAugment:
     def __post_init__(self):
         for name in ("freq_masks", "freq_width", "time_masks", "time_width"):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
         _check_share("time_share", self.time_share)
 
 
@@ -199,16 +200,16 @@ def spec_augment(
     that are not normalised). Delta rows are rows like any other. rng is one per recording, or one for the batch, which
     then serves its recordings in order; frequency masks are drawn before time masks, width before place.
 
-    Raises ValueError for another fill, a frequency width above F, or a number of generators other than B.
+    Raises Refused for another fill, a frequency width above F, or a number of generators other than B.
     """
     if fill not in FILLS:
-        raise ValueError(f"fill is {fill!r}, expected one of {', '.join(FILLS)}")
+        raise Refused(f"fill is {fill!r}, expected one of {', '.join(FILLS)}")
     size, rows, width = features.shape
     if settings.freq_width > rows:
-        raise ValueError(f"freq_width is {settings.freq_width}, above the {rows} feature rows")
+        raise Refused(f"freq_width is {settings.freq_width}, above the {rows} feature rows")
     rngs = [rng] * size if isinstance(rng, np.random.Generator) else rng
     if len(rngs) != size:
-        raise ValueError(f"{len(rngs)} generators for {size} recordings")
+        raise Refused(f"{len(rngs)} generators for {size} recordings")
     over_rows, over_frames = np.zeros((size, rows), bool), np.zeros((size, width), bool)
     for i, (own, generator) in enumerate(zip(frames.tolist(), rngs, strict=True)):
         widest = min(settings.time_width, int(settings.time_share * own) // max(settings.time_masks, 1))
@@ -243,13 +244,13 @@ def mixup(
     shorter recording of a pair is silent there, and the pair is as long as the longer one. targets (B, K): one-hot or
     other probabilities. Drawn, always: the chance, lambda, the permutation.
 
-    Raises ValueError unless targets are floating point (B, K), alpha is above 0 and share within 0..1.
+    Raises Refused unless targets are floating point (B, K), alpha is above 0 and share within 0..1.
     """
     _check_share("share", share)
     if not 0 < alpha < math.inf:
-        raise ValueError(f"alpha is {alpha}, expected more than 0")
+        raise Refused(f"alpha is {alpha}, expected more than 0")
     if targets.ndim != 2 or not targets.is_floating_point() or len(targets) != len(features):
-        raise ValueError(f"targets are {tuple(targets.shape)} {targets.dtype}, expected ({len(features)}, K) floats")
+        raise Refused(f"targets are {tuple(targets.shape)} {targets.dtype}, expected ({len(features)}, K) floats")
     chance, weight, order = rng.random(), rng.beta(alpha, alpha), rng.permutation(len(features))
     if chance >= share:
         return features, frames, targets
@@ -265,9 +266,9 @@ def _within(limits: tuple[float, float], place: float) -> float:
 
 def _check_share(name: str, share: float) -> None:
     if not 0 <= share <= 1:
-        raise ValueError(f"{name} is {share}, expected 0 to 1")
+        raise Refused(f"{name} is {share}, expected 0 to 1")
 
 
 def _check_wave(wave: np.ndarray) -> None:
     if wave.ndim != 1 or len(wave) == 0 or wave.dtype not in (np.float32, np.float64):
-        raise ValueError(f"wave is {wave.shape} {wave.dtype}, expected (n,) float32 or float64, n at least 1")
+        raise Refused(f"wave is {wave.shape} {wave.dtype}, expected (n,) float32 or float64, n at least 1")

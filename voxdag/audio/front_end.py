@@ -15,6 +15,7 @@ from voxdag.audio import vad
 from voxdag.audio.decode import INT16_SCALE, BadAudio, to_int16
 from voxdag.audio.denoise import spectral_gate
 from voxdag.audio.loudness import loudness, rms_db
+from voxdag.core.errors import Refused
 
 DENOISE = ("none", "spectral_gate", "demucs")
 VAD = ("none", "trim", "speech")
@@ -32,7 +33,7 @@ class FrontEnd:
     max_seconds  of what is left; null for no limit
     min_seconds  of what is left
 
-    Raises ValueError for other values.
+    Raises Refused for other values.
     """
 
     denoise: str
@@ -43,11 +44,11 @@ class FrontEnd:
     def __post_init__(self) -> None:
         for name, value, valid in (("denoise", self.denoise, DENOISE), ("vad", self.vad, VAD)):
             if value not in valid:
-                raise ValueError(f"{name} is {value!r}; the valid values are {', '.join(valid)}")
+                raise Refused(f"{name} is {value!r}; the valid values are {', '.join(valid)}")
         if self.min_seconds < 0:
-            raise ValueError(f"min_seconds is {self.min_seconds}, expected 0 or more")
+            raise Refused(f"min_seconds is {self.min_seconds}, expected 0 or more")
         if self.max_seconds is not None and self.max_seconds <= self.min_seconds:
-            raise ValueError(f"max_seconds is {self.max_seconds}, expected more than min_seconds {self.min_seconds}")
+            raise Refused(f"max_seconds is {self.max_seconds}, expected more than min_seconds {self.min_seconds}")
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,15 @@ def process(samples: np.ndarray, rate: int, settings: FrontEnd, enhance: Enhance
 
 
 def denoised(samples: np.ndarray, rate: int, method: str, enhance: Enhance | None) -> np.ndarray:
-    """(n,) int16 -> (n,) int16. Raises ValueError for demucs without a network, or one that changes the length."""
+    """(n,) int16 -> (n,) int16. Raises Refused for demucs without a network, or one that changes the length."""
     if method == "none":
         return samples
     if method == "demucs" and enhance is None:
-        raise ValueError("denoise is 'demucs', but no network to enhance with was given")
+        raise Refused("denoise is 'demucs', but no network to enhance with was given")
     wave = samples / np.float32(INT16_SCALE)
     enhanced = enhance(wave) if method == "demucs" else spectral_gate(wave, rate)
     if enhanced.shape != wave.shape:
-        raise ValueError(f"the network made {enhanced.shape} of a wave of shape {wave.shape}")
+        raise Refused(f"the network made {enhanced.shape} of a wave of shape {wave.shape}")
     return to_int16(enhanced)[0]
 
 

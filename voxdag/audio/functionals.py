@@ -8,6 +8,7 @@ from torchaudio.functional import compute_deltas
 
 from voxdag.audio.pitch import track_pitch
 from voxdag.audio.spectra import frame
+from voxdag.core.errors import Refused
 
 STATISTICS = ("mean", "std", "p10", "p90")
 PITCH_RANGE = (60.0, 500.0)  # Hz; angry and fearful voices go beyond the 400 Hz of calm speech
@@ -22,12 +23,12 @@ def functionals(features: np.ndarray) -> np.ndarray:
     regressions over five frames, the end frames held. As in the functional sets of openSMILE (Eyben et al. 2010), of
     which it is a small part.
 
-    Raises ValueError if there is no frame or a value is not finite.
+    Raises Refused if there is no frame or a value is not finite.
     """
     if features.ndim != 2 or features.shape[1] == 0:
-        raise ValueError(f"features are {features.shape}, expected (rows, frames) with a frame at least")
+        raise Refused(f"features are {features.shape}, expected (rows, frames) with a frame at least")
     if not np.isfinite(features).all():
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(features))} feature values are not finite")
+        raise Refused(f"{np.count_nonzero(~np.isfinite(features))} feature values are not finite")
     delta = compute_deltas(torch.tensor(features)[None])[0].numpy()  # torch.tensor copies: an array may be read-only
     return np.concatenate([_statistics(features), _statistics(delta)])
 
@@ -43,7 +44,7 @@ def prosody(wave: np.ndarray, rate: int) -> np.ndarray:
     Each eight is the order of `functionals` for one row. Pitch is log2 Hz, interpolated where the voice rests, so its
     statistics are in octaves; level is the mean power of 25 ms in dB re full scale (a sine at full scale: -3).
 
-    Raises ValueError for 15 samples or fewer, which the pitch tracker's filter cannot start on.
+    Raises Refused for 15 samples or fewer, which the pitch tracker's filter cannot start on.
     """
     hop = round(PROSODY_HOP * rate)
     pitch = track_pitch(wave, rate, hop, *PITCH_RANGE)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import fft, ndimage, signal
 
 from voxdag.audio.spectra import frame
+from voxdag.core.errors import Refused
 
 CANDIDATES = 4  # correlation peaks that compete in each frame
 OCTAVE_COST = 0.10  # taken off the correlation at the longest lag, so that a period beats its multiples
@@ -28,10 +29,10 @@ def track_pitch(wave: np.ndarray, rate: int, hop: int, low: float = 60.0, high: 
     plan of RAPT, Talkin 1995, with our own costs). Frames whose correlation is low, or 50 dB below the loudest, are
     unvoiced. A wave without a voiced frame has the middle of the range (geometric mean) throughout.
 
-    Raises ValueError unless 0 < low < high < rate / 4.
+    Raises Refused unless 0 < low < high < rate / 4.
     """
     if not 0 < low < high < rate / 4:
-        raise ValueError(f"pitch range {low} to {high} Hz does not lie within 0 to {rate / 4} Hz")
+        raise Refused(f"pitch range {low} to {high} Hz does not lie within 0 to {rate / 4} Hz")
     smooth = signal.sosfiltfilt(signal.butter(2, [50, 1000], "bandpass", fs=rate, output="sos"), wave)
     lags = np.arange(int(rate / high) - 1, int(rate / low) + 3)
     correlation, energy = _cross_correlation(smooth, lags, int(0.025 * rate), hop)

@@ -6,6 +6,8 @@ Frame t is centred on sample t * hop and a wave of N samples has N // hop + 1 fr
 import numpy as np
 from scipy import fft
 
+from voxdag.core.errors import Refused
+
 
 def frame(wave: np.ndarray, size: int, hop: int) -> np.ndarray:
     """Cut a wave into overlapping frames: (samples,) -> (frames, size), a read-only view of a padded copy."""
@@ -52,11 +54,11 @@ def time_varying_filter(wave: np.ndarray, response: np.ndarray, hop: int) -> np.
     impulse responses up to a quarter of the transform size to either side do not wrap round. A response of one
     returns the wave.
 
-    Raises ValueError if the number of responses is not the number of frames.
+    Raises Refused if the number of responses is not the number of frames.
     """
     frames = len(wave) // hop + 1
     if len(response) != frames:
-        raise ValueError(f"{len(response)} responses for {frames} frames ({len(wave)} samples, hop {hop})")
+        raise Refused(f"{len(response)} responses for {frames} frames ({len(wave)} samples, hop {hop})")
     size = 2 * (response.shape[1] - 1)
     window = np.pad(hann(size // 2), size // 4)
     filtered = fft.irfft(fft.rfft(frame(wave, size, hop) * window, axis=1) * response, axis=1)
@@ -69,7 +71,7 @@ def mel_bank(bands: int, size: int, rate: int) -> np.ndarray:
 
     mel = 2595 log10(1 + Hz / 700) (O'Shaughnessy 1987). Between the first and the last centre the rows add up to one.
 
-    Raises ValueError if a band is narrower than a bin and so holds none.
+    Raises Refused if a band is narrower than a bin and so holds none.
     """
     top = 2595 * np.log10(1 + rate / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
@@ -79,7 +81,7 @@ def mel_bank(bands: int, size: int, rate: int) -> np.ndarray:
     bank = np.clip(np.minimum(rising, falling), 0, None)
     empty = np.flatnonzero(bank.sum(axis=1) == 0)
     if len(empty):
-        raise ValueError(f"mel band {empty[0]} of {bands} holds no bin of a {size}-point transform at {rate} Hz")
+        raise Refused(f"mel band {empty[0]} of {bands} holds no bin of a {size}-point transform at {rate} Hz")
     return bank
 
 

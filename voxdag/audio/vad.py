@@ -9,7 +9,6 @@ Source: Silero Team, "Silero VAD" (github.com/snakers4/silero-vad), release 6.2;
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from types import ModuleType
 
 import numpy as np
 import torch
+
+from voxdag.core.errors import Refused
 
 FRAMES = {8_000: 256, 16_000: 512}  # rate in Hz -> samples of one decision: 32 ms
 THRESHOLD, LOW_THRESHOLD = 0.5, 0.3  # probability of speech: the network's own default, and for what it barely hears
@@ -41,7 +42,7 @@ def find_speech(wave: np.ndarray, rate: int) -> Speech:
     What Silero misses is shouting: of RAVDESS's 1,440 recordings 1,425 end at its first step, 4 at the second and 11
     at the third, all of strong intensity (6 angry, 5 fearful, 3 happy, 1 sad); of a few more shouts it hears only part.
 
-    Raises ValueError for a rate that is not 8,000 or 16,000 Hz, or no samples.
+    Raises Refused for a rate that is not 8,000 or 16,000 Hz, or no samples.
     """
     probabilities = speech_probabilities(wave, rate)
     for status, threshold in (("silero", THRESHOLD), ("silero_low", LOW_THRESHOLD)):
@@ -56,7 +57,7 @@ def speech_segments(wave: np.ndarray, rate: int, threshold: float) -> Segments:
 
     A segment ends where the probability stays 0.15 below `threshold` for MIN_SILENCE.
 
-    Raises ValueError for a rate that is not 8,000 or 16,000 Hz, or no samples.
+    Raises Refused for a rate that is not 8,000 or 16,000 Hz, or no samples.
     """
     return _segments(speech_probabilities(wave, rate), threshold, len(wave), rate)
 
@@ -66,7 +67,7 @@ def speech_probabilities(wave: np.ndarray, rate: int) -> np.ndarray:
 
     It depends on the wave alone: the network forgets what it heard before, and one thread sums in one order.
 
-    Raises ValueError for a rate that is not 8,000 or 16,000 Hz, or no samples.
+    Raises Refused for a rate that is not 8,000 or 16,000 Hz, or no samples.
     """
     whole = torch.from_numpy(_frames(wave, rate).astype(np.float32)).reshape(1, -1)
     with one_thread():
@@ -78,7 +79,7 @@ def energy_segments(wave: np.ndarray, rate: int) -> Segments:
 
     It tells nothing where no frame falls below the range (steady noise) or only moments lie within it (a click).
 
-    Raises ValueError for a rate that is not 8,000 or 16,000 Hz, or no samples.
+    Raises Refused for a rate that is not 8,000 or 16,000 Hz, or no samples.
     """
     power = np.mean(np.square(_frames(wave, rate), dtype=np.float64), axis=1)
     active = power > power.max() * 10 ** (-ENERGY_RANGE / 10)
@@ -112,9 +113,9 @@ def _segments(probabilities: np.ndarray, threshold: float, samples: int, rate: i
 def _frames(wave: np.ndarray, rate: int) -> np.ndarray:
     """(n,) -> (frames, samples of a decision), the last filled up with zeros."""
     if rate not in FRAMES:
-        raise ValueError(f"voice activity detection at {rate} Hz: expected {' or '.join(map(str, FRAMES))} Hz")
+        raise Refused(f"voice activity detection at {rate} Hz: expected {' or '.join(map(str, FRAMES))} Hz")
     if len(wave) == 0:
-        raise ValueError("voice activity detection in a wave of 0 samples")
+        raise Refused("voice activity detection in a wave of 0 samples")
     return np.pad(wave, (0, -len(wave) % FRAMES[rate])).reshape(-1, FRAMES[rate])
 
 
@@ -126,4 +127,5 @@ def _silero() -> torch.jit.ScriptModule:
 @functools.cache
 def _package() -> ModuleType:
     with one_thread():  # its import sets the process's number of threads
-        return importlib.import_module("silero_vad")
+        import silero_vad
+    return silero_vad

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from voxdag.core.errors import NotHere
+from voxdag.core.files import write_bytes as write_bytes
 
 DECIMALS = 6  # finer digits differ between machines and would make every `dvc metrics diff` noisy
 
@@ -20,21 +22,6 @@ TEXT_COLUMNS = (
 )
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one, never a part."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON with sorted keys and floats rounded to `DECIMALS`; an undefined number (NaN) becomes null."""
     text = json.dumps(_plain(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
@@ -42,7 +29,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises FileNotFoundError with the stage that writes it, as `read_table` does."""
+    """Read a JSON object. Raises NotHere with the stage that writes it, as `read_table` does."""
     return json.loads(_existing(path).read_text(encoding="utf-8"))
 
 
@@ -62,7 +49,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def _existing(path: Path) -> Path:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not here: `dvc repro` writes it (`dvc stage list` shows which stage)")
+        raise NotHere(f"{path} is not here: `dvc repro` writes it (`dvc stage list` shows which stage)")
     return path
 
 

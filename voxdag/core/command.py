@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from voxdag.core.errors import Refused
+
 log = logging.getLogger("voxdag")
 
 
@@ -30,7 +32,7 @@ def guarded(action: Callable[[], None]) -> None:
     log_to_stderr()
     try:
         action()
-    except (ValueError, OSError) as error:
+    except (Refused, OSError) as error:
         if os.environ.get("VOXDAG_DEBUG"):
             raise
         log.error("error: %s", error)
@@ -48,5 +50,5 @@ def jobs() -> int:
     if asked is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not asked.isdigit() or int(asked) < 1:
-        raise ValueError(f"VOXDAG_JOBS is {asked!r}, expected a whole number of 1 or more")
+        raise Refused(f"VOXDAG_JOBS is {asked!r}, expected a whole number of 1 or more")
     return int(asked)

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from voxdag.core.errors import Refused
+
 T = TypeVar("T")
 
 TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "systems", "baselines")
@@ -29,7 +31,7 @@ TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "systems", "baselines")
 class Run:
     """What holds for the whole run.
 
-    seed         every random stream derives from it by name
+    seed         of bootstrap intervals and of baselines: their random streams derive from it by name
     num_threads  of the tensor library; it changes the order of float sums, so it is a parameter and not an environment
                  variable
     device       "cpu", "cuda", or "auto" (CUDA where there is one)
@@ -69,11 +71,15 @@ class System:
     """A task, a network and how it is trained.
 
     task, network         a folder of voxdag/tasks, a module of models
+    recordings            the folder of shards, below data, that it learns from and is scored on
+    seeds                 of its trainings, one each
     objective, inference  the task's own settings for learning and scoring
     train                 the settings of the training loop
     """
 
     task: str
+    recordings: str
+    seeds: tuple[int, ...]
     network: str
     model: Model
     objective: dict
@@ -91,15 +97,15 @@ class Baseline:
 
 
 def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
-    """Read the parameter tree and check its top-level keys. Raises ValueError, naming the file."""
+    """Read the parameter tree and check its top-level keys. Raises Refused, naming the file."""
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{path} is not here: run from the repository's root") from None
+        raise Refused(f"{path} is not here: run from the repository's root") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+        raise Refused(f"{path} is not YAML: {error}") from None
     if not isinstance(tree, dict):
-        raise ValueError(f"{path} holds {type(tree).__name__}, expected a mapping with the keys {', '.join(TOP_LEVEL)}")
+        raise Refused(f"{path} holds {type(tree).__name__}, expected a mapping with the keys {', '.join(TOP_LEVEL)}")
     _check_keys(tree, TOP_LEVEL, TOP_LEVEL, str(path))
     return tree
 
@@ -110,17 +116,17 @@ def run(tree: Mapping[str, Any]) -> Run:
 
 
 def task(tree: Mapping[str, Any], name: str) -> Task:
-    """The sections of one task. Raises ValueError with the task names that params.yaml has."""
+    """The sections of one task. Raises Refused with the task names that params.yaml has."""
     return bind(Task, _entry(tree, "tasks", name), f"tasks.{name}")
 
 
 def system(tree: Mapping[str, Any], name: str) -> System:
-    """One system. Raises ValueError with the system names that params.yaml has."""
+    """One system. Raises Refused with the system names that params.yaml has."""
     return bind(System, _entry(tree, "systems", name), f"systems.{name}")
 
 
 def baseline(tree: Mapping[str, Any], name: str) -> Baseline:
-    """One baseline. Raises ValueError with the baseline names that params.yaml has."""
+    """One baseline. Raises Refused with the baseline names that params.yaml has."""
     return bind(Baseline, _entry(tree, "baselines", name), f"baselines.{name}")
 
 
@@ -130,10 +136,10 @@ def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
     An integer is taken where a float is wanted, and so is a numeral in a string: YAML 1.1 reads `1e-3` as text, and
     `dvc exp run -S` may write it so.
 
-    Raises ValueError for an unknown key, a missing key or a value of the wrong type, naming `where`.
+    Raises Refused for an unknown key, a missing key or a value of the wrong type, naming `where`.
     """
     if not isinstance(tree, Mapping):
-        raise ValueError(f"{where} is {tree!r}, expected a mapping")
+        raise Refused(f"{where} is {tree!r}, expected a mapping")
     fields = {field.name: field for field in dataclasses.fields(cls)}
     required = [name for name, field in fields.items() if _is_required(field)]
     _check_keys(tree, fields, required, where)
@@ -144,9 +150,7 @@ def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
 def _entry(tree: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:
     entries = tree[group] or {}
     if name not in entries:
-        raise ValueError(
-            f"{group}.{name} is not in params.yaml; it has {group}: {', '.join(sorted(entries)) or 'none'}"
-        )
+        raise Refused(f"{group}.{name} is not in params.yaml; it has {group}: {', '.join(sorted(entries)) or 'none'}")
     return entries[name]
 
 
@@ -154,10 +158,10 @@ def _check_keys(tree: Mapping, known: typing.Iterable[str], required: typing.Ite
     known = list(known)
     unknown = [str(key) for key in tree if key not in known]
     if unknown:
-        raise ValueError(f"{where} has the unknown key {', '.join(unknown)}; known keys: {', '.join(known)}")
+        raise Refused(f"{where} has the unknown key {', '.join(unknown)}; known keys: {', '.join(known)}")
     missing = [key for key in required if key not in tree]
     if missing:
-        raise ValueError(f"{where} lacks the key {', '.join(missing)}")
+        raise Refused(f"{where} lacks the key {', '.join(missing)}")
 
 
 def _is_required(field: dataclasses.Field) -> bool:
@@ -181,11 +185,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 def _sequence(arguments: tuple, value: Any, where: str) -> tuple:
     if not isinstance(value, list):
-        raise ValueError(f"{where} is {value!r}, expected a list")
+        raise Refused(f"{where} is {value!r}, expected a list")
     if arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(value) != len(arguments):
-        raise ValueError(f"{where} is {value!r}, expected a list of {len(arguments)}")
+        raise Refused(f"{where} is {value!r}, expected a list of {len(arguments)}")
     return tuple(
         _value(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(zip(arguments, value, strict=True))
     )
@@ -201,4 +205,4 @@ def _scalar(kind: type, value: Any, where: str) -> Any:
             return number
     elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise ValueError(f"{where} is {value!r}, expected {kind.__name__}")
+    raise Refused(f"{where} is {value!r}, expected {kind.__name__}")

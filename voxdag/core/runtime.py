@@ -13,6 +13,7 @@ import torch
 
 from voxdag.core import artifacts
 from voxdag.core.allocator import keep_large_blocks
+from voxdag.core.errors import Refused
 from voxdag.core.params import Run
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -21,12 +22,12 @@ DEVICES = ("auto", "cpu", "cuda")
 def setup(run: Run) -> torch.device:
     """Fix the threads, ask for deterministic algorithms, and give the device.
 
-    Raises ValueError for an unknown device, or for CUDA where there is none.
+    Raises Refused for an unknown device, or for CUDA where there is none.
     """
     if run.device not in DEVICES:
-        raise ValueError(f"device is {run.device!r}, expected one of {', '.join(DEVICES)}")
+        raise Refused(f"device is {run.device!r}, expected one of {', '.join(DEVICES)}")
     if run.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is cuda, but torch sees no CUDA device; set device: auto or cpu")
+        raise Refused("device is cuda, but torch sees no CUDA device; set device: auto or cpu")
     keep_large_blocks()
     torch.set_num_threads(run.num_threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the CUDA context is made
@@ -43,7 +44,7 @@ def workers(device: torch.device) -> int:
     """
     asked = os.environ.get("VOXDAG_WORKERS")
     if asked is not None and not asked.isdigit():
-        raise ValueError(f"VOXDAG_WORKERS is {asked!r}, expected a whole number")
+        raise Refused(f"VOXDAG_WORKERS is {asked!r}, expected a whole number")
     if asked is not None:
         return int(asked)
     return 0 if device.type == "cpu" else min(8, os.cpu_count() or 1)

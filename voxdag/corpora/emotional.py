@@ -14,7 +14,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from voxdag.corpora import AUDIO_SUFFIXES, Corpus, CorpusMissing, Fold
+from voxdag.core.errors import Refused
+from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus, CorpusMissing
+from voxdag.data.folds import Fold
 
 LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored")
 COLUMNS = ["id", "path", "speaker", "label", "sex", "intensity", "sentence", "bytes"]
@@ -119,7 +121,7 @@ def read(folder: Path, options: Options, published: Published, parse: Parse, und
 
 
 def check(options: Options, published: Published) -> None:
-    """Raises ValueError for a label, speaker or fold scheme that the corpus does not define, with the valid ones."""
+    """Raises Refused for a label, speaker or fold scheme that the corpus does not define, with the valid ones."""
     for label in options.labels or ():
         known(published.labels, label, "label", published.name)
     for speaker in options.speakers or ():
@@ -128,9 +130,9 @@ def check(options: Options, published: Published) -> None:
 
 
 def known(codes: Collection[str], code: str, what: str, where: object) -> str:
-    """`code`, if it is one of `codes`. Raises ValueError, naming `where` and the valid codes."""
+    """`code`, if it is one of `codes`. Raises Refused, naming `where` and the valid codes."""
     if code not in codes:
-        raise ValueError(f"{where}: unknown {what} {code!r}, expected one of {', '.join(codes)}")
+        raise Refused(f"{where}: unknown {what} {code!r}, expected one of {', '.join(codes)}")
     return code
 
 
@@ -166,13 +168,13 @@ def one_file_each(
 
     Re-packaged corpora hold whole second copies of themselves. Of files of one size the least nested is taken.
 
-    Raises ValueError, naming both, where two files of an utterance differ in size.
+    Raises Refused, naming both, where two files of an utterance differ in size.
     """
     taken: dict[str, tuple[PurePosixPath, int]] = {}
     for name, path, size in sorted(named, key=lambda file: (len(file[1].parts), file[1])):
         other, expected = taken.setdefault(name, (path, size))
         if size != expected:
-            raise ValueError(
+            raise Refused(
                 f"{base} holds {other} ({expected} bytes) and {path} ({size} bytes), "
                 f"expected one file of the utterance {name}"
             )
@@ -192,7 +194,7 @@ def corpus(rows: Sequence[Mapping], left_out: LeftOut, options: Options, publish
     Columns of trials: id, path, speaker, label, sex (female, male), intensity, sentence, bytes; sorted by id.
     tables has "classes": the labels kept, in the order of LABELS.
 
-    Raises ValueError where fewer than three speakers, or a fold without speakers to train on, are left.
+    Raises Refused where fewer than three speakers, or a fold without speakers to train on, are left.
     """
     listed = pd.DataFrame([row | {"sex": published.sexes[row["speaker"]]} for row in rows], columns=COLUMNS)
     listed = listed.astype(dict.fromkeys(COLUMNS, object) | {"bytes": "Int64"}).sort_values("id", ignore_index=True)
@@ -257,7 +259,7 @@ def leave_one_speaker_out(speakers: Iterable[str]) -> tuple[Fold, ...]:
 
 def _folds(options: Options, published: Published, speakers: list[str]) -> tuple[Fold, ...]:
     if len(speakers) < FEWEST_SPEAKERS:
-        raise ValueError(
+        raise Refused(
             f"{options.root}: {len(speakers)} speakers are left ({', '.join(speakers) or 'none'}), "
             f"expected at least {FEWEST_SPEAKERS}: one each for train, dev and eval"
         )
@@ -272,7 +274,7 @@ def restricted(folds: Sequence[Fold], speakers: Sequence[str]) -> tuple[Fold, ..
     Where a fold loses all of dev, the first speaker after those of eval, cyclically, that is not in eval takes its
     place.
 
-    Raises ValueError where a fold has no speaker left to train on.
+    Raises Refused where a fold has no speaker left to train on.
     """
     left = []
     for fold in folds:
@@ -281,7 +283,7 @@ def restricted(folds: Sequence[Fold], speakers: Sequence[str]) -> tuple[Fold, ..
             continue
         dev = fold.dev & set(speakers) or _next(speakers, held)
         if len(dev | held) == len(speakers):
-            raise ValueError(
+            raise Refused(
                 f"fold {fold.name} has no speaker to train on: of {', '.join(speakers)} {len(held)} are in eval and "
                 f"{len(dev)} in dev; keep more speakers, or use the folds leave_one_speaker_out"
             )

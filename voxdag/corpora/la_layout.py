@@ -22,6 +22,7 @@ import pandas as pd
 import soundfile
 
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.core.parallel import each
 from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
 from voxdag.simulation import asv
@@ -75,7 +76,7 @@ def plan(material: Mapping[str, Material], seed: int) -> list[Utterance]:
     Two thirds of a speaker's recordings are bona fide utterances, the others sources, each of which several attacks may
     use. Speakers and attacks take turns.
 
-    Raises ValueError for a speaker in two splits or with a single recording, fewer than two speakers in a split, or too
+    Raises Refused for a speaker in two splits or with a single recording, fewer than two speakers in a split, or too
     few recordings.
     """
     _check_speakers(material)
@@ -95,12 +96,10 @@ def write(
 
     `seconds` bounds the length of the utterances; `jobs` is the number of processes.
 
-    Raises ValueError as `plan` does or if an utterance cannot be made, and FileExistsError if `folder` is there.
+    Raises Refused as `plan` does or if an utterance cannot be made, and FileExistsError if `folder` is there.
     """
     if not SHORTEST <= seconds[0] <= seconds[1]:
-        raise ValueError(
-            f"utterances of {seconds[0]} to {seconds[1]} s, expected {SHORTEST} s or more, in rising order"
-        )
+        raise Refused(f"utterances of {seconds[0]} to {seconds[1]} s, expected {SHORTEST} s or more, in rising order")
     if folder.exists():
         raise FileExistsError(f"{folder} is there already, expected a new folder")
     utterances = plan(material, seed)
@@ -123,10 +122,10 @@ def _check_speakers(material: Mapping[str, Material]) -> None:
     for split in SPLITS:
         speakers = sorted({recording.speaker for recording in material[split].recordings})
         if len(speakers) < 2:
-            raise ValueError(f"{split} has {len(speakers)} speakers, expected at least 2")
+            raise Refused(f"{split} has {len(speakers)} speakers, expected at least 2")
         for speaker in speakers:
             if speaker in home:
-                raise ValueError(f"speaker {speaker} is in {home[speaker]} and {split}, expected in one split")
+                raise Refused(f"speaker {speaker} is in {home[speaker]} and {split}, expected in one split")
             home[speaker] = split
 
 
@@ -134,9 +133,7 @@ def _plan_split(split: str, material: Material, seed: int) -> list[Utterance]:
     rng = streams.generator(seed, "plan", split)
     bonafide, sources = _shares(split, material.recordings, rng)
     if len(bonafide) < material.bonafide:
-        raise ValueError(
-            f"{split} has recordings for {len(bonafide)} bona fide utterances, expected {material.bonafide}"
-        )
+        raise Refused(f"{split} has recordings for {len(bonafide)} bona fide utterances, expected {material.bonafide}")
     made = [(None, recording) for recording in bonafide[: material.bonafide]]
     made += zip(_attacks(split, material.spoof, rng), islice(cycle(sources), material.spoof), strict=True)
     utterances = []
@@ -166,7 +163,7 @@ def _shares(split: str, recordings: tuple[Recording, ...], rng: np.random.Genera
     for speaker in sorted({recording.speaker for recording in recordings}):
         own = [recording for recording in recordings if recording.speaker == speaker]
         if len(own) < 2:
-            raise ValueError(f"speaker {speaker} of {split} has {len(own)} recording, expected at least 2")
+            raise Refused(f"speaker {speaker} of {split} has {len(own)} recording, expected at least 2")
         own = [own[k] for k in rng.permutation(len(own))]
         count = max(1, len(own) // 3)
         bonafide.append(own[count:])
@@ -208,7 +205,7 @@ def _make(
         samples = equalise(wave, recording, target, streams.generator(seed, "equalise", utterance.id))
     except ValueError as error:
         kind = utterance.attack or "bona fide"
-        raise ValueError(f"{utterance.id} ({kind}, from {utterance.source.name}): {error}") from error
+        raise Refused(f"{utterance.id} ({kind}, from {utterance.source.name}): {error}") from error
     soundfile.write(folder / AUDIO[utterance.split] / f"{utterance.id}.flac", samples, RATE, subtype="PCM_16")
     return asv.embed(samples / 32768, RATE)
 

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from voxdag.core import params
-from voxdag.corpora import Corpus, corpora_folder, corpus
+from voxdag.core.errors import Refused
+from voxdag.core.workspace import corpora_folder
+from voxdag.corpora.corpus import Corpus, reader
 from voxdag.data import folds
 
 
@@ -35,7 +37,7 @@ class Prepare:
 
     def __post_init__(self) -> None:
         if self.protocol not in folds.PROTOCOLS:
-            raise ValueError(f"protocol is {self.protocol!r}, expected one of {', '.join(folds.PROTOCOLS)}")
+            raise Refused(f"protocol is {self.protocol!r}, expected one of {', '.join(folds.PROTOCOLS)}")
 
     def names(self) -> list[str]:
         """The corpora that are read, the one of train first."""
@@ -46,10 +48,10 @@ class Prepare:
         return self.eval_corpus if split == "eval" and self.eval_corpus else self.corpus
 
     def open(self, name: str, where: str) -> tuple[ModuleType, Any]:
-        """A corpus's module and its options. Raises ValueError where params.yaml has none for it."""
-        module = corpus(name)
+        """A corpus's module and its options. Raises Refused where params.yaml has none for it."""
+        module = reader(name)
         if name not in self.corpora:
-            raise ValueError(f"{where}.corpora has no options for {name}; it has {', '.join(self.corpora) or 'none'}")
+            raise Refused(f"{where}.corpora has no options for {name}; it has {', '.join(self.corpora) or 'none'}")
         return module, params.bind(module.Options, self.corpora[name], f"{where}.corpora.{name}")
 
 
@@ -89,7 +91,7 @@ def split(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, pd.DataFra
 def _assigned(corpus: Corpus, settings: Prepare) -> pd.DataFrame:
     if not corpus.folds:
         if settings.protocol != folds.PROTOCOLS[0] or settings.fold != "all":
-            raise ValueError(
+            raise Refused(
                 f"{settings.corpus} has a fixed split: fold {settings.fold!r} and protocol {settings.protocol!r} are "
                 "for corpora that are cross-validated; leave them at all and speaker_independent"
             )
@@ -102,7 +104,7 @@ def _assigned(corpus: Corpus, settings: Prepare) -> pd.DataFrame:
 
 
 def describe(listed: dict[str, pd.DataFrame], settings: Prepare) -> dict[str, dict]:
-    """Fold by fold who is in which split. Raises ValueError where a speaker is in two splits of a fold."""
+    """Fold by fold who is in which split. Raises Refused where a speaker is in two splits of a fold."""
     named = {
         name: rows.assign(speaker=settings.source(name) + "/" + rows["speaker"]) if settings.eval_corpus else rows
         for name, rows in listed.items()
@@ -111,12 +113,12 @@ def describe(listed: dict[str, pd.DataFrame], settings: Prepare) -> dict[str, di
 
 
 def check_absent(trials: pd.DataFrame, max_absent: float) -> None:
-    """Raises ValueError where more than `max_absent` of the listed recordings are not on disk."""
+    """Raises Refused where more than `max_absent` of the listed recordings are not on disk."""
     absent = trials[trials["bytes"].isna()]
     share = len(absent) / max(len(trials), 1)
     if share > max_absent:
         examples = ", ".join(absent["path"].head(3))
-        raise ValueError(
+        raise Refused(
             f"{len(absent)} of {len(trials)} recordings that the protocols list are absent ({share:.1%}, max_absent is "
             f"{max_absent:.1%}) under {corpora_folder()}: {examples}, ..."
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 
 COLUMN = "folds"
 FIXED = ""  # the one fold of a fixed split
@@ -44,12 +45,12 @@ def assign(trials: pd.DataFrame, folds: Sequence[Fold], unit: str = "speaker") -
 
 
 def chosen(folds: Sequence[Fold], name: str | int) -> tuple[Fold, ...]:
-    """The fold called `name`, or every one for "all". Raises ValueError with the names there are."""
+    """The fold called `name`, or every one for "all". Raises Refused with the names there are."""
     if name == "all":
         return tuple(folds)
     found = tuple(fold for fold in folds if fold.name == str(name))
     if not found:
-        raise ValueError(f"fold is {name!r}, expected all or one of {', '.join(fold.name for fold in folds)}")
+        raise Refused(f"fold is {name!r}, expected all or one of {', '.join(fold.name for fold in folds)}")
     return found
 
 
@@ -82,7 +83,7 @@ def of(table: pd.DataFrame, fold: str) -> pd.Series:
 def describe(trials: pd.DataFrame, key: str) -> dict[str, dict]:
     """Fold by fold: utterances, speakers and labels of each split, and how many values of `key` splits share.
 
-    Raises ValueError, naming examples, where two splits of a fold share a value of `key`, but for folds that are there
+    Raises Refused, naming examples, where two splits of a fold share a value of `key`, but for folds that are there
     to show the leak.
     """
     return {fold or "fixed": _fold(trials[of(trials, fold)], fold, key) for fold in names(trials)}
@@ -94,7 +95,7 @@ def _fold(trials: pd.DataFrame, fold: str, key: str) -> dict:
     shared = sorted({value for split in held for other in held if split < other for value in held[split] & held[other]})
     if shared and not fold.startswith(LEAKY):
         where = f"fold {fold}" if fold else "the split"
-        raise ValueError(
+        raise Refused(
             f"{len(shared)} {key} values are in two splits of {where}, "
             f"such as {shared[0]}: {_example(trials, key, shared)}"
         )

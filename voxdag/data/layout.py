@@ -29,9 +29,14 @@ def tables(task: str, split: str) -> dict[str, pd.DataFrame]:
     return {path.stem: artifacts.read_table(path) for path in paths if path.stem != UTTERANCES}
 
 
-def features(task: str, split: str) -> Path:
-    """Folder of a split's packed recordings."""
-    return Path("data/features") / task / split
+def features(task: str) -> str:
+    """The folder of a task's packed recordings, as `recordings` names it."""
+    return f"features/{task}"
+
+
+def recordings(folder: str, split: str) -> Path:
+    """Folder of a split of packed recordings: `folder` is features/<task>, or what a stage between made of it."""
+    return Path("data") / folder / split
 
 
 def quarantine(task: str) -> Path:

@@ -14,6 +14,7 @@ from models import demucs
 from voxdag.audio.decode import Audio, BadAudio, Decoding, decode
 from voxdag.audio.denoise import with_network
 from voxdag.audio.front_end import Enhance, FrontEnd, process
+from voxdag.core.errors import Refused
 from voxdag.networks.by_name import weights_file
 from voxdag.networks.weights import load
 
@@ -65,7 +66,7 @@ def _enhancer(features: Features) -> Enhance | None:
     if features.front_end.denoise != "demucs":
         return None
     if features.decoding.rate != demucs.SAMPLE_RATE:
-        raise ValueError(f"demucs works at {demucs.SAMPLE_RATE} Hz, decoding.rate is {features.decoding.rate}")
+        raise Refused(f"demucs works at {demucs.SAMPLE_RATE} Hz, decoding.rate is {features.decoding.rate}")
     network = demucs.build(DEMUCS)
     load(network, weights_file(DEMUCS_WEIGHTS))
     return functools.partial(with_network, network.eval())

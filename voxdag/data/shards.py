@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from voxdag.core import artifacts
+from voxdag.core.errors import Refused
 from voxdag.data import folds
 
 INDEX = "index.csv"
@@ -57,16 +58,16 @@ class Shards:
         self.folder = Path(folder)
         self.index = artifacts.read_table(self.folder / INDEX)
         if self.index.empty:
-            raise ValueError(f"{self.folder} holds no recording: all were quarantined")
+            raise Refused(f"{self.folder} holds no recording: all were quarantined")
         self._arrays = [np.load(self._shard(i), mmap_mode="r") for i in range(self.index["shard"].max() + 1)]
         self._places = self.index[["shard", "start", "length"]].to_numpy(np.int64)
         self._check()
 
     def fold(self, name: str) -> Shards:
-        """The recordings of one fold (see `voxdag.data.folds`), in order. Raises ValueError if it has none."""
+        """The recordings of one fold (see `voxdag.data.folds`), in order. Raises Refused if it has none."""
         rows = folds.of(self.index, name).to_numpy()
         if not rows.any():
-            raise ValueError(f"{self.folder} holds no recording of fold {name}: all were quarantined")
+            raise Refused(f"{self.folder} holds no recording of fold {name}: all were quarantined")
         part = copy(self)
         part.index, part._places = self.index[rows].reset_index(drop=True), self._places[rows]
         return part
@@ -98,7 +99,7 @@ class Shards:
         for shard, end in ends.items():
             if len(self._arrays[shard]) != end:
                 held = len(self._arrays[shard])
-                raise ValueError(f"{self._shard(shard)} holds {held} samples, its index says {end}; make it again")
+                raise Refused(f"{self._shard(shard)} holds {held} samples, its index says {end}; make it again")
 
 
 def _close(folder: Path, shard: int, recordings: list[np.ndarray]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from voxdag.core.errors import Refused
 from voxdag.figures import style
 
 LOOKS = {"precision": style.SKY, "recall": style.BLUE, "F1": style.ORANGE}  # top to bottom within a class
@@ -17,13 +18,13 @@ def table(classes: pd.DataFrame) -> pd.DataFrame:
     classes: class, support, and each of precision, recall, f1 with its _low and _high (fractions; missing where
     undefined).
 
-    Raises ValueError if a column is missing.
+    Raises Refused if a column is missing.
     """
     sources = {measure: measure.lower() for measure in LOOKS}
     needed = ["class", "support", *(name for source in sources.values() for name in _columns(source))]
     missing = [name for name in needed if name not in classes]
     if missing:
-        raise ValueError(f"classes lack columns {missing}: expected {needed}")
+        raise Refused(f"classes lack columns {missing}: expected {needed}")
     rows = [
         (row["class"], int(row["support"]), measure, *(row[name] for name in _columns(source)))
         for _, row in classes.iterrows()

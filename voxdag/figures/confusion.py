@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from voxdag.core.errors import Refused
 from voxdag.figures import style
 
 ROOMY = 4  # classes up to which a cell holds two lines and the names stand side by side
@@ -20,11 +21,11 @@ def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> pd
 
     The share of a class that never occurs is missing.
 
-    Raises ValueError if a label is not one of `classes`.
+    Raises Refused if a label is not one of `classes`.
     """
     unknown = sorted({*np.asarray(actual).tolist(), *np.asarray(predicted).tolist()} - set(classes))
     if unknown:
-        raise ValueError(f"unknown classes {unknown}: expected {list(classes)}")
+        raise Refused(f"unknown classes {unknown}: expected {list(classes)}")
     pairs = pd.MultiIndex.from_product([classes, classes], names=["actual", "predicted"])
     seen = pd.DataFrame({"actual": np.asarray(actual), "predicted": np.asarray(predicted)}).value_counts()
     counts = seen.reindex(pairs, fill_value=0).rename("count").reset_index()

@@ -5,6 +5,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from voxdag.core.errors import Refused
+
 POINTS = 500
 
 
@@ -39,11 +41,11 @@ def error_curve(
     half a trial, see `clip_rates`), at_eer (1 where |miss - false_alarm| is least, first if several; else 0).
     `counts` is (targets, non-targets).
 
-    Raises ValueError if the three arrays differ in length or either count is below 1.
+    Raises Refused if the three arrays differ in length or either count is below 1.
     """
     table = pd.DataFrame({"threshold": thresholds, "false_alarm": false_alarm, "miss": miss})
     if min(counts) < 1:
-        raise ValueError(f"expected at least 1 target and 1 non-target, got counts {counts}")
+        raise Refused(f"expected at least 1 target and 1 non-target, got counts {counts}")
     table["false_alarm_probit"] = probit(table["false_alarm"], counts[1])
     table["miss_probit"] = probit(table["miss"], counts[0])
     equal = int(np.argmin(np.abs(table["miss"] - table["false_alarm"])))

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import ndtri
 
+from voxdag.core.errors import Refused
 from voxdag.figures import style
 from voxdag.figures.curves import equal_error_rate, equal_point
 
@@ -26,10 +27,10 @@ def figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
 
     One curve has its legend inside the frame; several share one below it, in the order given.
 
-    Raises ValueError if there is no curve.
+    Raises Refused if there is no curve.
     """
     if not curves:
-        raise ValueError("no curve to draw: expected at least one table with columns false_alarm_probit, miss_probit")
+        raise Refused("no curve to draw: expected at least one table with columns false_alarm_probit, miss_probit")
     labels = [f"{name} {style.percent(equal_error_rate(curve))}" for name, curve in curves.items()]
     columns = max(1, min(len(labels), 4, LEGEND_CHARACTERS // (max(map(len, labels)) + 6)))
     below = -(-len(labels) // columns) if len(labels) > 1 else 0

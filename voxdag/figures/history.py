@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from voxdag.core.errors import Refused
 from voxdag.figures import style
 
 PANEL_HEIGHT = 0.85  # inches
@@ -29,11 +30,11 @@ def table(history: pd.DataFrame, quantities: Mapping[str, Quantity]) -> pd.DataF
 
     best is 1 at the first epoch with the quantity's best value, else 0. Epochs without a value have no row.
 
-    Raises ValueError if the history is empty or lacks a column.
+    Raises Refused if the history is empty or lacks a column.
     """
     missing = sorted({"epoch", *quantities} - set(history.columns))
     if missing or history.empty:
-        raise ValueError(
+        raise Refused(
             f"history has {len(history)} rows and lacks columns {missing}: "
             f"expected one row per epoch with {['epoch', *quantities]}"
         )

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from voxdag.core.errors import Refused
 from voxdag.figures import style
 
 BINS, FEWEST_BINS = 60, 10
@@ -17,12 +18,12 @@ def table(scores: Mapping[str, ArrayLike]) -> pd.DataFrame:
 
     Columns: label, low, high (bin edges), score (bin centre), count, share (fraction of the class).
 
-    Raises ValueError if a class has no score or one that is not finite.
+    Raises Refused if a class has no score or one that is not finite.
     """
     classes = {label: np.asarray(values, dtype=float) for label, values in scores.items()}
     for label, values in classes.items():
         if values.size == 0 or not np.isfinite(values).all():
-            raise ValueError(f"'{label}' has {np.isfinite(values).sum()} finite scores of {values.size}: expected all")
+            raise Refused(f"'{label}' has {np.isfinite(values).sum()} finite scores of {values.size}: expected all")
     smallest = min(values.size for values in classes.values())
     bins = int(np.clip(2 * np.sqrt(smallest), FEWEST_BINS, BINS))
     edges = np.histogram_bin_edges(np.concatenate(list(classes.values())), bins)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from voxdag.core.errors import Refused
 from voxdag.figures import style
 
 WINDOW_SECONDS = 0.025
@@ -42,12 +43,12 @@ def figure(
 
     `times` (K,) are the centres in seconds of the K scored stretches of audio, `rate` is in Hz.
 
-    Raises ValueError if the wave is empty or times and scores differ in length.
+    Raises Refused if the wave is empty or times and scores differ in length.
     """
     tracks = scores if isinstance(scores, Mapping) else {"score": scores}
     counts = [len(track) for track in tracks.values()]
     if wave.ndim != 1 or wave.size == 0 or set(counts) != {len(times)}:
-        raise ValueError(
+        raise Refused(
             f"expected a wave (N,) and as many times as scores, got {wave.shape}, {len(times)} and "
             f"{', '.join(map(str, counts))}"
         )

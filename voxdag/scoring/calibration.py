@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from voxdag.core.errors import Refused
+
 BINS = 15  # as in Guo et al.
 TEMPERATURES = (0.05, 20.0)  # searched; at the ends a logit gap of 1 gives odds of e^20 and of e^0.05
 SUM_TOLERANCE = 1e-3  # of probabilities: they are written with six decimals
@@ -27,7 +29,7 @@ def nll(logits: ArrayLike, labels: ArrayLike) -> float:
 
     logits: (N, K).  labels: class indices (N,).
 
-    Raises ValueError for no utterance, a logit that is not finite, or a label outside 0..K-1.
+    Raises Refused for no utterance, a logit that is not finite, or a label outside 0..K-1.
     """
     logits, labels = _checked(logits, labels, "logits")
     return float(-log_softmax(logits, axis=1)[np.arange(labels.size), labels].mean())
@@ -40,7 +42,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     class is its utterance's largest the NLL falls as T falls, and T is the lower bound; when the logits mislead it is
     the upper one: a result at a bound says that the data do not determine T. Where no T is better than another it is 1.
 
-    Raises ValueError as `nll` does.
+    Raises Refused as `nll` does.
     """
     logits, labels = _checked(logits, labels, "logits")
     found = minimize_scalar(
@@ -61,7 +63,7 @@ def reliability(
     probabilities: (N, K).  labels: class indices (N,). Bins are of equal width, or with spacing "mass" of equal numbers
     of utterances (fewer bins where confidences tie). The means of an empty bin are missing.
 
-    Raises ValueError for no utterance, rows that are not probabilities, a label outside 0..K-1, no bin or an unknown
+    Raises Refused for no utterance, rows that are not probabilities, a label outside 0..K-1, no bin or an unknown
     spacing.
     """
     probabilities, labels = _checked(probabilities, labels, "probabilities")
@@ -92,7 +94,7 @@ def error(table: pd.DataFrame) -> float:
 def _edges(confidence: NDArray[np.float64], bins: int, spacing: str) -> NDArray[np.float64]:
     spacings = {"width": lambda shares: shares, "mass": lambda shares: np.quantile(confidence, shares)}
     if bins < 1 or spacing not in spacings:
-        raise ValueError(f"{bins} bins of equal {spacing}: expected at least 1, of equal {' or '.join(spacings)}")
+        raise Refused(f"{bins} bins of equal {spacing}: expected at least 1, of equal {' or '.join(spacings)}")
     edges = np.unique(spacings[spacing](np.linspace(0, 1, bins + 1)))
     return edges if edges.size > 1 else np.array([0.0, 1.0])  # one confidence for all
 
@@ -100,9 +102,9 @@ def _edges(confidence: NDArray[np.float64], bins: int, spacing: str) -> NDArray[
 def _checked(values: ArrayLike, labels: ArrayLike, what: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     values, labels = np.asarray(values, dtype=float), np.asarray(labels)
     if values.ndim != 2 or labels.shape != values.shape[:1] or not values.size:
-        raise ValueError(f"{what} {values.shape} and labels {labels.shape}: expected (N, K) and (N,), N > 0")
+        raise Refused(f"{what} {values.shape} and labels {labels.shape}: expected (N, K) and (N,), N > 0")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= values.shape[1]:
-        raise ValueError(
+        raise Refused(
             f"labels from {labels.min()} to {labels.max()}: expected class indices 0 to {values.shape[1] - 1}"
         )
     broken = ~np.isfinite(values).all(axis=1)
@@ -110,5 +112,5 @@ def _checked(values: ArrayLike, labels: ArrayLike, what: str) -> tuple[NDArray[n
         broken |= (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)
     if broken.any():
         row = int(broken.argmax())
-        raise ValueError(f"{broken.sum()} of {len(values)} rows are not {what}: row {row} is {values[row].tolist()}")
+        raise Refused(f"{broken.sum()} of {len(values)} rows are not {what}: row {row} is {values[row].tolist()}")
     return values, labels.astype(np.intp)

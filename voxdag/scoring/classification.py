@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from voxdag.core.errors import Refused
+
 
 class ClassMetrics(NamedTuple):
     """Metrics of each class (..., K), fractions; support is a number of utterances."""
@@ -59,22 +61,22 @@ class Report:
 def report(labels: ArrayLike, predictions: ArrayLike, classes: Sequence[str]) -> Report:
     """Score N predicted classes against N labels.
 
-    Raises ValueError if there is no utterance, the two differ in length, or one is not among `classes`.
+    Raises Refused if there is no utterance, the two differ in length, or one is not among `classes`.
     """
     counts = confusion(indices(labels, classes), indices(predictions, classes), len(classes))
     if not counts.sum():
-        raise ValueError("no utterance to score: expected at least one label and its prediction")
+        raise Refused("no utterance to score: expected at least one label and its prediction")
     uar, war, macro_f1, n_classes = summary(counts)
     return Report(tuple(classes), counts, by_class(counts), float(uar), float(war), float(macro_f1), int(n_classes))
 
 
 def indices(names: ArrayLike, classes: Sequence[str]) -> NDArray[np.intp]:
-    """The place of each name in `classes`. Raises ValueError with the names that have none."""
+    """The place of each name in `classes`. Raises Refused with the names that have none."""
     places = {name: place for place, name in enumerate(classes)}
     names = np.asarray(names, dtype=object)
     unknown = sorted({str(name) for name in names} - set(places))
     if unknown:
-        raise ValueError(f"unknown classes {', '.join(unknown)}: expected some of {', '.join(classes)}")
+        raise Refused(f"unknown classes {', '.join(unknown)}: expected some of {', '.join(classes)}")
     return np.array([places[name] for name in names], dtype=np.intp)
 
 
@@ -83,10 +85,10 @@ def confusion(
 ) -> NDArray[np.float64]:
     """Count every pair of class indices: (K, K), actual x predicted; utterance i counts weights[i] times.
 
-    Raises ValueError if the two differ in length.
+    Raises Refused if the two differ in length.
     """
     if actual.shape != predicted.shape:
-        raise ValueError(f"{actual.size} labels and {predicted.size} predictions: expected as many of both")
+        raise Refused(f"{actual.size} labels and {predicted.size} predictions: expected as many of both")
     counts = np.bincount(actual * n_classes + predicted, weights, minlength=n_classes**2)
     return counts.astype(float).reshape(n_classes, n_classes)
 

@@ -43,7 +43,7 @@ ASVSPOOF5 = DetectionCosts()
 def min_dcf(bonafide: ArrayLike, spoof: ArrayLike, costs: DetectionCosts = ASVSPOOF5) -> tuple[float, float]:
     """Minimum normalised detection cost, and its threshold.
 
-    Raises ValueError for an empty class or a score that is not finite.
+    Raises Refused for an empty class or a score that is not finite.
     """
     curve = det_curve(bonafide, spoof)
     return cheapest(costs.along(curve), curve.thresholds)
@@ -52,7 +52,7 @@ def min_dcf(bonafide: ArrayLike, spoof: ArrayLike, costs: DetectionCosts = ASVSP
 def act_dcf(bonafide: ArrayLike, spoof: ArrayLike, costs: DetectionCosts = ASVSPOOF5) -> float:
     """Normalised detection cost of scores taken as log-likelihood ratios, at the Bayes threshold (accept: score >= it).
 
-    Raises ValueError for an empty class or a score that is not finite.
+    Raises Refused for an empty class or a score that is not finite.
     """
     return cost_at(det_curve(bonafide, spoof), costs)
 
@@ -67,7 +67,7 @@ def cost_at(curve: DetCurve, costs: DetectionCosts) -> float:
 def cllr(bonafide: ArrayLike, spoof: ArrayLike) -> float:
     """Cost of log-likelihood ratios, in bits: (mean log2(1 + e^-bonafide) + mean log2(1 + e^spoof)) / 2.
 
-    Raises ValueError for an empty class or a score that is not finite.
+    Raises Refused for an empty class or a score that is not finite.
     """
     bonafide, spoof = checked({"bona fide": bonafide, "spoof": spoof})
     return float((np.mean(surprise(bonafide)) + np.mean(surprise(-spoof))) / 2)
@@ -106,7 +106,7 @@ class TandemCurve(NamedTuple):
 def tandem_curve(target: ArrayLike, nontarget: ArrayLike, spoof: ArrayLike) -> TandemCurve:
     """Point k rejects the k lowest scores; inside a tie targets come first, then nontargets.
 
-    Raises ValueError for an empty class or a score that is not finite.
+    Raises Refused for an empty class or a score that is not finite.
     """
     classes = checked({"target": target, "nontarget": nontarget, "spoof": spoof})
     scores = np.concatenate(classes)
@@ -123,7 +123,7 @@ def a_dcf(
 ) -> tuple[float, float]:
     """Minimum normalised cost of one score that must reject nontargets and spoofs, and its threshold.
 
-    Raises ValueError for an empty class or a score that is not finite.
+    Raises Refused for an empty class or a score that is not finite.
     """
     curve = tandem_curve(target, nontarget, spoof)
     miss = costs.c_miss * costs.p_target

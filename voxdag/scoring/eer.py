@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from voxdag.core.errors import Refused
+
 FIRST_THRESHOLD_STEP = 0.001  # how far below the lowest score the accept-all threshold is reported (ASVspoof packages)
 
 
@@ -32,7 +34,7 @@ class EER(NamedTuple):
 class RankedTrials:
     """Two classes of scores, sorted once and read under any number of resamplings.
 
-    Raises ValueError if a class has no score, or a score is not a finite number.
+    Raises Refused if a class has no score, or a score is not a finite number.
     """
 
     def __init__(self, bonafide: ArrayLike, spoof: ArrayLike) -> None:
@@ -61,27 +63,27 @@ class RankedTrials:
 def checked(classes: Mapping[str, ArrayLike]) -> list[np.ndarray]:
     """The scores of every class as float64 vectors.
 
-    Raises ValueError if a class has no score, is not a vector, or holds a NaN or an infinity.
+    Raises Refused if a class has no score, is not a vector, or holds a NaN or an infinity.
     """
     arrays = {name: np.asarray(scores, dtype=np.float64) for name, scores in classes.items()}
     for name, scores in arrays.items():
         if scores.ndim != 1:
-            raise ValueError(f"{name} scores must be a vector, not of shape {scores.shape}")
+            raise Refused(f"{name} scores must be a vector, not of shape {scores.shape}")
     if not all(scores.size for scores in arrays.values()):
         found = " and ".join(f"{scores.size} {name}" for name, scores in arrays.items())
-        raise ValueError(f"every class needs at least one score: found {found}")
+        raise Refused(f"every class needs at least one score: found {found}")
     for name, scores in arrays.items():
         bad = np.flatnonzero(~np.isfinite(scores))
         if bad.size:
             first = f"the first is {scores[bad[0]]} at index {bad[0]}"
-            raise ValueError(f"{bad.size} of {scores.size} {name} scores are not finite: {first}")
+            raise Refused(f"{bad.size} of {scores.size} {name} scores are not finite: {first}")
     return list(arrays.values())
 
 
 def det_curve(bonafide: ArrayLike, spoof: ArrayLike) -> DetCurve:
     """False rejection and false acceptance rates at every threshold, from accept-all (0, 1) to reject-all (1, 0).
 
-    Raises ValueError as `RankedTrials` does.
+    Raises Refused as `RankedTrials` does.
     """
     return RankedTrials(bonafide, spoof).curve()
 
@@ -95,7 +97,7 @@ def equal_error(curve: DetCurve) -> EER:
 def eer(bonafide: ArrayLike, spoof: ArrayLike) -> EER:
     """Equal error rate; above 0.5 for inverted scores (never folded), 1 if all the scores are equal.
 
-    Raises ValueError as `RankedTrials` does.
+    Raises Refused as `RankedTrials` does.
     """
     return equal_error(det_curve(bonafide, spoof))
 
@@ -109,7 +111,7 @@ def cheapest(cost: np.ndarray, thresholds: np.ndarray) -> tuple[float, float]:
 def roc(bonafide: ArrayLike, spoof: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """False acceptance rate and detection rate (1 - FRR), one point per distinct score and one for accept-all.
 
-    Raises ValueError as `RankedTrials` does.
+    Raises Refused as `RankedTrials` does.
     """
     return roc_points(det_curve(bonafide, spoof))
 
@@ -124,7 +126,7 @@ def roc_points(curve: DetCurve) -> tuple[np.ndarray, np.ndarray]:
 def auc(bonafide: ArrayLike, spoof: ArrayLike) -> float:
     """P(bona fide score > spoof score) + P(equal) / 2: the Mann-Whitney statistic, the trapezoidal area under the ROC.
 
-    Raises ValueError as `RankedTrials` does.
+    Raises Refused as `RankedTrials` does.
     """
     return area(det_curve(bonafide, spoof))
 

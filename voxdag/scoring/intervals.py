@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from voxdag.core.errors import Refused
+
 
 class Interval(NamedTuple):
     """Ends of a percentile interval, in the unit of the statistic."""
@@ -27,7 +29,7 @@ def draws(
     N trials, or as many clusters as there are, are drawn with replacement; a drawn cluster brings all its trials. A
     draw that leaves a class of `classes` (N,) without a trial is drawn again: no metric is defined there.
 
-    Raises ValueError if `clusters` is not as long as `classes`, or holds fewer than 2 different values.
+    Raises Refused if `clusters` is not as long as `classes`, or holds fewer than 2 different values.
     """
     classes = np.asarray(classes)
     members = np.arange(classes.size) if clusters is None else _numbered(np.asarray(clusters), classes.size)
@@ -42,10 +44,10 @@ def draws(
 
 def _numbered(clusters: np.ndarray, n_trials: int) -> np.ndarray:
     if clusters.shape != (n_trials,):
-        raise ValueError(f"clusters have shape {clusters.shape}, expected ({n_trials},), one for each trial")
+        raise Refused(f"clusters have shape {clusters.shape}, expected ({n_trials},), one for each trial")
     names, numbers = np.unique(clusters, return_inverse=True)
     if names.size < 2:
-        raise ValueError(f"all {n_trials} trials are of one cluster ({names[0]}), expected 2 or more clusters")
+        raise Refused(f"all {n_trials} trials are of one cluster ({names[0]}), expected 2 or more clusters")
     return numbers
 
 
@@ -62,10 +64,10 @@ def bootstrap(
     `statistics` takes the counts (N,) of one draw, see `draws`, and gives the statistics of the set in which trial i
     stands counts[i] times. Without `clusters` the trials are drawn one by one.
 
-    Raises ValueError for no replicates, a confidence outside (0, 1), or as `draws` does.
+    Raises Refused for no replicates, a confidence outside (0, 1), or as `draws` does.
     """
     if replicates < 1 or not 0 < confidence < 1:
-        raise ValueError(
+        raise Refused(
             f"{replicates} replicates at confidence {confidence}: expected at least 1 and a fraction between 0 and 1"
         )
     drawn = [statistics(counts) for counts in draws(classes, rng, replicates, clusters)]

@@ -38,7 +38,7 @@ def t_eer(asv: TandemScores, cm: TandemScores) -> TEER:
     first where Pfa_asv / Pfa_spoof_asv is nearest to Pfa / (1 - Pmiss) of the CM; its t-EER is Pfa_spoof_asv x Pfa.
     O(N log N); the package's search over all pairs of thresholds finds the same point.
 
-    Raises ValueError for an empty class or a score that is not finite.
+    Raises Refused for an empty class or a score that is not finite.
     """
     asv_curve = tandem_curve(*asv)
     target, nontarget, spoof = checked(cm._asdict())

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from voxdag.core.errors import Refused
 from voxdag.scoring.eer import DetCurve, cheapest, checked, det_curve, eer
 
 Form = Literal["legacy2019", "revised2021"]
@@ -62,7 +63,7 @@ class TandemWeights(NamedTuple):
 def asv_rates(target: ArrayLike, nontarget: ArrayLike, spoof: ArrayLike) -> ASVRates:
     """Error rates of an ASV system at its own EER threshold (target against nontarget); it accepts score >= threshold.
 
-    Raises ValueError if a class has no score, or a score is not finite.
+    Raises Refused if a class has no score, or a score is not finite.
     """
     target, nontarget, spoof = checked({"target": target, "nontarget": nontarget, "spoof": spoof})
     threshold = eer(target, nontarget).threshold
@@ -95,14 +96,14 @@ FORMS = {"legacy2019": legacy2019, "revised2021": revised2021}
 def tandem_weights(asv: ASVRates, form: Form, costs: TandemCosts = ASVSPOOF2019) -> TandemWeights:
     """Weights of the t-DCF that a given ASV system implies.
 
-    Raises ValueError for an unknown form, or for an ASV system so bad that a weight is negative or there is nothing to
+    Raises Refused for an unknown form, or for an ASV system so bad that a weight is negative or there is nothing to
     normalise by (an ASV that accepts no spoof has no legacy t-DCF).
     """
     if form not in FORMS:
-        raise ValueError(f"unknown t-DCF form {form!r}: expected one of {', '.join(FORMS)}")
+        raise Refused(f"unknown t-DCF form {form!r}: expected one of {', '.join(FORMS)}")
     weights = FORMS[form](asv, costs)
     if weights.miss < 0 or weights.default <= 0:
-        raise ValueError(f"the {form} t-DCF is not defined for {asv}: its weights are {weights}")
+        raise Refused(f"the {form} t-DCF is not defined for {asv}: its weights are {weights}")
     return weights
 
 
@@ -116,7 +117,7 @@ def check_distinct(scores: np.ndarray) -> None:
     """Raise ValueError if there are fewer than 3 distinct scores."""
     distinct = np.unique(scores)
     if distinct.size < MIN_DISTINCT_SCORES:
-        raise ValueError(
+        raise Refused(
             f"t-DCF needs scores, not decisions: {scores.size} trials have {distinct.size} distinct scores "
             f"({', '.join(map(str, distinct))}), expected at least {MIN_DISTINCT_SCORES}"
         )
@@ -127,7 +128,7 @@ def min_tdcf(
 ) -> tuple[float, float]:
     """Minimum normalised t-DCF and the countermeasure's threshold that reaches it.
 
-    Raises ValueError for an empty class, a score that is not finite, fewer than 3 distinct scores, or as
+    Raises Refused for an empty class, a score that is not finite, fewer than 3 distinct scores, or as
     `tandem_weights` does.
     """
     curve = det_curve(bonafide, spoof)

@@ -13,6 +13,7 @@ from scipy.fft import dct
 from scipy.linalg import eigh
 
 from voxdag.audio.spectra import log_mel
+from voxdag.core.errors import Refused
 
 WINDOW = 512  # samples at 16 kHz, 32 ms
 HOP = 160  # samples at 16 kHz, 10 ms
@@ -48,11 +49,11 @@ def embed(wave: np.ndarray, rate: int) -> np.ndarray:
 def train(embeddings: np.ndarray, speakers: np.ndarray) -> Verifier:
     """Fit the projection to embeddings (N, D) of speakers (N,): it makes the within-speaker covariance the identity.
 
-    Raises ValueError with fewer than two speakers, or with no speaker who has two utterances.
+    Raises Refused with fewer than two speakers, or with no speaker who has two utterances.
     """
     names, index, counts = np.unique(speakers, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.max() < 2:
-        raise ValueError(
+        raise Refused(
             f"{len(names)} training speakers with at most {counts.max(initial=0)} utterances, expected at least 2 and 2"
         )
     means = np.stack([embeddings[index == k].mean(axis=0) for k in range(len(names))])

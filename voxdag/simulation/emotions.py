@@ -25,6 +25,7 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
+from voxdag.core.errors import Refused
 from voxdag.simulation.speaker import NEUTRAL, Delivery
 
 STRONG = 1.6  # a strong emotion's distance from neutral, in units of a normal one's
@@ -145,10 +146,10 @@ def express(emotion: str, strength: float = 1.0) -> Delivery:
 
     Factors are raised to that power; what is in dB or semitones is multiplied.
 
-    Raises ValueError, listing the valid names, for an unknown emotion.
+    Raises Refused, listing the valid names, for an unknown emotion.
     """
     if emotion not in DELIVERIES:
-        raise ValueError(f"unknown emotion {emotion!r}, expected one of {', '.join(DELIVERIES)}")
+        raise Refused(f"unknown emotion {emotion!r}, expected one of {', '.join(DELIVERIES)}")
     normal, neutral = asdict(DELIVERIES[emotion]), asdict(NEUTRAL)
     factors = {name: normal[name] ** strength for name in FACTORS}
     terms = {name: neutral[name] + strength * (normal[name] - neutral[name]) for name in TERMS}

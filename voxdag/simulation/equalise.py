@@ -13,6 +13,8 @@ import numpy as np
 from scipy.ndimage import minimum_filter1d
 from scipy.signal import butter, sosfiltfilt
 
+from voxdag.core.errors import Refused
+
 RATE = 16_000  # Hz
 FRAME = 320  # samples, 20 ms
 HIGH_PASS = 30.0  # Hz
@@ -56,7 +58,7 @@ def equalise(wave: np.ndarray, recording: np.ndarray, target: Target, rng: np.ra
     `recording` is what the wave was before any attack (bona fide: the wave itself); lead and tail get its noise, at its
     distance from the speech. A wave with less speech than the target asks for gives all it has.
 
-    Raises ValueError for a wave that is shorter than 0.1 s, silent or not finite.
+    Raises Refused for a wave that is shorter than 0.1 s, silent or not finite.
     """
     _check(wave)
     speech, original = high_pass(wave), high_pass(recording)
@@ -121,11 +123,11 @@ def dither(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _check(wave: np.ndarray) -> None:
     if wave.ndim != 1 or len(wave) < RATE // 10:
-        raise ValueError(f"wave of shape {wave.shape}, expected (n,) with n at least {RATE // 10} samples")
+        raise Refused(f"wave of shape {wave.shape}, expected (n,) with n at least {RATE // 10} samples")
     if not np.isfinite(wave).all():
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(wave))} samples are not finite")
+        raise Refused(f"{np.count_nonzero(~np.isfinite(wave))} samples are not finite")
     if frame_rms(wave).max() < QUIETEST:
-        raise ValueError(f"silent: no frame of 20 ms has an RMS of {QUIETEST} or more")
+        raise Refused(f"silent: no frame of 20 ms has an RMS of {QUIETEST} or more")
 
 
 def _decibels(value: float) -> float:

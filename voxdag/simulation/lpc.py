@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import fft, signal
 
+from voxdag.core.errors import Refused
+
 
 def linear_prediction(frames: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
     """Fit an all-pole model gain / A(z) to each frame (frames, size) by the autocorrelation method.
@@ -11,11 +13,11 @@ def linear_prediction(frames: np.ndarray, order: int) -> tuple[np.ndarray, np.nd
     prediction error per sample. Levinson-Durbin recursion (Makhoul 1975, equations 38a to 38e), all frames at once. The
     zero lag is raised by 1e-9 (-90 dB) of itself so that a frame with spectral gaps stays well conditioned.
 
-    Raises ValueError if `order` is not below the frame size.
+    Raises Refused if `order` is not below the frame size.
     """
     size = frames.shape[1]
     if order >= size:
-        raise ValueError(f"order {order} needs frames of more than {order} samples, got {size}")
+        raise Refused(f"order {order} needs frames of more than {order} samples, got {size}")
     power = np.abs(fft.rfft(frames, fft.next_fast_len(size + order, real=True), axis=1)) ** 2
     lags = fft.irfft(power, fft.next_fast_len(size + order, real=True), axis=1)[:, : order + 1]
     lags[:, 0] = lags[:, 0] * (1 + 1e-9) + np.finfo(float).tiny

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 
+from voxdag.core.errors import Refused
 from voxdag.simulation.tract import SAMPLE_RATE
 
 PEAK_LIMIT = 0.99  # full scale is 1; a louder recording is turned down as a whole
@@ -52,10 +53,10 @@ def record(dry: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarra
     """
     dry = np.asarray(dry, dtype=np.float64)
     if dry.ndim != 1 or not len(dry):
-        raise ValueError(f"dry speech has shape {dry.shape}; expected one channel (samples,), not empty")
+        raise Refused(f"dry speech has shape {dry.shape}; expected one channel (samples,), not empty")
     if not np.isfinite(dry).all():
         first = int(np.flatnonzero(~np.isfinite(dry))[0])
-        raise ValueError(f"dry speech is {dry[first]} at sample {first}; expected finite samples")
+        raise Refused(f"dry speech is {dry[first]} at sample {first}; expected finite samples")
     heard = sosfilt(microphone(scene), fftconvolve(dry, impulse_response(scene))[: len(dry)])
     recording = 10 ** (scene.gain_db / 20) * heard + standing_noise(scene, len(dry), rng)
     return recording * min(1.0, PEAK_LIMIT / max(np.abs(recording).max(), PEAK_LIMIT))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxdag.core.errors import Refused
+
 REFERENCE_TRACT_CM = 17.0  # length of the vocal tract that the phoneme table belongs to: adult men
 HIGHER_FORMANTS = (3500.0, 4500.0, 5500.0, 6500.0, 7500.0)  # Hz: a uniform tube has one per kHz; F4 and up
 
@@ -67,7 +69,7 @@ def draw_speaker(rng: np.random.Generator, sex: str) -> Speaker:
         ValueError: a sex that is not in SEXES.
     """
     if sex not in SEXES:
-        raise ValueError(f"sex is {sex!r}; valid: {', '.join(map(repr, SEXES))}")
+        raise Refused(f"sex is {sex!r}; valid: {', '.join(map(repr, SEXES))}")
     f0, f0_spread_st, tract_cm, tract_spread_cm, rd = SEXES[sex]
     return Speaker(
         sex=sex,

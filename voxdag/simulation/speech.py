@@ -13,6 +13,7 @@ source. Departures: the filters act by overlap-add on short pieces, noises have 
 import numpy as np
 from scipy.signal import lfilter
 
+from voxdag.core.errors import Refused
 from voxdag.simulation import glottis
 from voxdag.simulation.phonemes import NASAL_POLE
 from voxdag.simulation.plan import Plan, plan_utterance
@@ -54,7 +55,7 @@ def synthesise(speaker: Speaker, seconds: float, rng: np.random.Generator, deliv
         ValueError: `seconds` is not finite or below SHORTEST_SECONDS.
     """
     if not SHORTEST_SECONDS <= seconds < np.inf:
-        raise ValueError(f"seconds is {seconds}; expected a finite time of {SHORTEST_SECONDS} s or more")
+        raise Refused(f"seconds is {seconds}; expected a finite time of {SHORTEST_SECONDS} s or more")
     samples = round(seconds * SAMPLE_RATE)
     plan = plan_utterance(speaker, delivery, samples / SAMPLE_RATE, rng)
     voiced, frication = sources(plan, speaker, delivery, samples, rng)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from voxdag.core.errors import Refused
+
 
 @dataclass(frozen=True)
 class Averaging:
@@ -24,7 +26,7 @@ class Averaging:
 
     def __post_init__(self) -> None:
         if self.over not in ("tail", "best", "none"):
-            raise ValueError(f"averaging.over is {self.over!r}, expected tail, best or none")
+            raise Refused(f"averaging.over is {self.over!r}, expected tail, best or none")
 
     def takes(self, epoch: int, epochs: int, is_best: bool) -> bool:
         """Whether the weights at the end of the 0-based `epoch` enter the mean."""

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from voxdag.audio.segments import fit_length
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 
 
@@ -47,7 +48,7 @@ class EpochOrder(Sampler):
 
     def __init__(self, n: int, batch_size: int, seed: int):
         if n < batch_size:
-            raise ValueError(f"{n} training utterances do not fill one batch of {batch_size}")
+            raise Refused(f"{n} training utterances do not fill one batch of {batch_size}")
         self.n, self.batch_size, self.seed = n, batch_size, seed
         self.epoch, self.first = 0, 0
 

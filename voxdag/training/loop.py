@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from voxdag.core.errors import Refused
 from voxdag.training.averaging import Average, Averaging, refresh_batch_norm
 from voxdag.training.schedule import Cosine
 from voxdag.training.seeding import seed_torch
@@ -57,7 +58,7 @@ class Recipe:
             (self.precision, "precision", PRECISIONS),
         ):
             if value not in table:
-                raise ValueError(f"{name} is {value!r}, expected one of {', '.join(table)}")
+                raise Refused(f"{name} is {value!r}, expected one of {', '.join(table)}")
 
 
 class Objective(Protocol):
@@ -178,7 +179,7 @@ class Loop:
         tally.skipped += not finite
         progress.step, tally.steps = progress.step + 1, tally.steps + 1
         if progress.nonfinite_in_a_row > self.recipe.max_nonfinite:
-            raise ValueError(
+            raise Refused(
                 f"{progress.nonfinite_in_a_row} steps in a row had a loss or gradient that is not finite "
                 f"(max_nonfinite is {self.recipe.max_nonfinite}), the last at step {progress.step}: loss {loss}, "
                 f"gradient norm {norm}"
@@ -218,9 +219,7 @@ class Loop:
         """Keep the weights for each criterion they improve; whether the stopping criterion is at its best or ties."""
         best, watched = self.progress.best, self.recipe.stopping.criterion
         if watched not in criteria:
-            raise ValueError(
-                f"stopping.criterion is {watched!r}, which dev does not define; it has {', '.join(criteria)}"
-            )
+            raise Refused(f"stopping.criterion is {watched!r}, which dev does not define; it has {', '.join(criteria)}")
         so_far = self.errors({name: kept["value"] for name, kept in best.items()})
         for name, error in errors.items():
             if name not in best or error < so_far[name]:

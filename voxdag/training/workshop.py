@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from voxdag.core import artifacts
+from voxdag.core.workspace import resume_folder
 from voxdag.networks.weights import write_weights
 
 STATE = "state.pt"
@@ -46,7 +47,7 @@ class Workshop:
     @staticmethod
     def of(system: str, key: str, about: Mapping[str, object]) -> Workshop:
         """The workshop of a system's run, below VOXDAG_RESUME (data/resume), saving every VOXDAG_SAVE_SECONDS (300)."""
-        folder = Path(os.environ.get("VOXDAG_RESUME", "data/resume")) / system / key
+        folder = resume_folder() / system / key
         return Workshop(folder, float(os.environ.get("VOXDAG_SAVE_SECONDS", "300")), about)
 
     def is_due(self, now: float) -> bool:

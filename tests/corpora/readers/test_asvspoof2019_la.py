@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from voxdag import corpora
-from voxdag.corpora import CorpusMissing
+from voxdag.core.errors import Refused
+from voxdag.corpora import readers
+from voxdag.corpora.corpus import CorpusMissing, reader
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import (
     ASV_SCORES,
@@ -206,11 +207,11 @@ def test_a_missing_file_says_where_to_get_and_put_it(la, tmp_path, name):
         assert part in str(caught.value)
 
 
-def test_a_new_corpus_is_one_file_and_one_line(tmp_path, monkeypatch):
-    (tmp_path / "toy_corpus.py").write_text(
+def test_a_new_corpus_is_one_file(tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(
         "from dataclasses import dataclass\n"
         "import pandas as pd\n"
-        "from voxdag.corpora import Corpus\n"
+        "from voxdag.corpora.corpus import Corpus\n"
         "@dataclass(frozen=True)\n"
         "class Options:\n"
         "    root: str = 'toy'\n"
@@ -221,20 +222,14 @@ def test_a_new_corpus_is_one_file_and_one_line(tmp_path, monkeypatch):
         "    trials = pd.DataFrame({'id': ['a'], 'path': [f'{options.root}/a.wav']})\n"
         "    return Corpus(trials, {}, {'root': options.root})\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(corpora.CORPORA, "toy", "toy_corpus")
-    toy = corpora.corpus("toy")
+    monkeypatch.setattr(readers, "__path__", [*readers.__path__, str(tmp_path)])
+    toy = reader("toy")
     made = toy.read(tmp_path, toy.Options())
     assert (made.trials["path"][0], made.report) == ("toy/a.wav", {"root": "toy"})
 
 
 def test_an_unknown_corpus_is_refused_with_the_valid_names():
-    with pytest.raises(ValueError, match="'asvspoof2031', expected one of asvspoof2019_la, crema_d, .*, simulated_la"):
-        corpora.corpus("asvspoof2031")
-
-
-def test_the_corpora_folder_moves_with_the_environment(monkeypatch):
-    monkeypatch.delenv("VOXDAG_CORPORA", raising=False)
-    assert corpora.corpora_folder() == Path("data/corpora")
-    monkeypatch.setenv("VOXDAG_CORPORA", "/disk/corpora")
-    assert corpora.corpora_folder() == Path("/disk/corpora")
+    with pytest.raises(
+        Refused, match="corpus 'asvspoof2031', expected one of asvspoof2019_la, crema_d, .*, simulated_la"
+    ):
+        reader("asvspoof2031")

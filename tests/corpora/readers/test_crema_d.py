@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from voxdag.corpora import CorpusMissing
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.readers import crema_d
 from voxdag.corpora.readers.crema_d import EMOTIONS, SENTENCES, VOTES, Options
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from voxdag.corpora import CorpusMissing
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.readers import emodb
 from voxdag.corpora.readers.emodb import Options
 

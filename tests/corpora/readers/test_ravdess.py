@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from voxdag.corpora import CorpusMissing
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.readers import ravdess
 from voxdag.corpora.readers.ravdess import Options
 

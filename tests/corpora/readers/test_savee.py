@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from voxdag.corpora import CorpusMissing
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.readers import savee
 from voxdag.corpora.readers.savee import Options
 

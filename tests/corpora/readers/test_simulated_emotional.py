@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from voxdag.audio.pitch import track_pitch
-from voxdag.core import provenance
+from voxdag.core import code
 from voxdag.corpora.readers import simulated_emotional as emotional
 from voxdag.corpora.readers.simulated_emotional import (
     Options,
@@ -197,7 +197,7 @@ def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(tmp_path,
 
 
 def test_the_fingerprint_covers_the_table_of_emotions_and_the_synthesiser():
-    names = {path.relative_to(provenance.ROOT).as_posix() for path in provenance.sources(Path(emotional.__file__))}
+    names = {path.relative_to(code.ROOT).as_posix() for path in code.closure([emotional.__name__], {})}
     expected = {
         "corpora/readers/simulated_emotional",
         *(f"simulation/{name}" for name in ("emotions", "speech", "scene", "speaker")),

@@ -1,10 +1,10 @@
-"""What the emotion task admits, and what it refuses."""
+"""What the emotion task selects, and what it refuses."""
 
 import pandas as pd
 import pytest
 
 from voxdag.corpora import emotional
-from voxdag.tasks.emotion.data import LABELS, admit, targets
+from voxdag.tasks.emotion.data import LABELS, select, targets
 
 
 def rows(split, labels, speakers=("s",), folds=None):
@@ -30,19 +30,19 @@ def test_a_label_is_its_place():
 
 
 def test_cross_corpus_evaluation_keeps_the_classes_that_both_have():
-    admitted = admit(splits(evaluated=("happy", "disgust", "sad", "bored")))
-    assert admitted["eval"]["label"].tolist() == ["happy", "sad"]
-    assert len(admitted["train"]) == 2
+    selected = select(splits(evaluated=("happy", "disgust", "sad", "bored")))
+    assert selected["eval"]["label"].tolist() == ["happy", "sad"]
+    assert len(selected["train"]) == 2
 
 
 def test_no_class_in_common_is_refused():
     with pytest.raises(ValueError, match=r"no class of eval \(disgust\) is one of train \(happy, sad\)"):
-        admit(splits(evaluated=("disgust",)))
+        select(splits(evaluated=("disgust",)))
 
 
 def test_a_label_that_is_none_is_named():
     with pytest.raises(ValueError, match=r"labels \['joyful'\] are not of the emotion task"):
-        admit(splits(dev=("happy", "joyful")))
+        select(splits(dev=("happy", "joyful")))
 
 
 def test_a_class_that_train_lacks_is_refused_with_its_fold():
@@ -52,11 +52,11 @@ def test_a_class_that_train_lacks_is_refused_with_its_fold():
         "eval": rows("eval", ("happy", "sad"), "d", "1 2"),
     }
     with pytest.raises(ValueError, match="fold 2: eval has sad, which train lacks; train has happy"):
-        admit(held)
+        select(held)
 
 
 def test_a_class_that_eval_lacks_is_told_and_not_hidden(caplog):
-    admit(splits(evaluated=("sad",)))
+    select(splits(evaluated=("sad",)))
     assert "eval has no utterance of happy: no recall there" in caplog.text
 
 
@@ -64,6 +64,6 @@ def test_an_id_listed_twice_and_a_missing_column_are_refused():
     doubled = splits()
     doubled["train"] = pd.concat([doubled["train"], doubled["train"].head(1)])
     with pytest.raises(ValueError, match="1 ids are listed twice in train, such as shappy"):
-        admit(doubled)
+        select(doubled)
     with pytest.raises(ValueError, match="the manifest lacks sex"):
-        admit({"train": rows("train", ("sad",)).drop(columns="sex")})
+        select({"train": rows("train", ("sad",)).drop(columns="sex")})

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from voxdag.corpora import AUDIO_SUFFIXES, Corpus, CorpusMissing
+from voxdag.core.errors import Refused
+from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus, CorpusMissing
 
 SPLITS = ("train", "dev", "eval")
 PROTOCOLS = {
@@ -112,14 +113,14 @@ def _root(folder: Path, options: Options) -> Path:
 
 
 def _lines(path: Path, form: str) -> Iterator[tuple[str, list[str]]]:
-    """Each line's place and columns. Raises ValueError if their number is not that of `form`."""
+    """Each line's place and columns. Raises Refused if their number is not that of `form`."""
     expected = len(form.split())
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             columns = line.split()
             place = f"{path}:{number}: {line.rstrip()!r}"
             if len(columns) != expected:
-                raise ValueError(f"{place} has {len(columns)} columns, expected {expected}: {form}")
+                raise Refused(f"{place} has {len(columns)} columns, expected {expected}: {form}")
             yield place, columns
 
 
@@ -127,13 +128,13 @@ def _protocol(path: Path, split: str, official: bool) -> pd.DataFrame:
     rows: dict[str, tuple] = {}
     for place, (speaker, utterance, _, attack, key) in _lines(path, "SPEAKER UTTERANCE - ATTACK KEY"):
         if key not in ("bonafide", "spoof"):
-            raise ValueError(f"{place} has the key {key!r}, expected bonafide or spoof")
+            raise Refused(f"{place} has the key {key!r}, expected bonafide or spoof")
         if (attack == "-") != (key == "bonafide"):
-            raise ValueError(f"{place} is {key} with the attack {attack!r}, expected - for bona fide speech alone")
+            raise Refused(f"{place} is {key} with the attack {attack!r}, expected - for bona fide speech alone")
         if official and attack != "-" and attack not in SEEN_ATTACKS + UNSEEN_ATTACKS:
-            raise ValueError(f"{place} has the attack {attack!r}, expected A01 to A19")
+            raise Refused(f"{place} has the attack {attack!r}, expected A01 to A19")
         if utterance in rows:
-            raise ValueError(f"{place} lists {utterance} for the second time, expected each utterance once")
+            raise Refused(f"{place} lists {utterance} for the second time, expected each utterance once")
         rows[utterance] = (utterance, split, speaker, key, None if attack == "-" else attack)
     return pd.DataFrame(list(rows.values()), columns=["id", "split", "speaker", "label", "attack"], dtype=object)
 
@@ -142,9 +143,9 @@ def _asv_scores(path: Path, split: str) -> pd.DataFrame:
     rows = []
     for place, (attack, key, score) in _lines(path, "ATTACK|bonafide KEY SCORE"):
         if key not in ("target", "nontarget", "spoof"):
-            raise ValueError(f"{place} has the key {key!r}, expected target, nontarget or spoof")
+            raise Refused(f"{place} has the key {key!r}, expected target, nontarget or spoof")
         if (attack == "bonafide") == (key == "spoof"):
-            raise ValueError(f"{place} is {key} with the attack {attack!r}, expected bonafide unless the key is spoof")
+            raise Refused(f"{place} is {key} with the attack {attack!r}, expected bonafide unless the key is spoof")
         rows.append((split, None if attack == "bonafide" else attack, key, _finite(score, place)))
     return pd.DataFrame(rows, columns=["split", "attack", "key", "score"], dtype=object).astype({"score": float})
 
@@ -155,7 +156,7 @@ def _finite(score: str, place: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{place} has the score {score!r}, expected a finite number")
+        raise Refused(f"{place} has the score {score!r}, expected a finite number")
     return value
 
 
@@ -163,7 +164,7 @@ def _refuse_ids_in_two_splits(trials: pd.DataFrame) -> None:
     twice = trials[trials["id"].duplicated(keep=False)].sort_values("id", kind="stable")
     if len(twice):
         utterance, splits = twice["id"].iloc[0], " and ".join(twice["split"].iloc[:2])
-        raise ValueError(f"utterance {utterance} is listed in the protocols of {splits}, expected in one split")
+        raise Refused(f"utterance {utterance} is listed in the protocols of {splits}, expected in one split")
 
 
 def _scan(folder: Path) -> dict[str, tuple[str, int]]:
@@ -177,7 +178,7 @@ def _scan(folder: Path) -> dict[str, tuple[str, int]]:
             if suffix.lower() not in AUDIO_SUFFIXES:
                 continue
             if stem in found:
-                raise ValueError(f"{folder} holds {found[stem][0]} and {entry.name}, expected one file an utterance")
+                raise Refused(f"{folder} holds {found[stem][0]} and {entry.name}, expected one file an utterance")
             found[stem] = (entry.name, entry.stat().st_size)
     return found
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from voxdag.corpora import Corpus, CorpusMissing, emotional
+from voxdag.corpora import emotional
+from voxdag.corpora.corpus import Corpus, CorpusMissing
 from voxdag.corpora.emotional import OTHER_NAME, Published, Utterance, known
 
 __all__ = ["Options", "provide", "read"]

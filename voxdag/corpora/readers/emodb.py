@@ -10,8 +10,10 @@ and the next after it of the other sex.
 import re
 from pathlib import Path, PurePosixPath
 
-from voxdag.corpora import Corpus, Fold, emotional
+from voxdag.corpora import emotional
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance, known
+from voxdag.data.folds import Fold
 
 __all__ = ["Options", "provide", "read"]
 

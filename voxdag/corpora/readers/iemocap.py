@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from voxdag.corpora import Corpus, emotional
+from voxdag.core.errors import Refused
+from voxdag.corpora import emotional
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import LeftOut, Published, Utterance, known
 
 __all__ = ["Options", "provide", "read"]
@@ -120,10 +122,10 @@ def _turns(base: Path, emotions: dict[str, str]) -> tuple[list[Utterance], LeftO
     for place, line in _lines(base, left_out):
         match = TURN.fullmatch(line)
         if not match:
-            raise ValueError(f"{place} is not in the form [START - END]<tab>TURN<tab>EMOTION<tab>[V, A, D]")
+            raise Refused(f"{place} is not in the form [START - END]<tab>TURN<tab>EMOTION<tab>[V, A, D]")
         name, kind, letter, emotion = match.groups()
         if name in turns:
-            raise ValueError(f"{place} lists {name} for the second time, expected each turn once")
+            raise Refused(f"{place} lists {name} for the second time, expected each turn once")
         known(CODES, emotion, "emotion", place)
         if emotion in emotions:
             turns[name] = Utterance(name, f"{name[:5]}{letter}", emotions[emotion], None, KINDS[kind])

@@ -13,8 +13,10 @@ no dev; DEV adds it.
 import re
 from pathlib import Path, PurePosixPath
 
-from voxdag.corpora import Corpus, Fold, emotional
+from voxdag.corpora import emotional
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance, known
+from voxdag.data.folds import Fold
 
 __all__ = ["Options", "provide", "read"]
 

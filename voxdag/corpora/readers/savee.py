@@ -12,7 +12,8 @@ speaker in dev.
 import re
 from pathlib import Path, PurePosixPath
 
-from voxdag.corpora import Corpus, emotional
+from voxdag.corpora import emotional
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance, known
 
 __all__ = ["Options", "provide", "read"]

@@ -23,12 +23,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from voxdag.core import streams
+from voxdag.core import code, streams
+from voxdag.core.errors import Refused
 from voxdag.core.parallel import alone, each
-from voxdag.core.provenance import fingerprint
-from voxdag.corpora import Corpus, Fold
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import FOLDS, known, rotation
 from voxdag.corpora.readers import ravdess
+from voxdag.data.folds import Fold
 from voxdag.simulation.emotions import DELIVERIES, STRONG, express, vary
 from voxdag.simulation.speech import SAMPLE_RATE, Delivery, Scene, Speaker, draw_scene, draw_speaker, record, synthesise
 
@@ -57,7 +58,7 @@ class Options:
 
     folds: "standard", four groups of actors of which one is eval, the next dev; or "leave_one_speaker_out".
 
-    Raises ValueError if `actors` is not an even number from 6 to 24, `repetitions` not 1 or 2, or `folds` unknown.
+    Raises Refused if `actors` is not an even number from 6 to 24, `repetitions` not 1 or 2, or `folds` unknown.
     """
 
     root: str = "simulated_emotional"
@@ -68,9 +69,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.actors not in range(6, ACTORS + 1, 2):
-            raise ValueError(f"actors is {self.actors}, expected an even number from 6 to {ACTORS}")
+            raise Refused(f"actors is {self.actors}, expected an even number from 6 to {ACTORS}")
         if self.repetitions not in range(1, REPETITIONS + 1):
-            raise ValueError(f"repetitions is {self.repetitions}, expected 1 to {REPETITIONS}")
+            raise Refused(f"repetitions is {self.repetitions}, expected 1 to {REPETITIONS}")
         known(FOLDS, self.folds, "fold scheme", self.root)
 
 
@@ -163,7 +164,7 @@ def _delivery(utterance: Utterance, seed: int, rng: np.random.Generator) -> Deli
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
     settings = {"seed": options.seed, "actors": options.actors, "repetitions": options.repetitions}
-    root = Path(options.root, fingerprint(settings, Path(__file__)))
+    root = Path(options.root, code.fingerprint(settings, __name__))
     if not (folder / root).is_dir():
         (folder / root).parent.mkdir(parents=True, exist_ok=True)
         with alone(folder / root):

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from voxdag.core import streams
+from voxdag.core import code, streams
 from voxdag.core.parallel import alone
-from voxdag.core.provenance import fingerprint
-from voxdag.corpora import Corpus
+from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
@@ -65,7 +64,7 @@ def read(folder: Path, options: Options) -> Corpus:
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
     settings = {key: value for key, value in asdict(options).items() if key != "root"}
-    root = Path(options.root, fingerprint(settings, Path(__file__)))
+    root = Path(options.root, code.fingerprint(settings, __name__))
     la = folder / root / "LA"
     if not la.is_dir():
         la.parent.mkdir(parents=True, exist_ok=True)

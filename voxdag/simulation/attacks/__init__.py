@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxdag.core.errors import Refused
 from voxdag.simulation.attacks import concatenation, conversion, neural_like, phase, vocoders
 
 Apply = Callable[[np.ndarray, Sequence[np.ndarray], np.random.Generator], np.ndarray]
@@ -39,11 +40,11 @@ def spoof(name: str, wave: np.ndarray, donors: Sequence[np.ndarray], rng: np.ran
     same speaker, best; may be empty) and the voice that the conversions A06 and A19 aim at (of the target; at least
     one). The other attacks ignore them.
 
-    Raises ValueError for an unknown name and for a wave or donor that is not one-dimensional, shorter than 0.25 s, not
+    Raises Refused for an unknown name and for a wave or donor that is not one-dimensional, shorter than 0.25 s, not
     finite, or silent.
     """
     if name not in ATTACKS:
-        raise ValueError(f"unknown attack {name!r}; valid names are {', '.join(ATTACKS)}")
+        raise Refused(f"unknown attack {name!r}; valid names are {', '.join(ATTACKS)}")
     wave = _checked(wave, "wave")
     donors = [_checked(donor, f"donor {index}") for index, donor in enumerate(donors)]
     counterfeit = ATTACKS[name].apply(wave, donors, rng)
@@ -54,13 +55,13 @@ def spoof(name: str, wave: np.ndarray, donors: Sequence[np.ndarray], rng: np.ran
 def _checked(wave: np.ndarray, what: str) -> np.ndarray:
     wave = np.asarray(wave, dtype=np.float64)
     if wave.ndim != 1 or len(wave) < SHORTEST:
-        raise ValueError(f"{what} has shape {wave.shape}; expected one dimension of at least {SHORTEST} samples")
+        raise Refused(f"{what} has shape {wave.shape}; expected one dimension of at least {SHORTEST} samples")
     if not np.isfinite(wave).all():
         index = int(np.flatnonzero(~np.isfinite(wave))[0])
-        raise ValueError(f"{what} is not finite: sample {index} is {wave[index]}")
+        raise Refused(f"{what} is not finite: sample {index} is {wave[index]}")
     level = np.sqrt(np.mean(wave**2))
     if level < SILENT_BELOW:
-        raise ValueError(f"{what} is silent: RMS {level:.3g} is below {SILENT_BELOW}")
+        raise Refused(f"{what} is silent: RMS {level:.3g} is below {SILENT_BELOW}")
     return wave
 
 

@@ -8,6 +8,7 @@ from scipy import fft
 from scipy.spatial.distance import cdist
 
 from voxdag.audio.spectra import frame, hann, log_mel, stft, time_varying_filter
+from voxdag.core.errors import Refused
 from voxdag.simulation.cepstrum import cepstral_envelope, from_half_cepstrum, minimum_phase, warp_frequency
 from voxdag.simulation.lpc import linear_prediction
 
@@ -39,10 +40,10 @@ def codebook_mapping(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def vector_quantise(vectors: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Codes (frames,) and codebook (size, features) of vectors (frames, features): k-means, 8 rounds from random rows.
 
-    Raises ValueError if there are fewer vectors than codes.
+    Raises Refused if there are fewer vectors than codes.
     """
     if size > len(vectors):
-        raise ValueError(f"a codebook of {size} needs at least {size} frames, got {len(vectors)}")
+        raise Refused(f"a codebook of {size} needs at least {size} frames, got {len(vectors)}")
     codebook = vectors[rng.choice(len(vectors), size, replace=False)]
     for _ in range(8):
         member = cdist(vectors, codebook).argmin(axis=1)[:, None] == np.arange(size)
@@ -59,7 +60,7 @@ class SpectralFiltering:
     envelope of the `neighbours` donor frames that sound most alike. Each frame keeps its power and, the filters being
     zero-phase, its phase.
 
-    Raises ValueError if there is no donor.
+    Raises Refused if there is no donor.
     """
 
     order: tuple[int, int]  # lowest and highest
@@ -68,7 +69,7 @@ class SpectralFiltering:
 
     def __call__(self, wave: np.ndarray, donors: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
         if not donors:
-            raise ValueError("spectral filtering converts towards a donor's voice, but got 0 donors")
+            raise Refused("spectral filtering converts towards a donor's voice, but got 0 donors")
         order = int(rng.integers(self.order[0], self.order[1] + 1))
         chosen = excerpts(donors, rng)
         distance = np.concatenate([cdist(_sound(wave, HOP), _sound(donor, 2 * HOP)) for donor in chosen], axis=1)

@@ -5,31 +5,33 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from voxdag.core.errors import Refused
+
 LABELS = ("spoof", "bonafide")  # a network's output column for a label is its place here
 COLUMNS = ("id", "path", "split", "speaker", "label", "attack")
 
 
-def admit(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The utterances of each split that the task can use: all of them. Raises ValueError as `check` does."""
+def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The utterances of each split that the task can use: all of them. Raises Refused as `check` does."""
     check(pd.concat(splits.values()))
     return splits
 
 
 def check(trials: pd.DataFrame) -> None:
-    """Raises ValueError for a missing column, another label, a repeated id, or a split that lacks a class."""
+    """Raises Refused for a missing column, another label, a repeated id, or a split that lacks a class."""
     missing = [name for name in COLUMNS if name not in trials]
     if missing:
-        raise ValueError(f"the manifest lacks {', '.join(missing)}; anti-spoofing needs {', '.join(COLUMNS)}")
+        raise Refused(f"the manifest lacks {', '.join(missing)}; anti-spoofing needs {', '.join(COLUMNS)}")
     other = sorted(set(trials["label"]) - set(LABELS))
     if other:
-        raise ValueError(f"labels {other} are not anti-spoofing labels, which are {', '.join(LABELS)}")
+        raise Refused(f"labels {other} are not anti-spoofing labels, which are {', '.join(LABELS)}")
     repeated = trials["id"][trials["id"].duplicated()]
     if len(repeated):
-        raise ValueError(f"{len(repeated)} ids are listed twice, such as {repeated.iloc[0]}")
+        raise Refused(f"{len(repeated)} ids are listed twice, such as {repeated.iloc[0]}")
     counts = pd.crosstab(trials["split"], trials["label"]).reindex(columns=list(LABELS), fill_value=0)
     for split, row in counts.iterrows():
         if (row == 0).any():
-            raise ValueError(f"the {split} split has {row['bonafide']} bona fide and {row['spoof']} spoof utterances")
+            raise Refused(f"the {split} split has {row['bonafide']} bona fide and {row['spoof']} spoof utterances")
 
 
 def targets(labels: pd.Series) -> np.ndarray:

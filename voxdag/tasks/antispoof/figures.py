@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from voxdag.core.errors import Refused
 from voxdag.figures import confusion, det, groups, history, roc, scores, style
 from voxdag.figures.curves import error_curve
 from voxdag.figures.history import Quantity
@@ -52,7 +53,7 @@ def figures(
     (higher = more bona fide). `breakdown` holds one group a row: column, value, eer, eer_low, eer_high (fractions).
     `history` holds one epoch a row: epoch, lr, train_loss and any dev_* criteria.
 
-    Raises ValueError if a table is empty or lacks a column, a label is unknown, a class has no score, a score is not
+    Raises Refused if a table is empty or lacks a column, a label is unknown, a class has no score, a score is not
     finite, or the attacks of `predictions` have no row in `breakdown`.
     """
     for name, table in (("dev", dev), ("predictions", predictions)):
@@ -79,15 +80,15 @@ def figures(
 def _require(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise ValueError(f"{name} lacks columns {missing}: expected {list(columns)}, found {list(table.columns)}")
+        raise Refused(f"{name} lacks columns {missing}: expected {list(columns)}, found {list(table.columns)}")
     if table.empty:
-        raise ValueError(f"{name} has no rows: expected one per utterance or group with {list(columns)}")
+        raise Refused(f"{name} has no rows: expected one per utterance or group with {list(columns)}")
 
 
 def _require_labels(name: str, table: pd.DataFrame) -> None:
     unknown = sorted(set(table["label"].astype(str)) - set(NAMES))
     if unknown:
-        raise ValueError(f"{name} has labels {unknown}: expected {list(NAMES)}")
+        raise Refused(f"{name} has labels {unknown}: expected {list(NAMES)}")
 
 
 def _classes(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

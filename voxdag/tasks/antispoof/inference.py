@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.segments import fit_length
+from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 
 OUTPUTS = ("score",)
@@ -38,7 +39,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.score not in SCORES:
-            raise ValueError(f"score is {self.score!r}, expected one of {', '.join(SCORES)}")
+            raise Refused(f"score is {self.score!r}, expected one of {', '.join(SCORES)}")
 
 
 def outputs(
@@ -61,7 +62,7 @@ def predict(
 
 @torch.inference_mode()
 def score(network: nn.Module, recordings: Sequence[np.ndarray], settings: Settings, device: torch.device) -> np.ndarray:
-    """(n,) scores of int16 recordings at 16 kHz. Raises ValueError, naming the first, where a score is not finite."""
+    """(n,) scores of int16 recordings at 16 kHz. Raises Refused, naming the first, where a score is not finite."""
     network.eval()
     batches = [
         SCORES[settings.score](network(batch.to(device, torch.float32) / INT16_SCALE)[1]).float().cpu().numpy()
@@ -70,7 +71,7 @@ def score(network: nn.Module, recordings: Sequence[np.ndarray], settings: Settin
     scores = np.concatenate(batches).astype(np.float64)
     if not np.isfinite(scores).all():
         i = int(np.flatnonzero(~np.isfinite(scores))[0])
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(scores))} scores are not finite, the first of recording {i}")
+        raise Refused(f"{np.count_nonzero(~np.isfinite(scores))} scores are not finite, the first of recording {i}")
     return scores
 
 

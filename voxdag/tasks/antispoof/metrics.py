@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.scoring import dcf, eer, tdcf
 from voxdag.scoring.intervals import Interval, bootstrap
 
@@ -46,7 +47,7 @@ class Scoring:
 class Scorer:
     """All metrics of one set of predictions, sorted once and scored under any number of resamplings.
 
-    Raises ValueError for a class without a trial or fewer than 3 distinct scores.
+    Raises Refused for a class without a trial or fewer than 3 distinct scores.
     """
 
     def __init__(self, predictions: pd.DataFrame, weights: Mapping[str, tdcf.TandemWeights]) -> None:
@@ -83,7 +84,7 @@ class Scorer:
 def headline(predictions: pd.DataFrame, asv: pd.DataFrame) -> dict[str, float | None]:
     """The metrics that stand for the system; minDCF, actDCF and Cllr (bits) at the costs of ASVspoof 5.
 
-    Raises ValueError if a column is missing, a label is unknown, a score is not finite, a class has no trial, or there
+    Raises Refused if a column is missing, a label is unknown, a score is not finite, a class has no trial, or there
     are fewer than 3 distinct scores.
     """
     _check(predictions)
@@ -98,7 +99,7 @@ def intervals(predictions: pd.DataFrame, asv: pd.DataFrame, scoring: Scoring, se
     Columns: metric, value, low, high, resampled_by, replicates, n_bonafide, n_spoof. By speaker, low and high are
     missing unless every trial has a speaker and there are at least two.
 
-    Raises ValueError as `headline` does.
+    Raises Refused as `headline` does.
     """
     _check(predictions, ["speaker"])
     scorer = Scorer(predictions, _weights(asv))
@@ -133,7 +134,7 @@ def breakdown(
     Columns: column, value, n_bonafide, n_spoof, then each metric with its _low and _high; with `threshold` (chosen on
     dev) also miss_rate and false_alarm_rate of accepting scores above it.
 
-    Raises ValueError if a column is missing, a label is unknown, or a score is not finite.
+    Raises Refused if a column is missing, a label is unknown, or a score is not finite.
     """
     _check(predictions, by)
     rows = []
@@ -211,17 +212,17 @@ def _check(predictions: pd.DataFrame, columns: Sequence[str] = ()) -> None:
     needed = ("id", "label", "score", *columns)
     missing = [column for column in needed if column not in predictions]
     if missing:
-        raise ValueError(f"predictions have no column {', '.join(missing)}; they have {', '.join(predictions)}")
+        raise Refused(f"predictions have no column {', '.join(missing)}; they have {', '.join(predictions)}")
     unknown = predictions[~predictions["label"].isin(LABELS)]
     if len(unknown):
         first = unknown.iloc[0]
-        raise ValueError(
+        raise Refused(
             f"{len(unknown)} of {len(predictions)} labels are unknown: utterance {first['id']} has "
             f"{first['label']!r}, expected one of {', '.join(LABELS)}"
         )
     broken = predictions[~np.isfinite(predictions["score"].to_numpy(float))]
     if len(broken):
         first = broken.iloc[0]
-        raise ValueError(
+        raise Refused(
             f"{len(broken)} of {len(predictions)} scores are not finite: utterance {first['id']} has {first['score']}"
         )

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from voxdag.core import artifacts
+from voxdag.core.errors import Refused
 
 HEADER = ["filename", "cm-score"]
 WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
@@ -38,7 +39,7 @@ class Line(NamedTuple):
 def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     """Read a score file of any form: `trials` (columns id, label, attack and any other), in order, with column score.
 
-    Raises ValueError, with file and line where there is one, for a line of another form, a score that is not a finite
+    Raises Refused, with file and line where there is one, for a line of another form, a score that is not a finite
     number, an utterance that is missing, extra or there twice, or a key or attack that contradicts `trials`.
     """
     lines = {}
@@ -47,7 +48,7 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     for line in _lines(Path(path)):
         if line.utterance in lines:
             first = lines[line.utterance].place
-            raise ValueError(f"{line.place}: {line.utterance} is a duplicate of {first}, expected each utterance once")
+            raise Refused(f"{line.place}: {line.utterance} is a duplicate of {first}, expected each utterance once")
         lines[line.utterance] = line
         if line.utterance not in protocol:
             extra.append(line.utterance)
@@ -61,10 +62,10 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
 def write(path: Path, predictions: pd.DataFrame, form: str = "aasist") -> None:
     """Write predictions (columns id, label, attack, score) in one of the `FORMS`, sorted by id, every digit kept.
 
-    Raises ValueError for an unknown form.
+    Raises Refused for an unknown form.
     """
     if form not in FORMS:
-        raise ValueError(f"unknown form of score file {form!r}: expected one of {', '.join(FORMS)}")
+        raise Refused(f"unknown form of score file {form!r}: expected one of {', '.join(FORMS)}")
     ordered = predictions.sort_values("id")
     artifacts.write_bytes(Path(path), FORMS[form](ordered).encode())
 
@@ -96,7 +97,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
         try:
             yield from enumerate(file, start=1)
         except (lzma.LZMAError, EOFError, UnicodeDecodeError) as reason:
-            raise ValueError(f"{path} cannot be read as {path.suffix or 'text'}: {reason}") from reason
+            raise Refused(f"{path} cannot be read as {path.suffix or 'text'}: {reason}") from reason
 
 
 def _lines(path: Path) -> Iterator[Line]:
@@ -109,7 +110,7 @@ def _lines(path: Path) -> Iterator[Line]:
         width = width or len(columns)
         if width not in WIDTHS or len(columns) != width:
             forms = WIDTHS.get(width) or " or ".join(WIDTHS.values())
-            raise ValueError(f"{place}: {text.rstrip()!r} has {len(columns)} columns, expected {forms}")
+            raise Refused(f"{place}: {text.rstrip()!r} has {len(columns)} columns, expected {forms}")
         attack, key = columns[1:3] if width == 4 else (None, None)
         yield Line(place, columns[0], attack, key, _score(columns[-1], place))
 
@@ -120,7 +121,7 @@ def _score(text: str, place: str) -> float:
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise ValueError(f"{place}: the score is {text!r}, expected a finite number")
+        raise Refused(f"{place}: the score is {text!r}, expected a finite number")
     return score
 
 
@@ -128,7 +129,7 @@ def _check_label(line: Line, label: str, attack: str | None) -> None:
     expected = "-" if pd.isna(attack) else attack
     found = "-" if line.attack in BONAFIDE_ATTACKS else line.attack
     if (line.key, found) != (label, expected):
-        raise ValueError(
+        raise Refused(
             f"{line.place}: {line.utterance} is {line.key} with attack {line.attack}, "
             f"but {label} with attack {expected} in the protocol"
         )
@@ -137,4 +138,4 @@ def _check_label(line: Line, label: str, attack: str | None) -> None:
 def _refuse(path: Path, utterances: list[str], n_trials: int, what: str) -> None:
     if utterances:
         examples = ", ".join(utterances[:EXAMPLES])
-        raise ValueError(f"{path}: {len(utterances)} utterances are {what} of {n_trials} in the protocol: {examples}")
+        raise Refused(f"{path}: {len(utterances)} utterances are {what} of {n_trials} in the protocol: {examples}")

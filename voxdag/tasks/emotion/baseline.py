@@ -15,6 +15,7 @@ from voxdag.audio.acoustic import Acoustic, Extractor
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.functionals import functionals
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 from voxdag.scoring.calibration import fit_temperature
 from voxdag.tasks.emotion import inference
@@ -34,7 +35,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.kind not in MODELS:
-            raise ValueError(f"kind is {self.kind!r}, expected one of {', '.join(MODELS)}")
+            raise Refused(f"kind is {self.kind!r}, expected one of {', '.join(MODELS)}")
 
 
 Splits = Mapping[str, Shards]
@@ -77,12 +78,12 @@ def predict(
 ) -> dict[str, pd.DataFrame]:
     """Predictions of a fold's dev and eval, in the columns of the systems' (see `inference.predict`).
 
-    The temperature is fitted on dev, as the systems' is. Raises ValueError where train has fewer than 3 classes: the
+    The temperature is fitted on dev, as the systems' is. Raises Refused where train has fewer than 3 classes: the
     decision values of two are one number.
     """
     classes = [label for label in LABELS if label in set(splits["train"].index["label"])]
     if len(classes) < 3:
-        raise ValueError(f"train has the classes {', '.join(classes)}, expected 3 or more")
+        raise Refused(f"train has the classes {', '.join(classes)}, expected 3 or more")
     logits = MODELS[settings.kind](splits, classes, settings, seed)
     dev = splits["dev"].index["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(int)
     temperature = fit_temperature(logits["dev"], dev)

@@ -4,6 +4,7 @@ change without a network being trained again."""
 import numpy as np
 import pandas as pd
 
+from voxdag.core.errors import Refused
 from voxdag.scoring import calibration, classification
 
 HIGHER = frozenset({"uar"})  # the criteria of which the higher value is the better
@@ -15,7 +16,7 @@ def criteria(predictions: pd.DataFrame) -> dict[str, float]:
     predictions: label, predicted, and logit_<class> for each class that the network can choose. UAR is the mean over
     the classes that have an utterance.
 
-    Raises ValueError if there is no utterance, a label is none of the classes, or a logit is not finite.
+    Raises Refused if there is no utterance, a label is none of the classes, or a logit is not finite.
     """
     classes = class_names(predictions)
     labels = classification.indices(predictions["label"], classes)
@@ -26,10 +27,10 @@ def criteria(predictions: pd.DataFrame) -> dict[str, float]:
 
 
 def class_names(predictions: pd.DataFrame) -> tuple[str, ...]:
-    """The classes that the network can choose, by their columns logit_<class>. Raises ValueError if there is none."""
+    """The classes that the network can choose, by their columns logit_<class>. Raises Refused if there is none."""
     classes = tuple(name.removeprefix("logit_") for name in predictions if name.startswith("logit_"))
     if not classes:
-        raise ValueError(f"predictions have no column logit_<class>; they have {', '.join(predictions)}")
+        raise Refused(f"predictions have no column logit_<class>; they have {', '.join(predictions)}")
     return classes
 
 

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pandas as pd
 
+from voxdag.core.errors import Refused
 from voxdag.data import folds
 
 log = logging.getLogger(__name__)
@@ -16,10 +17,10 @@ LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "sur
 COLUMNS = ("id", "path", "split", "speaker", "label", "sex", "intensity", "sentence")
 
 
-def admit(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The utterances of each split that the task can use: of eval, those whose class train has (cross-corpus).
 
-    Raises ValueError for a missing column, a label that is none of LABELS, an id listed twice in a split, eval without
+    Raises Refused for a missing column, a label that is none of LABELS, an id listed twice in a split, eval without
     any class of train, or a class of dev or eval that a fold's train split lacks. A class that a fold's dev or eval
     split lacks is logged: it has no recall there.
     """
@@ -28,14 +29,14 @@ def admit(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     classes = set(splits["train"]["label"])
     shared = splits["eval"]["label"].isin(classes)
     if not shared.any():
-        raise ValueError(f"no class of eval ({_names(splits['eval']['label'])}) is one of train ({_names(classes)})")
+        raise Refused(f"no class of eval ({_names(splits['eval']['label'])}) is one of train ({_names(classes)})")
     if not shared.all():
         left = _names(splits["eval"]["label"][~shared])
         log.info("eval: %d utterances of classes that train lacks are left out (%s)", (~shared).sum(), left)
-    admitted = splits | {"eval": splits["eval"][shared]}
+    selected = splits | {"eval": splits["eval"][shared]}
     for fold in folds.names(splits["train"]):
-        _check_classes(fold, {split: set(rows["label"][folds.of(rows, fold)]) for split, rows in admitted.items()})
-    return admitted
+        _check_classes(fold, {split: set(rows["label"][folds.of(rows, fold)]) for split, rows in selected.items()})
+    return selected
 
 
 def targets(labels: pd.Series) -> np.ndarray:
@@ -46,13 +47,13 @@ def targets(labels: pd.Series) -> np.ndarray:
 def _check(split: str, utterances: pd.DataFrame) -> None:
     missing = [name for name in COLUMNS if name not in utterances]
     if missing:
-        raise ValueError(f"the manifest lacks {', '.join(missing)}; the emotion task needs {', '.join(COLUMNS)}")
+        raise Refused(f"the manifest lacks {', '.join(missing)}; the emotion task needs {', '.join(COLUMNS)}")
     other = sorted(set(utterances["label"]) - set(LABELS))
     if other:
-        raise ValueError(f"labels {other} are not of the emotion task, whose labels are {', '.join(LABELS)}")
+        raise Refused(f"labels {other} are not of the emotion task, whose labels are {', '.join(LABELS)}")
     repeated = utterances["id"][utterances["id"].duplicated()]
     if len(repeated):
-        raise ValueError(f"{len(repeated)} ids are listed twice in {split}, such as {repeated.iloc[0]}")
+        raise Refused(f"{len(repeated)} ids are listed twice in {split}, such as {repeated.iloc[0]}")
 
 
 def _check_classes(fold: str, held: dict[str, set[str]]) -> None:
@@ -60,9 +61,7 @@ def _check_classes(fold: str, held: dict[str, set[str]]) -> None:
     for split in ("dev", "eval"):
         unseen, absent = held[split] - held["train"], held["train"] - held[split]
         if unseen:
-            raise ValueError(
-                f"{where}{split} has {_names(unseen)}, which train lacks; train has {_names(held['train'])}"
-            )
+            raise Refused(f"{where}{split} has {_names(unseen)}, which train lacks; train has {_names(held['train'])}")
         if absent:
             log.warning("%s%s has no utterance of %s: no recall there", where, split, _names(absent))
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import softmax
 
+from voxdag.core.errors import Refused
 from voxdag.figures import class_bars, confusion, groups, history, reliability, style
 from voxdag.figures.history import Quantity
 from voxdag.scoring import calibration, classification
@@ -52,11 +53,11 @@ def figures(
 
     Every table has a column protocol. Of `dev` nothing is drawn.
 
-    Raises ValueError if a table lacks a column or a label is none of the classes, and as `metrics.protocol` does.
+    Raises Refused if a table lacks a column or a label is none of the classes, and as `metrics.protocol` does.
     """
     missing = [name for name in BREAKDOWN_COLUMNS if name not in breakdown]
     if missing:
-        raise ValueError(f"breakdown lacks columns {missing}: expected {list(BREAKDOWN_COLUMNS)}")
+        raise Refused(f"breakdown lacks columns {missing}: expected {list(BREAKDOWN_COLUMNS)}")
     protocol = metrics.protocol(predictions)
     note = NOTES[protocol]
     pooled = metrics.Scorer(predictions).pooled()["uar"]

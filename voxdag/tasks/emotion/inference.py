@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from voxdag.audio.acoustic import Acoustic, Extractor, normalise, statistics
 from voxdag.audio.decode import INT16_SCALE
+from voxdag.core.errors import Refused
 from voxdag.data import folds
 from voxdag.data.shards import Shards
 from voxdag.tasks.emotion.data import LABELS
@@ -49,11 +50,11 @@ def outputs(
 ) -> pd.DataFrame:
     """What the network says of int16 recordings: one row each, with the columns OUTPUTS.
 
-    A class that was not in train has no probability. Raises ValueError for `cmvn: speaker`, which needs to know who
+    A class that was not in train has no probability. Raises Refused for `cmvn: speaker`, which needs to know who
     speaks in which recording.
     """
     if settings.acoustic.cmvn == "speaker":
-        raise ValueError("cmvn is speaker: this system can only score a corpus whose speakers are listed")
+        raise Refused("cmvn is speaker: this system can only score a corpus whose speakers are listed")
     logits = pd.DataFrame(score(network, recordings, settings, device), columns=list(LABELS))[trained(network)]
     return probabilities(logits, network.temperature.item()).reindex(columns=list(OUTPUTS))
 
@@ -109,7 +110,7 @@ def score(
     device: torch.device,
     speakers: SpeakerStatistics | None = None,
 ) -> np.ndarray:
-    """(n, len(LABELS)) logits of int16 recordings. Raises ValueError where one is not finite, naming the first."""
+    """(n, len(LABELS)) logits of int16 recordings. Raises Refused where one is not finite, naming the first."""
     network.eval()
     extractor = Extractor(settings.acoustic, RATE).to(device)
     logits = np.empty((len(recordings), len(LABELS)))
@@ -121,7 +122,7 @@ def score(
         logits[rows] = network(features, frames).float().cpu().numpy()
     if not np.isfinite(logits).all():
         i = int(np.flatnonzero(~np.isfinite(logits).all(1))[0])
-        raise ValueError(f"the logits of recording {i} are not finite: {logits[i]}")
+        raise Refused(f"the logits of recording {i} are not finite: {logits[i]}")
     return logits
 
 

@@ -17,6 +17,7 @@ from voxdag.audio.acoustic import Extractor
 from voxdag.audio.augment import Augmentation, SpecAugment, augment, mixup, spec_augment
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 from voxdag.tasks.emotion import criteria, inference
 from voxdag.tasks.emotion.data import LABELS, targets
@@ -48,9 +49,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.class_weights not in ("balanced", "none"):
-            raise ValueError(f"class_weights is {self.class_weights!r}, expected balanced or none")
+            raise Refused(f"class_weights is {self.class_weights!r}, expected balanced or none")
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected a share from 0 to below 1")
+            raise Refused(f"label_smoothing is {self.label_smoothing}, expected a share from 0 to below 1")
 
 
 class Recordings(Dataset):

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.scoring import calibration, classification
 from voxdag.scoring.intervals import Interval, bootstrap
 from voxdag.tasks.emotion.criteria import class_names, logits
@@ -99,7 +100,7 @@ def headline(predictions: pd.DataFrame) -> dict[str, float | None]:
     folds (of one fold None), and the expected calibration error of all folds together, after temperature scaling and
     before.
 
-    Raises ValueError if a column is missing, there is no row, a label or prediction is none of the classes, a
+    Raises Refused if a column is missing, there is no row, a label or prediction is none of the classes, a
     probability or logit is not finite, or `protocol` refuses.
     """
     _check(predictions)
@@ -122,10 +123,10 @@ def probabilities(predictions: pd.DataFrame) -> np.ndarray:
 
 
 def protocol(predictions: pd.DataFrame) -> str:
-    """The protocol of all rows. Raises ValueError if it is unknown or they have more than one."""
+    """The protocol of all rows. Raises Refused if it is unknown or they have more than one."""
     found = sorted({str(name) for name in predictions["protocol"]})
     if len(found) != 1 or found[0] not in PREFIXES:
-        raise ValueError(f"protocol is {' and '.join(found)}: expected one of {', '.join(PREFIXES)} in all rows")
+        raise Refused(f"protocol is {' and '.join(found)}: expected one of {', '.join(PREFIXES)} in all rows")
     return found[0]
 
 
@@ -137,7 +138,7 @@ def intervals(predictions: pd.DataFrame, scoring: Scoring, seed: int) -> pd.Data
     there are at least two. The calibration errors have none: resampling adds noise to every bin and ECE sums its
     absolute value, so that percentiles lie above the estimate.
 
-    Raises ValueError as `headline` does.
+    Raises Refused as `headline` does.
     """
     _check(predictions, ["speaker"])
     prefix, scorer = PREFIXES[protocol(predictions)], Scorer(predictions)
@@ -179,7 +180,7 @@ def breakdown(predictions: pd.DataFrame, by: Sequence[str], scoring: Scoring, se
     rows of column "class", which score each class against all others and have none of the former. A row with no value
     in a column is in none of its groups.
 
-    Raises ValueError as `headline` does.
+    Raises Refused as `headline` does.
     """
     _check(predictions, [column for column in by if column not in ("class", "fold")])
     rows = []
@@ -251,9 +252,9 @@ def _check(predictions: pd.DataFrame, columns: Sequence[str] = ()) -> None:
     numbers = [f"{kind}_{name}" for kind in ("p", "logit") for name in classes]
     missing = [name for name in ("id", "protocol", "label", "predicted", *numbers, *columns) if name not in predictions]
     if missing:
-        raise ValueError(f"predictions have no column {', '.join(missing)}; they have {', '.join(predictions)}")
+        raise Refused(f"predictions have no column {', '.join(missing)}; they have {', '.join(predictions)}")
     if predictions.empty:
-        raise ValueError("predictions have no rows: expected one per utterance and fold")
+        raise Refused("predictions have no rows: expected one per utterance and fold")
     protocol(predictions)
     for column in ("label", "predicted"):
         _refuse(predictions, ~predictions[column].isin(classes), [column], f"none of {', '.join(classes)}")
@@ -265,6 +266,6 @@ def _refuse(predictions: pd.DataFrame, broken: np.ndarray | pd.Series, columns: 
     if len(faulty):
         first = faulty.iloc[0]
         shown = ", ".join(f"{name} {first[name]}" for name in columns)
-        raise ValueError(
+        raise Refused(
             f"{len(faulty)} of {len(predictions)} predictions are {reason}: utterance {first['id']} has {shown}"
         )

@@ -13,7 +13,7 @@ Tables = Mapping[str, Mapping[str, pd.DataFrame]]
 def headline(predictions: Mapping[str, pd.DataFrame], tables: Tables) -> dict[str, float | None]:
     """The seven numbers that stand for a system: its metrics on eval, and the UAR on dev that it was chosen by.
 
-    Raises ValueError as `metrics.headline` does, or if dev has another protocol than eval.
+    Raises Refused as `metrics.headline` does, or if dev has another protocol than eval.
     """
     protocol = metrics.protocol(pd.concat([table[["protocol"]] for table in predictions.values()]))
     dev = metrics.headline(predictions["dev"])

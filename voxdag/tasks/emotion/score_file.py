@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from voxdag.core import artifacts
+from voxdag.core.errors import Refused
 
 COLUMNS = ["id", "label", "predicted"]
 
@@ -16,12 +17,12 @@ COLUMNS = ["id", "label", "predicted"]
 def write(path: Path, predictions: pd.DataFrame) -> None:
     """Write predictions (columns id, label, predicted, and fold if there are folds).
 
-    Raises ValueError for a space in a name.
+    Raises Refused for a space in a name.
     """
     for column in COLUMNS:
         broken = predictions.loc[predictions[column].astype(str).str.contains(r"\s"), column]
         if len(broken):
-            raise ValueError(f"{column} {broken.iloc[0]!r} has a space in it, which separates the columns of {path}")
+            raise Refused(f"{column} {broken.iloc[0]!r} has a space in it, which separates the columns of {path}")
     order = [column for column in ("fold", "id") if column in predictions]
     rows = predictions.sort_values(order)[COLUMNS]
     lines = (" ".join(map(str, row)) + "\n" for row in rows.itertuples(index=False))

@@ -1,0 +1,51 @@
+"""Write down which code and packages each stage depends on, item by item: what every stage has as its code dependency.
+
+Usage:  python -m stages.code
+Reads:  dvc.yaml                          the stages, and which section of params.yaml each goes over
+        params.yaml                       the task, network and corpora of each item
+        stages, models, voxdag            their syntax trees
+Writes: data/code/<stage>/<item>.txt      one line per file in the stage's import closure, and per package
+
+It runs on every `dvc repro`, since what is installed may change without a file of ours; equal text reruns nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from voxdag.core import code, command, params
+from voxdag.core.files import write_text
+
+FOLDER = Path("data/code")
+
+
+def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
+    """(stage, item's name, item) of every stage that goes over a section of params.yaml."""
+    for stage, body in stages.items():
+        if "foreach" in body:
+            group = body["foreach"].removeprefix("${").removesuffix("}")
+            yield from ((stage, name, item) for name, item in (tree[group] or {}).items())
+
+
+def picked(name: str, item: Mapping) -> dict[str, list[str]]:
+    """What an item picks by name: its task (itself, where it is one), its network, the corpora that it reads."""
+    prepare = item.get("prepare", {})
+    corpora = [prepare.get("corpus"), prepare.get("eval_corpus")]
+    names = {"task": [item.get("task", name)], "network": [item.get("network")], "corpus": corpora}
+    return {place: [name for name in listed if name] for place, listed in names.items()}
+
+
+def main() -> None:
+    stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    shutil.rmtree(FOLDER, ignore_errors=True)  # an item that is gone leaves nothing behind
+    for stage, name, item in items(stages, params.read()):
+        text = code.describe([f"stages.{stage}"], picked(name, item))
+        write_text(FOLDER / stage / f"{name}.txt", text)
+
+
+if __name__ == "__main__":
+    command.guarded(main)

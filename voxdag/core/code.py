@@ -1,0 +1,164 @@
+"""Which code a result depends on: the files of an import closure, hashed by meaning, and the packages they import.
+
+The hash is of the syntax tree without docstrings, and comments and layout are not in the tree: a changed comment reruns
+nothing, a changed constant reruns what imports it. The same text is the code dependency of every stage (data/code), a
+part of the key under which unfinished training is resumed, and a part of a simulated corpus's fingerprint.
+
+Imports are read from the source, those within functions too. A module that is picked by name is imported by
+`load_module` with a literal template, whose places are filled from `picked`.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import itertools
+import json
+import string
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from voxdag.core.errors import Refused
+
+ROOT = Path(__file__).parents[2]  # the folder that holds our packages
+OURS = ("voxdag", "models", "stages")
+DIGITS = 16  # hexadecimal, of a file's hash
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "silero_vad": "silero-vad"}  # import name -> package
+LOADERS = ("load_module", "load_optional")  # of voxdag.core.modules
+MODULES = "voxdag/core/modules.py"  # where they are made of importlib
+NOT_CODE = frozenset({"ctx", "kind", "type_comment"})  # fields of a syntax tree that say nothing of its meaning
+
+Picked = Mapping[str, Sequence[str]]  # place of a template -> the names that an item of params.yaml picks
+
+
+def describe(modules: Iterable[str], picked: Picked, root: Path = ROOT) -> str:
+    """One line per file of the closure of `modules` (dotted names) and per package that it imports, sorted.
+
+    Raises Refused for a dynamic import that is not one of LOADERS with a literal template.
+    """
+    files = closure(modules, picked, root)
+    lines = [f"{file.relative_to(root).as_posix()} {_digest(file)}" for file in sorted(files) if _digest(file)]
+    packages = {package for file in files for package in _read(file, root).packages}
+    return "".join(f"{line}\n" for line in [*lines, *(f"package {name} {_version(name)}" for name in sorted(packages))])
+
+
+def fingerprint(settings: object, module: str) -> str:
+    """What is made of the settings (JSON-able) by a module (dotted name), as 12 hexadecimal digits."""
+    return _hash(json.dumps(settings, sort_keys=True) + describe([module], {}))[:12]
+
+
+def closure(modules: Iterable[str], picked: Picked, root: Path = ROOT) -> set[Path]:
+    """Every file of ours that is imported when `modules` are, directly or not."""
+    found: set[Path] = set()
+    waiting = [file for name in modules for file in _files(name, root)]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        source = _read(file, root)
+        names = [*source.imports, *(name for template in source.templates for name in _filled(template, picked))]
+        waiting += [imported for name in names for imported in _files(name, root)]
+    return found
+
+
+class Source:
+    """What a file imports: `imports` of ours and `packages` of others by name, `templates` of dynamic imports."""
+
+    def __init__(self, tree: ast.Module, package: str, where: str):
+        names = [name for node in ast.walk(tree) for name in _imported(node, package)]
+        self.imports = {name for name in names if name.split(".")[0] in OURS}
+        others = {name.split(".")[0] for name in names} - set(OURS) - set(sys.stdlib_module_names)
+        self.packages = {DISTRIBUTIONS.get(name, name) for name in others}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        self.templates = {_template(node, where) for node in calls if _called(node) in LOADERS and where != MODULES}
+        for node in calls:
+            if _called(node) in ("import_module", "__import__") and where != MODULES:
+                raise Refused(f"{where}:{node.lineno}: an import by name that is none of {', '.join(LOADERS)}")
+
+
+@functools.cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _read(file: Path, root: Path) -> Source:
+    where = file.relative_to(root)
+    return Source(_tree(file), ".".join(where.parent.parts), where.as_posix())
+
+
+@functools.cache
+def _digest(file: Path) -> str:
+    """The hash of a file's meaning; nothing for a file that holds no more than a docstring."""
+    text = _canonical(_tree(file))
+    return _hash(text)[:DIGITS] if text != _canonical(ast.Module([], [])) else ""
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(node: object) -> str:
+    """A syntax tree as text, without docstrings and empty fields: new versions of Python add such fields."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_canonical, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if name not in NOT_CODE}
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        fields["body"] = [line for i, line in enumerate(node.body) if i or not _is_text(line)]
+    kept = (f"{name}={_canonical(value)}" for name, value in fields.items() if value is not None and value != [])
+    return f"{type(node).__name__}({','.join(kept)})"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    """The dotted names that a node may import: of `from a import b` both a and a.b."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        module = ".".join([*above, *([node.module] if node.module else [])])
+        yield module
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _called(node: ast.Call) -> str | None:
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
+
+
+def _template(node: ast.Call, where: str) -> str:
+    if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+        return node.args[0].value
+    raise Refused(f"{where}:{node.lineno}: the template of {_called(node)} is not written out")
+
+
+def _filled(template: str, picked: Picked) -> Iterator[str]:
+    places = [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    for names in itertools.product(*(picked.get(place, ()) for place in places)):
+        yield template.format(**dict(zip(places, names, strict=True)))
+
+
+@functools.cache
+def _files(name: str, root: Path) -> tuple[Path, ...]:
+    """The file of a dotted name and those of the packages above it; none where it names nothing of ours."""
+    parts = name.split(".")
+    places = [root.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)] if parts[0] in OURS else []
+    files = (file for place in places for file in (place.with_suffix(".py"), place / "__init__.py"))
+    return tuple(file for file in files if file.is_file())
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """The installed version, without the local part that says for which accelerator it was built."""
+    try:
+        return importlib.metadata.version(package).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

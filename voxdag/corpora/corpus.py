@@ -1,0 +1,62 @@
+"""What a reader gives of a corpus, and readers by name.
+
+A new corpus is one new module in voxdag/corpora/readers. It offers
+
+    Options                                        frozen dataclass, its params; first field `root: str`, a folder
+                                                   inside the corpora folder, or an absolute path
+    provide(folder: Path, options) -> None         makes sure that the audio is on disk: a simulated corpus makes it, a
+                                                   published one raises CorpusMissing
+    read(folder: Path, options) -> Corpus          provides, then reads
+
+where `folder` is the corpora folder. A corpus whose name starts with "simulated_" is made by its reader.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+
+from voxdag.core.errors import NotHere
+from voxdag.core.modules import load_module
+from voxdag.data.folds import Fold
+
+# File name endings, in lower case and without the dot, of what libsndfile decodes from the name and content alone.
+AUDIO_SUFFIXES = frozenset(
+    {"aif", "aiff", "au", "caf", "flac", "mp3", "oga", "ogg", "opus", "rf64", "sph", "w64", "wav", "wave"}
+)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What the protocols of a corpus say, and what of it lies on disk.
+
+    trials: one row per listed utterance: id, path (posix, relative to the corpora folder), split (train, dev, eval; not
+        where the corpus has folds), speaker, label, the columns to break results down by, bytes (file size, Int64;
+        missing if the file is absent).
+    tables: further official tables, by name.
+    report: JSON-able account of counts, absent and unlisted files, and departures from what was published.
+    folds: the standard cross-validation of a corpus that has no fixed split; else none.
+    """
+
+    trials: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    report: dict[str, object]
+    folds: tuple[Fold, ...] = ()
+
+
+class CorpusMissing(NotHere):
+    """A corpus, or a part that it cannot be read without, is not on disk."""
+
+    @classmethod
+    def at(cls, path: Path, what: str, get: str, put: str, key: str) -> "CorpusMissing":
+        """`what` is not at `path`; where to `get` it, where to `put` it, and the params `key` that points there."""
+        return cls(
+            f"{what}: nothing at {path}. Get it from {get}. Put it at {put}. "
+            f"Params key {key} names its folder; environment variable VOXDAG_CORPORA moves the folder of all corpora."
+        )
+
+
+def reader(name: str) -> ModuleType:
+    """The module that reads the corpus called `name`. Raises Refused, listing the valid names, if there is none."""
+    return load_module("voxdag.corpora.readers.{corpus}", corpus=name)
