@@ -1,9 +1,11 @@
-"""Time AASIST, alone or against the official program, for inference and for a training step.
+"""Time AASIST, alone, in its plain form or against the official program, for inference and for a training step.
 
-Usage:  python benchmarks/aasist_speed.py [--official FOLDER] [--config aasist] [--batch 4] [--rounds 5] [--device cpu]
+Usage:  python benchmarks/aasist_speed.py [--official FOLDER | --plain] [--config aasist] [--batch 4] [--rounds 5]
+        [--device cpu]
 
-FOLDER is a checkout of github.com/clovaai/aasist. Each side runs in its own process, ours with `keep_large_blocks`, the
-official one with the default allocator; they take turns, one step at a time. A training step is forward, weighted cross
+FOLDER is a checkout of github.com/clovaai/aasist; --plain times the forms that a GPU gets on the CPU, to show what
+models/cpu_convolution.py is worth. Each side runs in its own process, ours with `keep_large_blocks`, the official one
+with the default allocator; they take turns, one step at a time. A training step is forward, weighted cross
 entropy, backward and Adam. Throughput is the median over the rounds; the ratio is of the same round, median (min-max).
 """
 
@@ -24,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import side_by_side
 
-from models.aasist import CONFIGS, AASISTConfig, build
+from models import cpu_convolution
+from models.aasist import AASIST, CONFIGS, AASISTConfig
 from voxdag.core.allocator import keep_large_blocks
 
 SAMPLES = 64_600  # 4 s at 16 kHz, the official window
@@ -74,12 +77,14 @@ def logits(network: nn.Module, wave: Tensor) -> Tensor:
     return network(wave)[1]
 
 
-def make(official: Path | None, config: str, batch: int, device: str) -> dict[str, Callable[[], None]]:
+def make(side: str, folder: Path | None, config: str, batch: int, device: str) -> dict[str, Callable[[], None]]:
     """The steps of one side: ours with `keep_large_blocks`, the official one with the default allocator."""
-    if official is None:
-        keep_large_blocks()
-    network = build(config) if official is None else official_network(official, CONFIGS[config])
-    return steps(network.to(device), batch, device)
+    if side == "official":
+        return steps(official_network(folder, CONFIGS[config]).to(device), batch, device)
+    keep_large_blocks()
+    if side == "plain":
+        cpu_convolution.on_cpu = lambda tensor: False
+    return steps(AASIST(CONFIGS[config]).to(device), batch, device)
 
 
 def epoch(step: str, seconds: float, batch: int) -> str:
@@ -88,16 +93,18 @@ def epoch(step: str, seconds: float, batch: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--official", type=Path, help="a checkout of github.com/clovaai/aasist")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--official", type=Path, help="a checkout of github.com/clovaai/aasist")
+    other.add_argument("--plain", action="store_true", help="beside the forms that a GPU gets")
     parser.add_argument("--config", choices=sorted(CONFIGS), default="aasist")
     parser.add_argument("--batch", type=int, help="utterances; default 4, on cuda 24")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     arguments.batch = arguments.batch or (24 if arguments.device == "cuda" else 4)
-    sides = {"ours": None} | ({"official": arguments.official} if arguments.official else {})
-    settings = (arguments.config, arguments.batch, arguments.device)
-    made = {side: (make, (folder, *settings)) for side, folder in sides.items()}
+    other = "plain" if arguments.plain else "official" if arguments.official else None
+    settings = (arguments.official, arguments.config, arguments.batch, arguments.device)
+    made = {side: (make, (side, *settings)) for side in ("ours", other) if side}
     results = side_by_side.measure(made, ("inference", "training step"), arguments.rounds)
     lines = side_by_side.report(results, arguments.batch, "utterance", partial(epoch, batch=arguments.batch))
     print("\n".join(lines))

@@ -30,17 +30,19 @@ from voxdag.audio.decode import decode
 from voxdag.core import params
 from voxdag.core.allocator import keep_large_blocks
 from voxdag.data.recordings import Features, through_front_end
+from voxdag.networks import by_name
 from voxdag.predict import audio_files
 from voxdag.tasks.emotion import inference
 
 FRAMES = 250  # 2.5 s
+CLASSES = 8  # the reference's
 
 
 def reference(folder: Path) -> nn.Module:
     spec = importlib.util.spec_from_file_location("reference_tier1", folder / "ser" / "tier1_model.py")
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
-    return program.SER_Tier1(n_mfcc=40, num_classes=8)
+    return program.SER_Tier1(n_mfcc=40, num_classes=CLASSES)
 
 
 def make(official: Path | None, config: str, batch: int, threads: int) -> dict[str, Callable[[], None]]:
@@ -48,10 +50,10 @@ def make(official: Path | None, config: str, batch: int, threads: int) -> dict[s
     torch.set_num_threads(threads)
     if official is None:
         keep_large_blocks()
-    network = build(config) if official is None else reference(official)
+    network = build(CONFIGS[config], CLASSES) if official is None else reference(official)
     rows = CONFIGS[config].rows if official is None else 40
     features, frames = torch.randn(batch, rows, FRAMES), torch.full((batch,), FRAMES)
-    labels = torch.arange(batch) % 8
+    labels = torch.arange(batch) % CLASSES
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
 
     def logits() -> torch.Tensor:
@@ -77,7 +79,8 @@ def files(folder: Path, config: str, threads: int) -> str:
     tree = params.read()
     features = params.bind(Features, params.task(tree, "emotion").features, "tasks.emotion.features")
     settings = params.bind(inference.Settings, params.system(tree, "tier1").inference, "systems.tier1.inference")
-    network, paths = build(config).eval(), list(audio_files([folder]))
+    network = by_name.build("tier1", config, {}, inference.OUTPUT_SIZE, inference.BUFFERS).eval()
+    paths = list(audio_files([folder]))
     through_front_end(decode(paths[0], features.decoding), features)  # loads the voice activity detector
     start = time.perf_counter()
     decoded = [decode(path, features.decoding) for path in paths]

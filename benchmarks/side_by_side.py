@@ -49,11 +49,11 @@ def report(results: Results, units: float, unit: str, note: Callable[[str, float
             if "memory" in median:
                 line += f"   peak {median['memory'] / 2**30:.2f} GiB"
             lines.append(line + note(step, median["wall"]))
-        if "official" in of_side:
+        for other in of_side.keys() - {"ours"}:
             for key in ("wall", "cpu"):
-                ratios = [a[key] / b[key] for a, b in zip(of_side["official"], of_side["ours"], strict=True)]
+                ratios = [a[key] / b[key] for a, b in zip(of_side[other], of_side["ours"], strict=True)]
                 spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-                lines.append(f"{step:14} official {key} / ours: {spread}")
+                lines.append(f"{step:14} {other} {key} / ours: {spread}")
     return lines
 
 

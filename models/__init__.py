@@ -1,1 +1,21 @@
-"""Networks only: one paper a file, no I/O."""
+"""Networks only: one paper a file, no I/O, nothing of voxdag. Every module that is a network offers the same:
+
+    CONFIGS: dict[str, Config]                        its named sizes, frozen dataclasses; what has CONFIGS is a network
+    build(config: Config, outputs: int) -> nn.Module  a new network of a size, `outputs` wide: classes, dimensions or
+                                                      channels. Its weights are drawn from torch's global generator
+    Network.TAKES                                     what its forward is given
+
+TAKES is one of
+
+    "wave"      forward(wave (B, T))                              crops of one length
+    "waves"     forward(wave (B, T), lengths (B,))                whole recordings, zeros behind the shorter ones
+    "features"  forward(features (B, F, T), frames (B,))          the same of features; padding has no effect on the
+                                                                  outputs in evaluation
+
+Waves are float with full scale 1, lengths and frames int64. What comes out are logits (B, outputs), or a pair
+(embedding (B, D), logits (B, outputs)); of an enhancer, waves (B, T), or (B, outputs, T) where there are several.
+
+A size refuses fields that do not fit together (ValueError), so any of them may be changed. What a task fits after
+training, such as a temperature, is no part of a network: `voxdag.networks` adds it. A module without CONFIGS holds what
+networks are made of (cpu_convolution).
+"""

@@ -1,5 +1,12 @@
 """AASIST: audio anti-spoofing on the raw waveform with integrated spectro-temporal graph attention networks.
 
+    wave (B, T)
+      sinc filters                  fixed band-passes, pooled over bands and time
+      residual blocks               (B, C, F, T'): each divides time by three
+      spectral and temporal graph   nodes are the maxima over time, and over frequency; attention, then pooling
+      two branches                  each two heterogeneous attentions over both graphs and a stack node; their maximum
+      readout                       maximum and mean of the nodes of both graphs, and the stack node
+
 Source: Jung, Heo, Tak, Shim, Chung, Lee, Yu and Evans, "AASIST", ICASSP 2022 (arXiv 2110.01200), and its
 official program, clovaai/aasist at a04c9863, whose checkpoints load here with strict=True.
 """
@@ -14,11 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models import cpu_convolution
+
 SAMPLE_RATE = 16_000  # Hz
 SINC_TAPS = 129
 TIME_POOL = 3  # the front end and each encoder block divide time by this
-TILE = 510  # frames, a multiple of TIME_POOL; a tile of some utterances stays in the cache
-STRETCH = 8  # pooled frames that one row of the front end's product gives
 
 
 def sinc_bank(filters: int) -> Tensor:
@@ -35,45 +42,18 @@ def sinc_bank(filters: int) -> Tensor:
 
 
 def pooled_bands(wave: Tensor, bank: Tensor, stride: int) -> Tensor:
-    """max_pool2d(|conv1d(wave, bank)|, 3) over bands and time: (B, T), (K, SINC_TAPS) -> (B, K // 3, frames // 3).
+    """The largest response of three adjoining filters over three frames: (B, T), (K, SINC_TAPS) -> (B, K // 3, frames).
 
-    On a CPU as a product of overlapping stretches of the wave with the bank at each place of one; it reads less memory.
+    frames = ((T - SINC_TAPS) // stride + 1) // 3.
     """
-    if wave.device.type != "cpu":
-        return whole_bands(wave, bank, stride)
-    samples = wave.shape[1]
-    bands, frames = len(bank) // TIME_POOL, ((samples - SINC_TAPS) // stride + 1) // TIME_POOL
-    hop = STRETCH * TIME_POOL * stride
-    length = hop - stride + SINC_TAPS
-    count = -(-frames // STRETCH)
-    missing = (count - 1) * hop + length - samples
-    stretches = F.pad(wave, (0, max(missing, 0))).unfold(1, length, hop)[:, :count]
-    response = stretches @ places(bank[: bands * TIME_POOL], stride)  # (B, count, 9 * STRETCH * bands)
-    pooled = response.unflatten(2, (TIME_POOL**2, -1)).abs().amax(2)  # (B, count, STRETCH * bands)
-    return pooled.unflatten(2, (STRETCH, bands)).flatten(1, 2)[:, :frames].transpose(1, 2)
-
-
-def whole_bands(wave: Tensor, bank: Tensor, stride: int) -> Tensor:
-    """What `pooled_bands` gives, by its definition."""
-    bands = F.conv1d(wave.unsqueeze(1), bank.unsqueeze(1), stride=stride)  # (B, K, frames)
-    return F.max_pool2d(bands.abs().unsqueeze(1), TIME_POOL).squeeze(1)
-
-
-def places(bank: Tensor, stride: int) -> Tensor:
-    """The bank at each place of a stretch: (samples, 9 * STRETCH * bands), the nine that are pooled outermost."""
-    steps = STRETCH * TIME_POOL
-    length = (steps - 1) * stride + SINC_TAPS
-    shifted = torch.stack([F.pad(bank, (p * stride, length - SINC_TAPS - p * stride)) for p in range(steps)])
-    split = shifted.view(STRETCH, TIME_POOL, -1, TIME_POOL, length)  # (stretch, time, band, filter, samples)
-    return split.permute(4, 1, 3, 0, 2).reshape(length, -1)
+    if cpu_convolution.on_cpu(wave):
+        return cpu_convolution.pooled_bands(wave, bank, stride, TIME_POOL)
+    responses = F.conv1d(wave.unsqueeze(1), bank.unsqueeze(1), stride=stride)  # (B, K, 3 * frames)
+    return F.max_pool2d(responses.abs().unsqueeze(1), TIME_POOL).squeeze(1)  # (B, K // 3, frames)
 
 
 class FirstBlock(nn.Module):
-    """The first residual block: one input channel at the full time resolution, so most of the network's work.
-
-    On a CPU, time is cut into tiles. Both convolutions that read the input are products with its 2 x 3 patches, so the
-    mean and variance of conv1's output follow from the patches' moments, and bn2 folds into conv1 in training too.
-    """
+    """The first residual block: one input channel at the full time resolution, so most of the network's work."""
 
     def __init__(self, outputs: int):
         super().__init__()
@@ -84,87 +64,12 @@ class FirstBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, T) -> (B, outputs, F, T // 3)."""
-        return self.tiled(x) if x.device.type == "cpu" else self.whole(x)
-
-    def whole(self, x: Tensor) -> Tensor:
-        x = x.unsqueeze(1)
+        if cpu_convolution.on_cpu(x):
+            return cpu_convolution.residual(x, self.conv1, self.bn2, self.conv2, self.conv_downsample, TIME_POOL)
+        x = x.unsqueeze(1)  # (B, 1, F, T)
         hidden = F.selu(self.bn2(self.conv1(x)), inplace=True)  # (B, outputs, F + 1, T)
-        return F.max_pool2d(self.conv2(hidden) + self.conv_downsample(x), (1, TIME_POOL))
-
-    def tiled(self, x: Tensor) -> Tensor:
-        frames = x.shape[2]
-        tiles = overlapping_tiles(x)
-        first = affine(*folded(self.conv1, self.bn2, *self.statistics(tiles)))  # (7, outputs)
-        shortcut = affine(self.conv_downsample.weight, self.conv_downsample.bias)  # (4, outputs)
-        *pooled, last = (self.tile(tile, inside, first, shortcut) for tile, inside in tiles)
-        left = (frames - len(pooled) * TILE) // TIME_POOL
-        return torch.cat((*pooled, last[..., :left]), dim=3)
-
-    def tile(self, tile: Tensor, inside: Tensor, first: Tensor, shortcut: Tensor) -> Tensor:
-        hidden = F.selu(patches(tile, 2, inside) @ first, inplace=True).permute(0, 3, 1, 2)  # (B, C, F + 1, TILE + 2)
-        skipped = patches(tile[:, 1:-1, 1:-1], 1, inside[1:-1]) @ shortcut  # (B, F, TILE, C)
-        mixed = F.conv2d(hidden, self.conv2.weight, self.conv2.bias) + skipped.permute(0, 3, 1, 2)
-        return F.max_pool2d(mixed, (1, TIME_POOL))
-
-    def statistics(self, tiles: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """Mean and variance of each channel of conv1's output; in float64, for differences of neighbours cancel."""
-        if not self.training:
-            return self.bn2.running_mean, self.bn2.running_var
-        moments = sum(patch_moments(tile, inside) for tile, inside in tiles)  # (7, 7)
-        count = moments[6, 6].detach()
-        center = moments[6, :6] / count
-        covariance = moments[:6, :6] / count - torch.outer(center, center)
-        weight = self.conv1.weight.flatten(1).double()  # (C, 6)
-        mean = (weight @ center + self.conv1.bias).to(self.conv1.bias)
-        variance = ((weight @ covariance) * weight).sum(1).to(mean)
-        follow_statistics(self.bn2, mean, variance, count)
-        return mean, variance
-
-
-def overlapping_tiles(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Cut time: (B, F, T) -> [(B, F + 2, TILE + 4), which of its frames 1..TILE + 2 are inside the T: (TILE + 2,)]."""
-    frames = x.shape[2]
-    count = -(-frames // TILE)
-    tiles = F.pad(x, (2, 2 + count * TILE - frames, 1, 1)).unfold(2, TILE + 4, TILE).unbind(2)
-    time = torch.arange(-1, count * TILE + 1, device=x.device)
-    inside = ((time >= 0) & (time < frames)).to(x).unfold(0, TILE + 2, TILE).unbind()
-    return list(zip(tiles, inside, strict=True))
-
-
-def patches(tile: Tensor, rows: int, inside: Tensor) -> Tensor:
-    """What a (rows, 3) kernel sees, and a one for its bias: (B, F, T) -> (B, F - rows + 1, T - 2, 3 * rows + 1).
-
-    A place that is not `inside` sees zeros only.
-    """
-    height, width = tile.shape[1] - rows + 1, tile.shape[2] - 2
-    taps = [tile[:, f : f + height, t : t + width] for f in range(rows) for t in range(3)]
-    return torch.stack([*taps, torch.ones_like(taps[0])], dim=-1) * inside[:, None]
-
-
-def patch_moments(tile: Tensor, inside: Tensor) -> Tensor:
-    """Sum over the tile, without its overlap, of the outer products of (patch, 1) with itself: (7, 7), float64."""
-    flat = patches(tile[:, :, 1:-1], 2, inside[1:-1]).double().flatten(0, 2)
-    return flat.T @ flat
-
-
-def affine(weight: Tensor, bias: Tensor) -> Tensor:
-    """A convolution of one input channel as the matrix that `patches` is multiplied with."""
-    return torch.cat((weight.flatten(1).T, bias[None]))
-
-
-def follow_statistics(bn: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: Tensor | int) -> None:
-    """Update the running statistics as bn(x) in training does, by the batch's mean and variance of `count` values."""
-    with torch.no_grad():
-        bn.num_batches_tracked.add_(1)
-        step = bn.num_batches_tracked.reciprocal().to(mean.dtype) if bn.momentum is None else bn.momentum
-        bn.running_mean.lerp_(mean, step)
-        bn.running_var.lerp_((variance * (count / (count - 1))).to(mean.dtype), step)
-
-
-def folded(conv: nn.Conv2d, bn: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the one convolution that is `conv`, then `bn` with these statistics."""
-    scale = bn.weight * torch.rsqrt(variance + bn.eps)
-    return conv.weight * scale[:, None, None, None], (conv.bias - mean) * scale + bn.bias
+        mixed = self.conv2(hidden) + self.conv_downsample(x)  # (B, outputs, F, T)
+        return F.max_pool2d(mixed, (1, TIME_POOL))  # (B, outputs, F, T // 3)
 
 
 class ResidualBlock(nn.Module):
@@ -184,56 +89,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, F, T) -> (B, outputs, F, T // 3)."""
-        shortcut = x if self.conv_downsample is None else self.conv_downsample(x)
-        mixed = self.conv2(F.selu(self.normalised(x), inplace=True)) + shortcut  # (B, outputs, F, T)
-        return F.max_pool2d(mixed, (1, TIME_POOL))
-
-    def normalised(self, x: Tensor) -> Tensor:
-        """bn2(conv1(x)): (B, outputs, F + 1, T)."""
-        if not self.training:
-            weight, bias = folded(self.conv1, self.bn2, self.bn2.running_mean, self.bn2.running_var)
-            return F.conv2d(x, weight, bias, padding=self.conv1.padding)
-        count = x.shape[0] * x.shape[2] * x.shape[3]
-        follow_statistics(self.bn1, *channel_statistics(x.detach()), count)
-        hidden = self.conv1(x)
-        if x.device.type != "cpu":
-            return self.bn2(hidden)
-        hidden, mean, variance = BatchNormalisation.apply(hidden, self.bn2.weight, self.bn2.bias, self.bn2.eps)
-        follow_statistics(self.bn2, mean, variance, hidden.numel() // len(mean))
-        return hidden
-
-
-class BatchNormalisation(torch.autograd.Function):
-    """Batch normalisation in training on a CPU, for channels_last; -> (normalised, mean, biased variance).
-
-    torch 2.11 adds up each channel in a single float32 there: over 4 million values its variance was 1.5 % off.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        mean, variance = channel_statistics(x)
-        ctx.save_for_backward(x, weight, mean, torch.rsqrt(variance + eps))
-        ctx.eps = eps
-        ctx.mark_non_differentiable(mean, variance)
-        return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, weight, mean, scale = ctx.saved_tensors
-        gradients = torch.ops.aten.native_batch_norm_backward(
-            gradient, x, weight, None, None, mean, scale, True, ctx.eps, (True, True, True)
-        )
-        return *gradients, None
-
-
-def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance over all but the channels of (B, C, F, T), accurate to float32."""
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    by_time = x.permute(0, 2, 3, 1).flatten(0, 1)  # (B * F, T, C)
-    mean = by_time.sum(0).double().mean(0) / len(by_time)
-    square = by_time.square().sum(0).double().mean(0) / len(by_time)
-    return mean.to(x.dtype), (square - mean.square()).clamp(min=0).to(x.dtype)
+        cpu_convolution.follow(x, self.bn1)
+        shortcut = x if self.conv_downsample is None else self.conv_downsample(x)  # (B, outputs, F, T)
+        hidden = F.selu(cpu_convolution.normalised(x, self.conv1, self.bn2), inplace=True)  # (B, outputs, F + 1, T)
+        return F.max_pool2d(self.conv2(hidden) + shortcut, (1, TIME_POOL))  # (B, outputs, F, T // 3)
 
 
 class GraphAttention(nn.Module):
@@ -290,20 +149,22 @@ class HeterogeneousGraphAttention(nn.Module):
         n_temporal = temporal.shape[1]
         nodes = torch.cat((self.proj_type1(temporal), self.proj_type2(spectral)), dim=1)  # (B, N, inputs)
         nodes = self.input_drop(nodes)
-        mixed = update_nodes(self, nodes, self.node_attention(nodes, n_temporal))
+        mixed = update_nodes(self, nodes, self.node_attention(nodes, n_temporal))  # (B, N, outputs)
         return mixed[:, :n_temporal], mixed[:, n_temporal:], self.update_master(nodes, master)
 
     def node_attention(self, nodes: Tensor, n_temporal: int) -> Tensor:
+        """(B, N, inputs), the first `n_temporal` nodes temporal -> (B, N, N)."""
         edges = torch.tanh(self.att_proj(nodes.unsqueeze(2) * nodes.unsqueeze(1)))  # (B, N, N, outputs)
         spectral = (torch.arange(nodes.shape[1], device=nodes.device) >= n_temporal).long()
-        weights = torch.cat((self.att_weight11, self.att_weight12, self.att_weight22), dim=1).T
-        scores = (edges * weights[spectral[:, None] + spectral]).sum(-1)
-        return (scores / self.temperature).softmax(-1)  # (B, N, N)
+        weights = torch.cat((self.att_weight11, self.att_weight12, self.att_weight22), dim=1).T  # (3, outputs)
+        scores = (edges * weights[spectral[:, None] + spectral]).sum(-1)  # (B, N, N)
+        return (scores / self.temperature).softmax(-1)
 
     def update_master(self, nodes: Tensor, master: Tensor) -> Tensor:
+        """(B, N, inputs), (B or 1, 1, inputs) -> (B, 1, outputs)."""
         scores = torch.tanh(self.att_projM(nodes * master)) @ self.att_weightM  # (B, N, 1)
         attention = (scores / self.temperature).softmax(1).transpose(1, 2)  # (B, 1, N)
-        return self.proj_with_attM(attention @ nodes) + self.proj_without_attM(master)  # (B, 1, outputs)
+        return self.proj_with_attM(attention @ nodes) + self.proj_without_attM(master)
 
 
 def attention_weight(channels: int) -> nn.Parameter:
@@ -311,6 +172,7 @@ def attention_weight(channels: int) -> nn.Parameter:
 
 
 def update_nodes(layer: GraphAttention | HeterogeneousGraphAttention, nodes: Tensor, attention: Tensor) -> Tensor:
+    """SELU(BN(U(attention x) + V(x))) with the layer's U, V and BN: (B, N, inputs), (B, N, N) -> (B, N, outputs)."""
     mixed = layer.proj_with_att(attention @ nodes) + layer.proj_without_att(nodes)  # (B, N, outputs)
     return F.selu(layer.bn(mixed.flatten(0, 1)).view_as(mixed))
 
@@ -330,8 +192,8 @@ class GraphPool(nn.Module):
     def forward(self, nodes: Tensor) -> Tensor:
         """(B, N, C) -> (B, max(int(N * ratio), 1), C)."""
         gates = torch.sigmoid(self.proj(self.drop(nodes)))  # (B, N, 1)
-        gates, kept = gates.topk(max(int(nodes.shape[1] * self.ratio), 1), dim=1)
-        return nodes.gather(1, kept.expand(-1, -1, nodes.shape[2])) * gates
+        gates, kept = gates.topk(max(int(nodes.shape[1] * self.ratio), 1), dim=1)  # (B, N', 1)
+        return nodes.gather(1, kept.expand(-1, -1, nodes.shape[2])) * gates  # (B, N', C)
 
 
 @dataclass(frozen=True)
@@ -345,7 +207,23 @@ class AASISTConfig:
     sinc_filters: int = 70
     sinc_stride: int = 1  # samples; 1 in the paper
     log_floor: float | None = None  # band magnitudes become log(magnitude + floor); None in the paper
-    dropout: float = 1.0  # factor on the paper's dropout probabilities
+    dropout: float = 1.0  # factor on the paper's dropout probabilities, of which the highest is 0.5
+
+    def __post_init__(self) -> None:
+        if not self.encoder_channels or min(*self.encoder_channels, *self.graph_channels) < 1:
+            sizes = f"encoder_channels {self.encoder_channels}, graph_channels {self.graph_channels}"
+            raise ValueError(f"{sizes}: expected at least one block, and every size to be 1 or more")
+        if not all(0 < ratio <= 1 for ratio in self.pool_ratios):
+            raise ValueError(f"pool_ratios {self.pool_ratios}: expected shares above 0, up to 1")
+        if min(self.temperatures) <= 0:
+            raise ValueError(f"temperatures {self.temperatures}: expected numbers above 0")
+        if self.sinc_filters < TIME_POOL or self.sinc_stride < 1:
+            given = f"sinc_filters {self.sinc_filters}, sinc_stride {self.sinc_stride}"
+            raise ValueError(f"{given}: expected at least {TIME_POOL} filters, and a stride of 1 or more")
+        if self.log_floor is not None and self.log_floor <= 0:
+            raise ValueError(f"log_floor {self.log_floor}: expected a magnitude above 0, or none")
+        if not 0 <= self.dropout < 2:
+            raise ValueError(f"dropout {self.dropout}: expected a factor from 0 to below 2")
 
     @property
     def minimum_samples(self) -> int:
@@ -363,13 +241,15 @@ CONFIGS = {
 
 
 class AASIST(nn.Module):
-    """Countermeasure: a higher logits[:, 1] means more bona fide, the official score of an utterance.
+    """Countermeasure: of its two logits a higher logits[:, 1] means more bona fide, the official score of an utterance.
 
     Departures from the official program: the embedding is returned before its dropout, nothing is done in place on
     what is returned, and there is no frequency masking (its Freq_aug, off by default).
     """
 
-    def __init__(self, config: AASISTConfig):
+    TAKES = "wave"
+
+    def __init__(self, config: AASISTConfig, outputs: int = 2):
         super().__init__()
         self.config = config
         channels, (graph, joint) = config.encoder_channels, config.graph_channels
@@ -397,31 +277,37 @@ class AASIST(nn.Module):
         self.pool_hT2 = GraphPool(joint, joint_ratio)
         self.drop_way = nn.Dropout(0.2)
         self.drop = nn.Dropout(0.5)
-        self.out_layer = nn.Linear(5 * joint, 2)
+        self.out_layer = nn.Linear(5 * joint, outputs)
         for module in self.modules():
             if isinstance(module, nn.Dropout):
                 module.p *= config.dropout
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T) at 16 kHz -> embedding (B, 5 * graph_channels[1]), logits (B, 2): column 0 spoof, 1 bona fide.
+        """(B, T) at 16 kHz -> embedding (B, 5 * graph_channels[1]), logits (B, outputs): of 2, spoof and bona fide.
 
         Raises ValueError if `wave` is not a (B, T) float tensor of at least `config.minimum_samples` samples.
         """
         check_wave(wave, self.config.minimum_samples)
-        embedding = self.graphs(self.encoder(self.front_end(wave)))
+        bands = self.front_end(wave)  # (B, F, T / 3), F = sinc_filters // 3
+        encoded = self.encoder(bands)  # (B, C, F, T')
+        embedding = self.graphs(encoded)  # (B, 5 * joint)
         return embedding, self.out_layer(self.drop(embedding))
 
     def front_end(self, wave: Tensor) -> Tensor:
+        """(B, T) -> (B, F, T / 3); in float32 under autocast too."""
         with torch.autocast(wave.device.type, enabled=False):
-            pooled = pooled_bands(wave, self.sinc, self.config.sinc_stride)  # (B, F, T / 3), F = K // 3
+            pooled = pooled_bands(wave, self.sinc, self.config.sinc_stride)  # (B, F, T / 3)
             if self.config.log_floor is not None:
                 pooled = torch.log(pooled + self.config.log_floor)
             return F.selu(self.first_bn(pooled.unsqueeze(1))).squeeze(1)
 
     def graphs(self, encoded: Tensor) -> Tensor:
-        magnitude = encoded.abs()  # (B, C, F, T)
-        spectral = self.pool_S(self.GAT_layer_S(magnitude.amax(3).transpose(1, 2) + self.pos_S))
-        temporal = self.pool_T(self.GAT_layer_T(magnitude.amax(2).transpose(1, 2)))
+        """(B, C, F, T') -> (B, 5 * joint)."""
+        magnitude = encoded.abs()
+        spectral = magnitude.amax(3).transpose(1, 2) + self.pos_S  # (B, F, C)
+        spectral = self.pool_S(self.GAT_layer_S(spectral))  # (B, N_s, graph)
+        temporal = magnitude.amax(2).transpose(1, 2)  # (B, T', C)
+        temporal = self.pool_T(self.GAT_layer_T(temporal))  # (B, N_t, graph)
         branches = (
             (self.HtrgGAT_layer_ST11, self.pool_hT1, self.pool_hS1, self.HtrgGAT_layer_ST12, self.master1),
             (self.HtrgGAT_layer_ST21, self.pool_hT2, self.pool_hS2, self.HtrgGAT_layer_ST22, self.master2),
@@ -429,7 +315,7 @@ class AASIST(nn.Module):
         first, second = (self.branch(temporal, spectral, *branch) for branch in branches)
         temporal, spectral, master = (torch.maximum(a, b) for a, b in zip(first, second, strict=True))
         readout = (
-            temporal.abs().amax(1),
+            temporal.abs().amax(1),  # (B, joint), as all five
             temporal.mean(1),
             spectral.abs().amax(1),
             spectral.mean(1),
@@ -447,6 +333,8 @@ class AASIST(nn.Module):
         second: HeterogeneousGraphAttention,
         master: Tensor,
     ) -> tuple[Tensor, ...]:
+        """(B, N_t, graph), (B, N_s, graph) -> temporal, spectral and stack nodes: (B, N_t', joint), (B, N_s', joint),
+        (B, 1, joint)."""
         temporal, spectral, master = first(temporal, spectral, master)
         nodes = (pool_temporal(temporal), pool_spectral(spectral), master)
         return tuple(self.drop_way(a + b) for a, b in zip(nodes, second(*nodes), strict=True))
@@ -459,8 +347,6 @@ def check_wave(wave: Tensor, minimum_samples: int) -> None:
         raise ValueError(f"expected at least {minimum_samples} samples, got a wave of shape {tuple(wave.shape)}")
 
 
-def build(config: str) -> AASIST:
-    """The network of that name in CONFIGS. Raises ValueError for another name."""
-    if config not in CONFIGS:
-        raise ValueError(f"no AASIST configuration {config!r}; the valid ones are {', '.join(sorted(CONFIGS))}")
-    return AASIST(CONFIGS[config])
+def build(config: AASISTConfig, outputs: int) -> AASIST:
+    """See `models`."""
+    return AASIST(config, outputs)

@@ -34,7 +34,7 @@ def half_sample_sinc() -> Tensor:
 
 
 class Resampler(nn.Module):
-    """Double or halve the rate of (B, 1, T) by sinc interpolation (Smith and Gossett, ICASSP 1984)."""
+    """Double or halve the rate of (N, 1, T) by sinc interpolation (Smith and Gossett, ICASSP 1984)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,10 +42,10 @@ class Resampler(nn.Module):
 
     def double(self, wave: Tensor) -> Tensor:
         between = F.conv1d(wave, self.kernel, padding=ZERO_CROSSINGS)[..., 1:]
-        return torch.stack([wave, between], dim=-1).flatten(-2)  # (B, 1, 2 T)
+        return torch.stack([wave, between], dim=-1).flatten(-2)  # (N, 1, 2 T)
 
     def halve(self, wave: Tensor) -> Tensor:
-        even, odd = wave.unflatten(-1, (-1, 2)).unbind(-1)  # (B, 1, T / 2) twice
+        even, odd = wave.unflatten(-1, (-1, 2)).unbind(-1)  # (N, 1, T / 2) twice
         return (even + F.conv1d(odd, self.kernel, padding=ZERO_CROSSINGS)[..., :-1]) / 2
 
 
@@ -85,23 +85,33 @@ class DemucsConfig:
     hidden: int
     depth: int = 5
 
+    def __post_init__(self) -> None:
+        if self.hidden < 1 or self.depth < 1:
+            raise ValueError(f"hidden {self.hidden}, depth {self.depth}: expected at least 1 of each")
+
 
 CONFIGS = {"dns48": DemucsConfig(hidden=48), "dns64": DemucsConfig(hidden=64)}
 
 
 class Demucs(nn.Module):
-    def __init__(self, config: DemucsConfig) -> None:
+    """Enhancer: noisy waves in, enhanced waves out; with several outputs, as many waves of each."""
+
+    TAKES = "wave"
+
+    def __init__(self, config: DemucsConfig, outputs: int = 1) -> None:
         super().__init__()
         channels = [1] + [config.hidden * GROWTH**level for level in range(config.depth)]
-        levels = list(pairwise(channels))
+        encoder, decoder = pairwise(channels), pairwise([outputs, *channels[1:]])
         self.depth = config.depth
         self.resampler = Resampler()
-        self.encoder = nn.ModuleList(encoder_level(outer, inner) for outer, inner in levels)
+        self.encoder = nn.ModuleList(encoder_level(outer, inner) for outer, inner in encoder)
         self.lstm = Sequence(channels[-1])
-        self.decoder = nn.ModuleList(decoder_level(inner, outer, outer == 1) for outer, inner in reversed(levels))
+        self.decoder = nn.ModuleList(
+            decoder_level(inner, outer, last=level == 0) for level, (outer, inner) in reversed([*enumerate(decoder)])
+        )
 
     def forward(self, noisy: Tensor) -> Tensor:
-        """Enhance waves (B, T) at 16 kHz, full scale 1: -> (B, T).
+        """Enhance waves (B, T) at 16 kHz, full scale 1: -> (B, T), or (B, outputs, T) where there are several.
 
         Each wave is divided by its standard deviation over T, so the waves of a batch should not be padded.
 
@@ -119,8 +129,10 @@ class Demucs(nn.Module):
         features = self.lstm(features)
         for level in self.decoder:
             features = level(features + skips.pop())
-        enhanced = self.resampler.halve(self.resampler.halve(features)).squeeze(1)  # (B, T)
-        return std * enhanced[:, :samples]
+        sources = features.flatten(0, 1).unsqueeze(1)  # (B * outputs, 1, 4 T)
+        sources = self.resampler.halve(self.resampler.halve(sources))  # (B * outputs, 1, T)
+        enhanced = sources.view(len(noisy), -1, sources.shape[2])[..., :samples]  # (B, outputs, T)
+        return (std[:, None] * enhanced).squeeze(1)
 
 
 def padded_length(samples: int, depth: int) -> int:
@@ -139,8 +151,6 @@ def check_wave(wave: Tensor) -> None:
         raise ValueError(f"expected a float wave of shape (B, T) of at least 2 samples, got {found}")
 
 
-def build(config: str) -> Demucs:
-    """The network of that name in CONFIGS. Raises ValueError for another name."""
-    if config not in CONFIGS:
-        raise ValueError(f"no Demucs configuration {config!r}; the valid ones are {', '.join(sorted(CONFIGS))}")
-    return Demucs(CONFIGS[config])
+def build(config: DemucsConfig, outputs: int) -> Demucs:
+    """See `models`."""
+    return Demucs(config, outputs)

@@ -11,7 +11,7 @@
 
 Source: the Tier-1 network of github.com/kananmittal/Unitree-bot, branch feature/ser-improvements, ser/tier1_model.py
 (CONFIGS["tier1"] has its sizes). Departures: padding is masked everywhere, where the source pools and gates over it;
-the learned temperature is a buffer that is fitted on dev after training, where the source trains it with the rest;
+the source's learned temperature is not part of the network: a task fits its own after training;
 input norm, stem, strides and standard deviations are ours, off in the source's size but for the input norm. The stem
 learns what is alike at every frequency, which convolutions that see each mel band alone cannot: the sizes that have it
 do better with fewer parameters (docs/RESULTS.md).
@@ -24,7 +24,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-CLASSES = 9  # neutral, calm, happy, sad, angry, fearful, disgust, surprised, bored
 LOWEST = -1e4  # stands for minus infinity before a softmax or a maximum, and is finite in half precision
 
 
@@ -146,7 +145,7 @@ class AttentivePooling(nn.Module):
 
 
 @dataclass(frozen=True)
-class Config:
+class Tier1Config:
     """rows         feature rows that it takes
     channels     of the convolution blocks
     strides      frames that each block pools
@@ -167,19 +166,54 @@ class Config:
     heads: int = 4
     dropout: float = 0.3
     conv_dropout: float = 0.1
-    classes: int = CLASSES
+
+    def __post_init__(self) -> None:
+        if not self.channels or len(self.channels) != len(self.strides):
+            sizes = f"channels {self.channels}, strides {self.strides}"
+            raise ValueError(f"{sizes}: expected a stride for each block, and at least one block")
+        if len(self.stem) != len(self.stem_strides):
+            sizes = f"stem {self.stem}, stem_strides {self.stem_strides}"
+            raise ValueError(f"{sizes}: expected a stride for each convolution")
+        counts = (self.rows, *self.channels, *self.strides, *self.stem, *self.stem_strides)
+        if min(*counts, self.hidden, self.layers, self.heads) < 1 or self.kernel % 2 == 0:
+            raise ValueError(f"{self}: expected every size to be 1 or more, and an odd kernel")
+        if not (0 <= self.dropout < 1 and 0 <= self.conv_dropout < 1):
+            rates = f"dropout {self.dropout}, conv_dropout {self.conv_dropout}"
+            raise ValueError(f"{rates}: expected probabilities from 0 to below 1")
+
+
+CONFIGS = {
+    "tier1": Tier1Config(
+        rows=40,
+        channels=(128, 256),
+        strides=(1, 1),
+        hidden=128,
+        layers=2,
+        deviations=False,
+        dropout=0.2,
+        conv_dropout=0.2,
+    ),
+    "tier1_fast": Tier1Config(rows=64, channels=(128, 256), strides=(2, 2), hidden=128, layers=2, deviations=False),
+    "tier1_s": Tier1Config(rows=64, channels=(64, 128), strides=(2, 2), hidden=64, layers=1, deviations=True),
+    "tier1_2d": Tier1Config(
+        rows=64,
+        stem=(16, 32, 48),
+        stem_strides=(2, 2, 1),
+        channels=(128,),
+        strides=(1,),
+        hidden=64,
+        layers=1,
+        deviations=True,
+    ),
+}
 
 
 class Tier1(nn.Module):
-    """features (B, rows, T), frames (B,) -> logits (B, classes).
+    """features (B, rows, T), frames (B,) -> logits (B, outputs)."""
 
-    Buffers that the task fills after training: `temperature` (), which divides the logits for calibrated probabilities,
-    and `trained` (classes,), which classes were in train.
+    TAKES = "features"
 
-    Raises ValueError for another number of rows.
-    """
-
-    def __init__(self, config: Config):
+    def __init__(self, config: Tier1Config, outputs: int):
         super().__init__()
         self.config = config
         rows = config.stem[-1] * -(-config.rows // 2 ** len(config.stem)) if config.stem else config.rows
@@ -200,13 +234,14 @@ class Tier1(nn.Module):
             nn.Linear(pooled, 128),
             nn.GELU(),
             nn.Dropout(config.dropout),
-            nn.Linear(128, config.classes),
+            nn.Linear(128, outputs),
         )
-        self.register_buffer("temperature", torch.ones(()))
-        self.register_buffer("trained", torch.ones(config.classes, dtype=torch.bool))
 
     def forward(self, features: Tensor, frames: Tensor) -> Tensor:
-        """(B, rows, T), (B,) int64 -> (B, classes); padding has no effect in eval mode."""
+        """(B, rows, T), (B,) int64 -> (B, outputs); padding has no effect in eval mode.
+
+        Raises ValueError for another number of rows.
+        """
         if features.shape[1] != self.config.rows:
             raise ValueError(
                 f"features have {features.shape[1]} rows, this size of the network takes {self.config.rows}"
@@ -220,37 +255,9 @@ class Tier1(nn.Module):
         return self.head(self.pool(sequence, mask))
 
 
-CONFIGS = {
-    "tier1": Config(
-        rows=40,
-        channels=(128, 256),
-        strides=(1, 1),
-        hidden=128,
-        layers=2,
-        deviations=False,
-        dropout=0.2,
-        conv_dropout=0.2,
-    ),
-    "tier1_fast": Config(rows=64, channels=(128, 256), strides=(2, 2), hidden=128, layers=2, deviations=False),
-    "tier1_s": Config(rows=64, channels=(64, 128), strides=(2, 2), hidden=64, layers=1, deviations=True),
-    "tier1_2d": Config(
-        rows=64,
-        stem=(16, 32, 48),
-        stem_strides=(2, 2, 1),
-        channels=(128,),
-        strides=(1,),
-        hidden=64,
-        layers=1,
-        deviations=True,
-    ),
-}
-
-
-def build(config: str) -> Tier1:
-    """A new network of a named size. Raises ValueError with the valid names."""
-    if config not in CONFIGS:
-        raise ValueError(f"no Tier-1 configuration {config!r}; there are {', '.join(CONFIGS)}")
-    return Tier1(CONFIGS[config])
+def build(config: Tier1Config, outputs: int) -> Tier1:
+    """See `models`."""
+    return Tier1(config, outputs)
 
 
 def _sums(frames: Tensor, stride: int) -> Tensor:

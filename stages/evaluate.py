@@ -30,14 +30,16 @@ from voxdag.networks import by_name
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
     """Predictions on dev and eval, fold by fold, rounded as they are written, so that every later stage sees the same
     scores."""
-    inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
+    model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
     shards = {split: Shards(layout.recordings(system.recordings, split)) for split in ("dev", "eval")}
     tables = {split: layout.tables(system.task, split) for split in shards}
     predictions = {split: [] for split in shards}
     for fold in folds.names(shards["dev"].index):
         weights = checkpoint(name, fold, system.evaluate.checkpoint)
-        network = by_name.restore(weights, system.network, system.model.config).to(device)
+        network = by_name.restore(
+            weights, system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS
+        ).to(device)
         for split, rows in predictions.items():
             table = inference.predict(network, shards[split].fold(fold), settings, device, tables[split])
             rows.append(table.assign(fold=fold) if fold != folds.FIXED else table)

@@ -75,9 +75,10 @@ def finish(loop: Loop, path: Path) -> None:
 def new_network(system: System, seed: int) -> nn.Module:
     """The system's network, its weights drawn from the seed or read from `model.init_weights`."""
     seed_torch(seed, "weights")
-    network = by_name.build(system.network, system.model.config)
-    if system.model.init_weights is not None:
-        load(network, by_name.weights_file(system.model.init_weights))
+    model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
+    network = by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)
+    if model.init_weights is not None:
+        load(network, by_name.weights_file(model.init_weights))
     return network
 
 
@@ -115,7 +116,7 @@ def train_fold(fold: str, name: str) -> tuple[pd.DataFrame, Workshop]:
 
 def depends_on(system: System) -> list[Path]:
     """The code and data whose contents make the key under which an unfinished run is resumed."""
-    code = [Path(f"models/{system.network}.py"), *Path("voxdag/training").glob("*.py")]
+    code = [*Path("models").glob("*.py"), *Path("voxdag/training").glob("*.py")]
     data = [layout.recordings(system.recordings, split) / INDEX for split in ("train", "dev")]
     weights = [by_name.weights_file(system.model.init_weights)] if system.model.init_weights else []
     return [*code, *Path("voxdag/tasks", system.task).glob("*.py"), *data, *weights]
@@ -124,7 +125,9 @@ def depends_on(system: System) -> list[Path]:
 def open_workshop(name: str, fold: str, run: Run, system: System) -> Workshop:
     """Where the run's state is, or will be."""
     key = run_key({"run": asdict(run), "system": asdict(system), "fold": fold}, depends_on(system))
-    return Workshop.of(name, key, {"network": system.network, "config": system.model.config, "system": name})
+    model, outputs = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task).OUTPUT_SIZE
+    about = by_name.about(system.network, model.config, model.changes, outputs)
+    return Workshop.of(name, key, about | {"system": name})
 
 
 def train_folds(name: str, names: list[str], at_once: int) -> Iterator[tuple[pd.DataFrame, Workshop]]:

@@ -43,6 +43,15 @@ def test_a_key_that_params_yaml_lacks_is_named():
         preset.flags({"a": {"leaning_rate": 1}}, {"a": {"lr": 1}})
 
 
+def test_what_a_size_changes_is_added(tmp_path):
+    shutil.copy("params.yaml", tmp_path)
+    changes = {"dropout": 0.2, "pool_ratios": [0.5, 0.5, 0.5]}
+    words = preset.flags({"systems": {"aasist": {"model": {"changes": changes}}}}, params.read())
+    assert words[1] == "++systems.aasist.model.changes.dropout=0.2"
+    apply_overrides(str(tmp_path / "params.yaml"), words[1::2])
+    assert params.system(params.read(tmp_path / "params.yaml"), "aasist").model.changes == changes
+
+
 @pytest.mark.parametrize("value", ["a b", "it's", "${x}"])
 def test_a_value_that_a_shell_would_take_apart_is_refused(value):
     with pytest.raises(ValueError, match="cannot be passed on a command line without quotes"):

@@ -96,12 +96,9 @@ def parameters() -> Iterator[Finding]:
             system.objective,
             f"{where}.objective",
         )
-        params.bind(
-            load_module("voxdag.tasks.{task}.inference", task=system.task).Settings,
-            system.inference,
-            f"{where}.inference",
-        )
-        by_name.build(system.network, system.model.config)
+        model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
+        params.bind(inference.Settings, system.inference, f"{where}.inference")
+        by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)
     for name in tree["baselines"] or {}:
         baseline = params.baseline(tree, name)
         params.bind(
@@ -141,11 +138,14 @@ def weights() -> Iterator[Finding]:
     tree = params.read()
     for name in tree["systems"]:
         system = params.system(tree, name)
-        if system.model.init_weights is not None:
-            yield Finding("ok", f"{name} starts from {by_name.weights_file(system.model.init_weights)}")
+        model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
+        if model.init_weights is not None:
+            yield Finding("ok", f"{name} starts from {by_name.weights_file(model.init_weights)}")
         trained = sorted(layout.checkpoints(name).rglob(f"{system.evaluate.checkpoint}.safetensors"))
         for checkpoint in trained:
-            by_name.restore(checkpoint, system.network, system.model.config)
+            by_name.restore(
+                checkpoint, system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS
+            )
             yield Finding("ok", f"{name}: trained, {checkpoint}")
         if not trained:
             yield Finding("note", f"{name}: not trained yet, `dvc repro` trains it")

@@ -39,11 +39,13 @@ PLOT_HOPS = 4  # scores per window length along a recording
 
 
 class Scorer:
-    """A network, and how its task scores recordings with it."""
+    """A network, and how its task scores recordings with it on a device."""
 
-    def __init__(self, network: nn.Module, inference: ModuleType, settings: object, features: Features):
-        self.network, self.inference, self.settings, self.features = network, inference, settings, features
-        self.device = next(network.buffers()).device
+    def __init__(
+        self, network: nn.Module, inference: ModuleType, settings: object, features: Features, device: torch.device
+    ):
+        self.network, self.inference, self.settings, self.features = network.to(device), inference, settings, features
+        self.device = device
 
     def decode(self, path: Path) -> np.ndarray:
         """(n,) int16 at the system's rate, through its front end. Raises BadAudio."""
@@ -99,7 +101,10 @@ def checkpoint(system: str, fold: str | None) -> Path:
 
 
 def open_scorer(system_name: str, weights: Path | None, config: str | None, fold: str | None) -> Scorer:
-    """The system with its trained weights (of a fold), or with `weights` of the size `config` (default: its own)."""
+    """The system with its trained weights (of a fold), or with `weights` of the size `config` (default: its own).
+
+    Of a size that is named here, the weights file says what was changed.
+    """
     tree = params.read()
     system = params.system(tree, system_name)
     inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
@@ -108,8 +113,9 @@ def open_scorer(system_name: str, weights: Path | None, config: str | None, fold
     features = params.bind(Features, params.task(tree, system.task).features, where)
     if weights is None:
         weights = checkpoint(system_name, fold) / f"{system.evaluate.checkpoint}.safetensors"
-    network = by_name.restore(weights, system.network, config or system.model.config)
-    return Scorer(network.to(runtime.setup(params.run(tree))), inference, settings, features)
+    size, changes = (config, None) if config else (system.model.config, system.model.changes)
+    network = by_name.restore(weights, system.network, size, changes, inference.OUTPUT_SIZE, inference.BUFFERS)
+    return Scorer(network, inference, settings, features, runtime.setup(params.run(tree)))
 
 
 def audio_files(paths: Iterable[Path]) -> Iterator[Path]:

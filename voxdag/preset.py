@@ -22,7 +22,8 @@ FOLDER = Path("presets")
 def flags(preset: Mapping, base: Mapping) -> list[str]:
     """-S flags, one per changed value, in an order and form that neither a shell nor DVC takes apart.
 
-    Raises Refused for a key that `base` (params.yaml) does not have.
+    An empty mapping of `base` (params.yaml) takes any key, and DVC is told to add it (`++`). Raises Refused for any
+    other key that `base` does not have.
     """
     return [word for key, value in _leaves(preset, base, "") for word in ("-S", f"{key}={_text(value)}")]
 
@@ -42,12 +43,12 @@ def names() -> list[str]:
 
 def _leaves(tree: Mapping, base: Mapping, where: str) -> Iterator[tuple[str, object]]:
     for name, value in tree.items():
-        if name not in base:
+        if base and name not in base:
             raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")
-        if isinstance(value, Mapping) and isinstance(base[name], Mapping):
+        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
             yield from _leaves(value, base[name], f"{where}{name}.")
         else:
-            yield f"{where}{name}", value
+            yield f"{where}{name}" if base else f"++{where}{name}", value
 
 
 def _text(value: object) -> str:

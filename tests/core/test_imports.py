@@ -14,7 +14,7 @@ TOOLS = ("doctor", "make_la", "predict", "preset", "score")  # command lines, on
 
 # What may import what: each package, and all that it may use of ours.
 ALLOWED = {
-    "models": (),
+    "models": ("models",),
     "voxdag/audio": ("voxdag/audio",),
     "voxdag/scoring": ("voxdag/scoring",),
     "voxdag/figures": ("voxdag/figures", "voxdag/scoring", "voxdag/artifacts"),

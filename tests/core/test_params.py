@@ -55,6 +55,28 @@ def test_a_wrong_value_is_named_with_its_place(change, message):
         params.bind(Outer, TREE | change, "x")
 
 
+def test_a_change_keeps_the_other_fields_and_the_instance():
+    before = Outer(0.1, 3, True, Inner((0.9, 0.999)))
+    after = params.change(before, {"lr": "1e-3", "by": ["a"], "inner": {"betas": [0.5, 1]}}, "x")
+    assert after == Outer(1e-3, 3, True, Inner((0.5, 1.0)), ("a",))
+    assert before == Outer(0.1, 3, True, Inner((0.9, 0.999)))
+    assert params.change(before, {}, "x") == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lrr": 1}, "x has the unknown key lrr; known keys: lr, epochs, on, inner, by"),
+        ({"epochs": 1.5}, "x.epochs is 1.5, expected int"),
+        ({"inner": {"betas": [0.9]}}, r"x.inner.betas is \[0.9\], expected a list of 2"),
+        (["lr"], r"x is \['lr'\], expected a mapping"),
+    ],
+)
+def test_a_wrong_change_is_refused_as_in_a_section(changes, message):
+    with pytest.raises(ValueError, match=message):
+        params.change(Outer(0.1, 3, True, Inner((0.9, 0.999))), changes, "x")
+
+
 def test_every_missing_key_is_named():
     with pytest.raises(ValueError, match="x lacks the key epochs, on"):
         params.bind(Outer, {"lr": 1.0, "inner": TREE["inner"]}, "x")

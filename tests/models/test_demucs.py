@@ -56,12 +56,12 @@ def test_the_state_dict_is_that_of_the_official_program():
         f"lstm.lstm.{kind}_{side}_l{layer}" for kind in ("weight", "bias") for side in ("ih", "hh") for layer in (0, 1)
     ]
     expected = [f"{layer}.{kind}" for layer in levels for kind in ("weight", "bias")] + lstm
-    state = build("dns64").state_dict()
+    state = build(CONFIGS["dns64"], 1).state_dict()
     assert sorted(state) == sorted(expected)
     assert state["encoder.4.0.weight"].shape == (1024, 512, 8)
     assert state["decoder.0.2.weight"].shape == (1024, 512, 8)
     assert sum(tensor.numel() for tensor in state.values()) == 33_533_569
-    assert sum(tensor.numel() for tensor in build("dns48").state_dict().values()) == 18_867_937
+    assert sum(tensor.numel() for tensor in build(CONFIGS["dns48"], 1).state_dict().values()) == 18_867_937
 
 
 @torch.inference_mode()
@@ -113,10 +113,24 @@ def test_the_future_is_heard_only_through_the_deviation_and_the_resampling():
     assert float((before - after)[:, 500:].abs().max()) > 1e-3
 
 
-def test_an_unknown_size_is_refused_with_the_valid_ones():
-    with pytest.raises(ValueError, match="'dns99'; the valid ones are dns48, dns64"):
-        build("dns99")
-    assert sorted(CONFIGS) == ["dns48", "dns64"]
+@torch.inference_mode()
+def test_of_several_outputs_each_is_the_network_of_its_own_last_kernel():
+    one, two = formula_network(), build(DemucsConfig(hidden=4, depth=2), 2).eval()
+    state = formula_state(one)
+    last = {name: state[name] for name in ("decoder.1.2.weight", "decoder.1.2.bias")}  # (4, 1, 8) and (1,)
+    wide = {name: torch.cat([tensor, -tensor], dim=int(tensor.ndim > 1)) for name, tensor in last.items()}
+    two.load_state_dict(state | wide, strict=True)
+    waves = torch.cat([formula_wave(), formula_wave().flip(1)])
+    both = two(waves)
+    assert both.shape == (2, 2, 600)
+    np.testing.assert_allclose(both[:, 0], one(waves), rtol=0, atol=1e-7)
+    np.testing.assert_allclose(both[:, 1], -one(waves), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [{"hidden": 0}, {"hidden": 4, "depth": 0}])
+def test_a_size_that_cannot_be_is_refused(size):
+    with pytest.raises(ValueError, match=f"hidden {size['hidden']}, depth {size.get('depth', 5)}: expected at least 1"):
+        DemucsConfig(**size)
 
 
 @pytest.mark.parametrize("wave", [torch.zeros(2, 1), torch.zeros(1, 1, 100), torch.zeros(1, 100, dtype=torch.int16)])

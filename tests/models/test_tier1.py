@@ -1,12 +1,14 @@
 """Tier-1: sizes against the reference's counts, padding has no effect, the BiLSTM is torch's."""
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from models.tier1 import CONFIGS, AttentivePooling, BiLSTM, ChannelGate, Config, Residual, Tier1, build
+from models.tier1 import CONFIGS, AttentivePooling, BiLSTM, ChannelGate, Residual, build
 
 
 def count(module):
@@ -15,19 +17,18 @@ def count(module):
 
 def test_the_reference_size_has_the_reference_parameters():
     # ser/tier1_model.py of the source, counted with 8 classes: 927,314, of which one is its learned temperature
-    config = CONFIGS["tier1"]
-    network = Tier1(Config(**{**vars(config), "classes": 8}))
+    network = build(CONFIGS["tier1"], 8)
     assert count(network.gate) == 7_680
     assert count(network.blocks) == 78_152
     assert count(network.lstm) == 790_528
     assert count(network.pool) == 16_513
     assert count(network) + 1 == 927_314
-    assert count(build("tier1")) == 927_313 + 129  # one class more
+    assert count(build(CONFIGS["tier1"], 9)) == 927_313 + 129  # one class more
 
 
 def test_the_logits_are_the_references():
     # SER_Tier1(n_mfcc=40, num_classes=9) of the source at commit a767a45, its weights set by the same formula
-    network = build("tier1").eval()
+    network = build(CONFIGS["tier1"], 9).eval()
     for i, (_, parameter) in enumerate(sorted(network.named_parameters())):
         place = torch.arange(parameter.numel(), dtype=torch.float64)
         values = torch.sin(0.7 * place + i) / math.sqrt(parameter.shape[-1])
@@ -44,13 +45,13 @@ def test_the_logits_are_the_references():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_size_stays_below_a_million(name):
-    assert count(build(name)) < 1_000_000
+    assert count(build(CONFIGS[name], 9)) < 1_000_000
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_padding_and_its_content_change_nothing(name):
     torch.manual_seed(1)
-    network = build(name).eval()
+    network = build(CONFIGS[name], 9).eval()
     lengths = torch.tensor([37, 90, 1, 64])
     features = torch.randn(4, network.config.rows, 90)
     together = network(features, lengths)
@@ -109,6 +110,48 @@ def test_the_gate_does_not_see_padding():
 
 def test_wrong_input_is_named():
     with pytest.raises(ValueError, match="39 rows, this size of the network takes 40"):
-        build("tier1")(torch.zeros(1, 39, 10), torch.tensor([10]))
-    with pytest.raises(ValueError, match="no Tier-1 configuration 'tier2'; there are tier1, tier1_fast"):
-        build("tier2")
+        build(CONFIGS["tier1"], 9)(torch.zeros(1, 39, 10), torch.tensor([10]))
+
+
+def test_every_size_can_be_changed():
+    changed = replace(
+        CONFIGS["tier1_s"],
+        rows=20,
+        channels=(8, 12, 16),
+        strides=(1, 2, 1),
+        stem=(4,),
+        stem_strides=(2,),
+        hidden=10,
+        layers=2,
+        deviations=False,
+        kernel=3,
+        heads=2,
+        dropout=0.5,
+        conv_dropout=0.25,
+    )
+    network = build(changed, 4).eval()
+    assert network.stem.layers[0][0].weight.shape == (4, 1, 3, 3)
+    shapes = [tuple(block.separable[0].weight.shape) for block in network.blocks]
+    assert shapes == [(40, 1, 3), (8, 1, 3), (12, 1, 3)]  # 4 channels of 10 rows, then the blocks'
+    assert len(network.lstm.ahead) == 2 and network.lstm.ahead[1].weight_hh_l0.shape == (40, 10)
+    assert len(network.gate.heads) == 2 and network.gate.heads[0][0].in_features == 20
+    assert (network.head[1].p, network.blocks[0].separable[4].p) == (0.5, 0.25)
+    assert network.head[0].normalized_shape == (20,)  # means of both directions, no deviations
+    assert network(torch.zeros(2, 20, 30), torch.tensor([30, 12])).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": (64,)}, "channels (64,), strides (2, 2): expected a stride for each block"),
+        ({"channels": (), "strides": ()}, "channels (), strides (): expected a stride for each block, and at least"),
+        ({"stem": (8, 8)}, "stem (8, 8), stem_strides (): expected a stride for each convolution"),
+        ({"hidden": 0}, "hidden=0, layers=1"),
+        ({"kernel": 4}, "kernel=4, heads=4, dropout=0.3, conv_dropout=0.1): expected every size to be 1 or more, and"),
+        ({"dropout": 1.0}, "dropout 1.0, conv_dropout 0.1: expected probabilities from 0 to below 1"),
+        ({"conv_dropout": -0.1}, "dropout 0.3, conv_dropout -0.1: expected probabilities"),
+    ],
+)
+def test_a_size_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        replace(CONFIGS["tier1_s"], **changes)

@@ -53,9 +53,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Model:
-    """config: one of the network's named sizes; init_weights: a file in the weights folder to start from, or null."""
+    """config        one of the network's named sizes
+    changes       what differs from it: fields of the network's configuration
+    init_weights  a file in the weights folder to start from, or null
+    """
 
     config: str
+    changes: dict
     init_weights: str | None
 
 
@@ -138,13 +142,20 @@ def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
 
     Raises Refused for an unknown key, a missing key or a value of the wrong type, naming `where`.
     """
+    return cls(**_values(cls, tree, [field.name for field in dataclasses.fields(cls) if _is_required(field)], where))
+
+
+def change(instance: T, changes: Mapping[str, Any], where: str) -> T:
+    """A dataclass like `instance` with the values of some of its fields, taken and refused as by `bind`."""
+    return dataclasses.replace(instance, **_values(type(instance), changes, [], where))
+
+
+def _values(cls: type, tree: Mapping[str, Any], required: typing.Iterable[str], where: str) -> dict[str, Any]:
     if not isinstance(tree, Mapping):
         raise Refused(f"{where} is {tree!r}, expected a mapping")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    required = [name for name, field in fields.items() if _is_required(field)]
-    _check_keys(tree, fields, required, where)
+    _check_keys(tree, [field.name for field in dataclasses.fields(cls)], required, where)
     hints = typing.get_type_hints(cls)
-    return cls(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in tree.items()})
+    return {name: _value(hints[name], value, f"{where}.{name}") for name, value in tree.items()}
 
 
 def _entry(tree: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:

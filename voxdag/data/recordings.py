@@ -67,6 +67,6 @@ def _enhancer(features: Features) -> Enhance | None:
         return None
     if features.decoding.rate != demucs.SAMPLE_RATE:
         raise Refused(f"demucs works at {demucs.SAMPLE_RATE} Hz, decoding.rate is {features.decoding.rate}")
-    network = demucs.build(DEMUCS)
+    network = demucs.build(demucs.CONFIGS[DEMUCS], outputs=1)
     load(network, weights_file(DEMUCS_WEIGHTS))
     return functools.partial(with_network, network.eval())

@@ -1,36 +1,100 @@
-"""Networks by name: a module of `models/` is a network, and its CONFIGS are the sizes it comes in."""
+"""Networks by name: a module of `models/` with CONFIGS is a network (see models/__init__.py).
+
+A network is said by four words, which a weights file of ours carries in its header too: which network, its named size
+(`config`), what differs from that size (`changes`), and how many outputs. `buffers` are what a task fits after training
+(name -> value before it); they are registered beside the network's own and stand in its state dict.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from torch import nn
+from torch import Tensor, nn
 
+import models
+from voxdag.core import params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import weights_folder
 from voxdag.networks.weights import load, read_weights
 
-
-def build(network: str, config: str) -> nn.Module:
-    """A new network. Raises Refused with the valid names for an unknown network or size."""
-    return load_module("models.{network}", network=network).build(config)
+WORDS = ("network", "config", "changes", "outputs")
+NONE: Mapping = MappingProxyType({})
 
 
-def restore(path: Path, network: str | None = None, config: str | None = None) -> nn.Module:
-    """The network that a weights file holds. Our own files say which it is; `network` and `config` say it for others.
+def names() -> list[str]:
+    """The networks there are: the modules whose source assigns CONFIGS. None is imported to find out."""
+    files = [file for folder in models.__path__ for file in Path(folder).glob("*.py")]
+    return sorted(file.stem for file in files if re.search(r"^CONFIGS\b", file.read_text(encoding="utf-8"), re.M))
+
+
+def build(
+    network: str, config: str, changes: Mapping[str, object], outputs: int, buffers: Mapping[str, Tensor] = NONE
+) -> nn.Module:
+    """A new network.
+
+    Raises Refused with the valid names for an unknown network, size or field, for a value that a field does not
+    take, and for a buffer whose name the network already has.
+    """
+    size = resolve(network, config, changes)
+    built = load_module("models.{network}", network=network).build(size, outputs)
+    for name, value in buffers.items():
+        if hasattr(built, name):
+            raise Refused(f"the network {network} has {name!r} already: no buffer can be added by that name")
+        built.register_buffer(name, value.clone())
+    return built
+
+
+def resolve(network: str, config: str, changes: Mapping[str, object]) -> object:
+    """The network's configuration of that size, changed field by field. Raises Refused as `build` does."""
+    known = names()
+    if network not in known:
+        raise Refused(f"no network {network!r}; the networks are {', '.join(known)}")
+    sizes = load_module("models.{network}", network=network).CONFIGS
+    if config not in sizes:
+        raise Refused(f"{network} has no size {config!r}; its sizes are {', '.join(sizes)}")
+    return params.change(sizes[config], changes, f"{network}/{config}: changes")
+
+
+def about(network: str, config: str, changes: Mapping[str, object], outputs: int) -> dict[str, object]:
+    """What a weights file says of its network."""
+    return dict(zip(WORDS, (network, config, dict(changes), outputs), strict=True))
+
+
+def restore(
+    path: Path,
+    network: str | None = None,
+    config: str | None = None,
+    changes: Mapping[str, object] | None = None,
+    outputs: int | None = None,
+    buffers: Mapping[str, Tensor] = NONE,
+) -> nn.Module:
+    """The network that a weights file holds, with the task's `buffers`.
+
+    Our own files say which network it is; the arguments say it for others', and must not differ from what ours say.
 
     Raises Refused for a file that does not say it, says otherwise, or holds another architecture.
     """
-    about = read_weights(path)[1]
-    named = about.get("network", network), about.get("config", config)
-    if None in named:
-        raise Refused(f"{path} does not say of which network it is: name the network and its size")
-    if network is not None and named != (network, config):
-        raise Refused(f"{path} holds {'/'.join(named)}, expected {network}/{config}")
-    restored = build(*named)
+    header = read_weights(path)[1]
+    held = {word: header[word] for word in WORDS if word in header}
+    asked = zip(WORDS, (network, config, changes, outputs), strict=True)
+    asked = {word: value for word, value in asked if value is not None}
+    if any(asked.get(word, value) != value for word, value in held.items()):
+        raise Refused(f"{path} holds {_listed(held)}; expected {_listed(asked)}")
+    words = {"changes": NONE} | asked | held
+    missing = [word for word in WORDS if word not in words]
+    if missing:
+        raise Refused(f"{path} does not say of which network it is: name its {', '.join(missing)}")
+    restored = build(**words, buffers=buffers)
     load(restored, path)
     return restored
+
+
+def _listed(words: Mapping[str, object]) -> str:
+    return ", ".join(f"{word} {value}" for word, value in words.items())
 
 
 def weights_file(name: str) -> Path:

@@ -4,7 +4,8 @@ A task is a folder here, with one module for each thing that stages ask of it. A
 needs, so that a changed figure does not retrain a network:
 
     data.py       select(splits): the utterances that this task can use, checked
-    inference.py  Settings; outputs, predict: one row per recording, with the columns OUTPUTS
+    inference.py  Settings; outputs, predict: one row per recording, with the columns OUTPUTS; what the task asks of a
+                  network: OUTPUT_SIZE, and BUFFERS that it fits after training (name -> value before it)
     learning.py   Settings; Objective: batches, loss, and the criteria on dev that select a checkpoint
     baseline.py   Settings; predict: what the systems are measured beside (a task may have none)
     report.py     Scoring; headline, intervals, breakdown of predictions

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models import tier1
+from voxdag.networks import by_name
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS
 
@@ -16,9 +16,19 @@ CLASSES = ("neutral", "happy", "sad")
 @pytest.fixture
 def network():
     torch.manual_seed(3)
-    network = tier1.build("tier1_2d").eval()
+    network = by_name.build("tier1", "tier1_2d", {}, inference.OUTPUT_SIZE, inference.BUFFERS).eval()
     network.trained[:] = torch.tensor([label in CLASSES for label in LABELS])
     return network
+
+
+def test_a_network_has_an_output_for_each_label_and_starts_uncalibrated_and_knowing_all():
+    assert inference.OUTPUT_SIZE == len(LABELS) == 9
+    assert list(inference.BUFFERS) == ["temperature", "trained"]
+    assert inference.BUFFERS["temperature"].dtype == torch.float32 and inference.BUFFERS["temperature"].tolist() == 1.0
+    assert inference.BUFFERS["trained"].tolist() == [True] * 9
+    network = by_name.build("tier1", "tier1_2d", {}, inference.OUTPUT_SIZE, inference.BUFFERS)
+    assert inference.trained(network) == list(LABELS)
+    assert list(network.state_dict())[:2] == ["temperature", "trained"]  # as in every weights file so far
 
 
 def test_logits_do_not_depend_on_the_batch_nor_on_the_order(network, packed, scoring):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models import tier1
 from voxdag.audio.augment import Augmentation, SpecAugment
+from voxdag.networks import by_name
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS, targets
 from voxdag.tasks.emotion.learning import Mixup, Objective, Settings
@@ -39,7 +39,7 @@ def objective(packed, scoring):
 
 def network():
     torch.manual_seed(0)
-    return tier1.build("tier1_2d")
+    return by_name.build("tier1", "tier1_2d", {}, inference.OUTPUT_SIZE, inference.BUFFERS)
 
 
 def test_the_loss_is_the_cross_entropy_over_the_classes_of_train(objective):

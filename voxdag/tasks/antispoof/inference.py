@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from voxdag.audio.segments import fit_length
 from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 
+OUTPUT_SIZE = 2  # of the network: spoof, bona fide
+BUFFERS: Mapping[str, Tensor] = {}  # of the network, beside its own: nothing is fitted after training
 OUTPUTS = ("score",)
 DRAWN = ("score",)  # along a recording, by `voxdag.predict --plot`
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {

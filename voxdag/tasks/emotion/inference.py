@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,11 @@ from voxdag.data.shards import Shards
 from voxdag.tasks.emotion.data import LABELS
 
 RATE = 16000  # Hz, of the packed recordings
+OUTPUT_SIZE = len(LABELS)  # of the network
+BUFFERS: Mapping[str, Tensor] = {  # of the network, beside its own, as they are before training
+    "temperature": torch.ones(()),  # divides the logits for calibrated probabilities; fitted on dev after training
+    "trained": torch.ones(OUTPUT_SIZE, dtype=torch.bool),  # the classes that were in train
+}
 OUTPUTS = ("predicted", "confidence", *(f"p_{label}" for label in LABELS))
 DRAWN = OUTPUTS[2:]  # along a recording, by `voxdag.predict --plot`
 ABOUT = ("id", "speaker", "sex", "intensity", "sentence", "label")

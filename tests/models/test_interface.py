@@ -1,0 +1,49 @@
+"""What every network offers, as models/__init__.py says it."""
+
+import dataclasses
+import importlib
+import inspect
+
+import pytest
+import torch
+
+BATCH, TIME = 3, 9_000  # samples or frames
+LENGTHS = torch.tensor([TIME, 5_000, 7_000])
+MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
+SMALL = {"aasist": "aasist_s", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
+
+
+def inputs(network):
+    torch.manual_seed(1)
+    if network.TAKES == "features":
+        return torch.randn(BATCH, network.config.rows, 90), torch.tensor([90, 40, 70])
+    wave = 0.1 * torch.randn(BATCH, TIME)
+    return (wave, LENGTHS) if network.TAKES == "waves" else (wave,)
+
+
+def logits(output):
+    return output[1] if isinstance(output, tuple) else output
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_sizes_are_frozen_dataclasses_of_one_class(name):
+    (kind,) = {type(config) for config in MODULES[name].CONFIGS.values()}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(MODULES[name].CONFIGS[SMALL[name]], dataclasses.fields(kind)[0].name, 1)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_build_takes_a_size_and_the_number_of_outputs(name):
+    assert list(inspect.signature(MODULES[name].build).parameters) == ["config", "outputs"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_forward_takes_what_takes_says_and_is_as_wide_as_asked(name, outputs):
+    network = MODULES[name].build(MODULES[name].CONFIGS[SMALL[name]], outputs).eval()
+    assert network.TAKES in ("wave", "waves", "features")
+    with torch.inference_mode():
+        given = logits(network(*inputs(network)))
+    enhanced = (BATCH, TIME) if outputs == 1 else (BATCH, outputs, TIME)
+    assert given.shape == (enhanced if name == "demucs" else (BATCH, outputs))
+    assert given.isfinite().all()
