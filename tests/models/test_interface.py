@@ -7,6 +7,8 @@ import inspect
 import pytest
 import torch
 
+from voxdag.networks import by_name
+
 BATCH, TIME = 3, 9_000  # samples or frames
 LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
