@@ -47,13 +47,13 @@ def main() -> None:
     """Print seconds per step and the peak memory of the process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=1000)
-    scoring = metrics.Scoring(replicates=parser.parse_args().replicates, confidence=0.95)
+    scoring = metrics.Scoring(replicates=parser.parse_args().replicates, confidence=0.95, by=("attack",))
     rng = np.random.default_rng(0)
     predictions, asv = random_predictions(rng), random_asv(rng)
     steps = {
         "headline": lambda: metrics.headline(predictions, asv),
         "intervals": lambda: metrics.intervals(predictions, asv, scoring, seed=0),
-        "breakdown": lambda: metrics.breakdown(predictions, asv, ["attack"], scoring, seed=0),
+        "breakdown": lambda: metrics.breakdown(predictions, asv, scoring.by, scoring, seed=0),
     }
     began = time.perf_counter()
     for name, step in steps.items():

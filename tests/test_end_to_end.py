@@ -86,7 +86,7 @@ def clone(tmp_path_factory):
 def test_every_promised_file_is_there_and_reads(clone):
     headline = json.loads((clone.folder / "metrics/aasist/evaluate.json").read_text())
     assert headline.keys() == {
-        "eer", "min_tdcf_legacy2019", "min_tdcf_revised2021", "min_dcf", "act_dcf", "cllr", "auc", "dev_eer"
+        "eer", "min_tdcf_legacy2019", "min_tdcf_revised2021", "min_dcf", "act_dcf", "cllr", "eer_sd", "dev_eer"
     }  # fmt: skip
     breakdown = pd.read_csv(clone.folder / "metrics/aasist/breakdown.csv")
     attacks = breakdown[breakdown["column"] == "attack"]

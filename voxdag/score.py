@@ -40,12 +40,12 @@ def score(arguments: argparse.Namespace) -> None:
     """Print the headline, and write the tables that were asked for."""
     trials, asv = protocol(arguments.corpus, arguments.root, arguments.split)
     predictions = score_file.read(arguments.scores, trials)
-    scoring = metrics.Scoring(arguments.replicates, arguments.confidence)
+    scoring = metrics.Scoring(arguments.replicates, arguments.confidence, tuple(arguments.by))
     print(json.dumps(metrics.headline(predictions, asv), indent=2))
     if arguments.intervals:
         artifacts.write_table(arguments.intervals, metrics.intervals(predictions, asv, scoring, arguments.seed))
     if arguments.breakdown:
-        table = metrics.breakdown(predictions, asv, arguments.by, scoring, arguments.seed)
+        table = metrics.breakdown(predictions, asv, scoring.by, scoring, arguments.seed)
         artifacts.write_table(arguments.breakdown, table)
 
 

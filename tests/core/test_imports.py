@@ -16,7 +16,7 @@ TOOLS = ("doctor", "make_la", "predict", "preset", "score")  # command lines, on
 ALLOWED = {
     "models": ("models",),
     "voxdag/audio": ("voxdag/audio",),
-    "voxdag/scoring": ("voxdag/scoring",),
+    "voxdag/scoring": ("voxdag/scoring", "voxdag/streams"),
     "voxdag/figures": ("voxdag/figures", "voxdag/scoring", "voxdag/artifacts"),
     "voxdag/corpora": (
         *("voxdag/corpora", "voxdag/audio", "voxdag/scoring"),

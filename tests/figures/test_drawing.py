@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from voxdag.figures import class_bars, confusion, det, groups, history, reliability, roc, scores, style, waveform
+from voxdag.figures import class_bars, confusion, det, groups, reliability, roc, scores, style, waveform
 from voxdag.figures.curves import error_curve
-from voxdag.figures.history import Quantity
+from voxdag.figures.groups import Overall, Rate
 from voxdag.scoring import calibration
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -29,7 +29,7 @@ def legend_texts(legend) -> list[str]:
 
 def test_det_ticks_stand_at_the_normal_deviates_of_their_percentages():
     many = error_curve([0, 0.1, 1], [1, 0.1, 0], [0, 1, 2], counts=(50, 50))
-    axes = det.figure({"EER": many}).axes[0]
+    axes = det.figure({"EER": [many]}).axes[0]
     names = [float(label.get_text()) for label in axes.get_xticklabels()]
     np.testing.assert_allclose(100 * ndtr(axes.get_xticks()), names, rtol=1e-9)
     assert {5, 10, 20, 40} <= set(names)
@@ -37,21 +37,40 @@ def test_det_ticks_stand_at_the_normal_deviates_of_their_percentages():
 
 @pytest.mark.parametrize("curve", [PERFECT, INVERTED], ids=["perfect", "inverted"])
 def test_det_frame_holds_the_equal_error_point_however_extreme(curve):
-    axes = det.figure({"EER": curve}).axes[0]
+    axes = det.figure({"EER": [curve]}).axes[0]
     low, high = axes.get_xlim()
     x, y = (float(data[0]) for data in axes.lines[1].get_data())
     assert low < x < high and low < y < high
 
 
 def test_det_writes_the_equal_error_rate_of_every_curve():
-    canvas = det.figure({"A01": PERFECT, LONG_NAME: INVERTED})
+    canvas = det.figure({"A01": [PERFECT], LONG_NAME: [INVERTED]})
     assert legend_texts(canvas.legends[0]) == ["A01 0.00 %", f"{LONG_NAME} 100.0 %"]
     lay_out(canvas)
 
 
-def test_det_without_curves_is_refused():
+def test_det_of_members_writes_their_mean_and_sd_and_draws_each_in_one_colour():
+    # EERs of 0 and 1: the mean is 1/2, the sd (n - 1) is 1/sqrt(2).
+    canvas = det.figure({"EER": [PERFECT, INVERTED]})
+    legend = canvas.axes[0].get_legend()
+    assert legend_texts(legend) == ["EER 50.0 % (sd 70.71)"]
+    assert legend.get_title().get_text() == "mean over 2 members"
+    curves = [line for line in canvas.axes[0].lines if len(line.get_xdata()) == 5]
+    assert len(curves) == 2 and len({line.get_color() for line in curves}) == 1
+    assert curves[0].get_linewidth() < det.figure({"EER": [PERFECT]}).axes[0].lines[0].get_linewidth()
+    lay_out(canvas)
+
+
+def test_det_of_several_names_says_that_rates_are_means_and_leaves_the_sd_out_where_told():
+    canvas = det.figure({"A01": [PERFECT, INVERTED], "A02": [PERFECT, PERFECT]}, sd=False)
+    assert legend_texts(canvas.legends[0]) == ["A01 50.0 %", "A02 0.00 %"]
+    assert canvas.legends[0].get_title().get_text() == "Equal error rate, mean over members"
+
+
+@pytest.mark.parametrize("curves", [{}, {"EER": []}])
+def test_det_without_curves_is_refused(curves):
     with pytest.raises(ValueError, match="at least one table"):
-        det.figure({})
+        det.figure(curves)
 
 
 def test_lines_of_up_to_28_curves_all_look_different():
@@ -63,8 +82,17 @@ def test_roc_shows_a_close_up_of_good_systems_only():
     good = roc.table([0, 0, 0.02, 1], [0, 0.97, 1, 1])
     poor = roc.table([0, 0.3, 1], [0, 0.6, 1])
     assert good["at_eer"].tolist() == [0, 0, 1, 0]  # |0 - 0.02| is less than |0.03 - 0|
-    assert len(roc.figure(good, 0.99).axes[0].child_axes) == 1
-    assert len(roc.figure(poor, 0.65).axes[0].child_axes) == 0
+    assert len(roc.figure([good], [0.99]).axes[0].child_axes) == 1
+    assert len(roc.figure([poor], [0.65]).axes[0].child_axes) == 0
+
+
+def test_roc_of_members_writes_the_mean_area_and_its_sd():
+    curve = roc.table([0, 0, 0.02, 1], [0, 0.97, 1, 1])
+    legend = roc.figure([curve, curve], [0.98, 0.99]).axes[0].get_legend()
+    assert legend_texts(legend) == ["AUC 98.50 % (sd 0.71)", "chance"]
+    assert legend.get_title().get_text() == "mean over 2 members"
+    with pytest.raises(ValueError, match="at least one table with columns false_alarm, hit"):
+        roc.figure([], [])
 
 
 def test_histogram_counts_by_hand():
@@ -91,9 +119,50 @@ def test_bars_write_undefined_instead_of_zero():
     rates = pd.DataFrame(
         {"group": ["A", LONG_NAME], "rate": [0.1234, np.nan], "low": [0.1, np.nan], "high": [0.2, np.nan]}
     )
-    canvas = groups.bars(rates, "EER (%)", pooled=0.1)
+    canvas = groups.bars(rates, "EER (%)", Overall(0.1, "all"))
+    assert legend_texts(canvas.legends[0]) == ["all 10.0 %"]
+    assert groups.bars(rates, "EER (%)").legends == []
     assert [text.get_text() for text in canvas.axes[0].texts] == ["12.34", "undefined"]
     lay_out(canvas)
+
+
+BREAKDOWN = pd.DataFrame(
+    {
+        "column": ["attack"] * 4 + ["speaker"],
+        "value": ["A1", "A2", "A3", "A4", "s"],
+        "eer": [0.1, np.nan, 0.3, 0.1, 0.9],
+    }
+).assign(eer_low=0.05, eer_high=0.95)
+
+
+@pytest.mark.parametrize(
+    ("worst", "order"), [("highest", ["A3", "A1", "A4", "A2"]), ("lowest", ["A1", "A4", "A3", "A2"])]
+)
+def test_rates_are_those_of_the_column_worst_first_and_undefined_last(worst, order):
+    plot = groups.draw_rates(BREAKDOWN, "attack", Rate("eer", "EER (%)", worst), Overall(0.2, "all"))
+    assert plot.table["group"].tolist() == order
+    assert plot.table.loc[plot.table["group"] == "A3"].to_numpy().tolist() == [["A3", 0.3, 0.05, 0.95, 0.2]]
+    assert list(plot.table) == ["group", "rate", "low", "high", "overall"]
+    assert plot.figure.axes[0].get_ylabel() == "Attack"
+
+
+def test_of_many_groups_the_worst_and_the_best_defined_ones_are_drawn():
+    rates = np.arange(40) / 100
+    many = pd.DataFrame({"column": "attack", "value": [f"A{i:02d}" for i in range(40)], "eer": rates})
+    many.loc[0, "eer"] = np.nan
+    plot = groups.draw_rates(
+        many.assign(eer_low=0.0, eer_high=1.0), "attack", Rate("eer", "EER (%)", "highest"), Overall(0.2, "all")
+    )
+    assert plot.table["rate"].tolist() == [*rates[:24:-1], *rates[15:0:-1]]
+    assert plot.figure.axes[0].get_xlabel() == "EER (%)\n15 highest and 15 lowest of 40 attacks"
+
+
+def test_a_breakdown_without_the_column_or_its_groups_is_refused():
+    rate = Rate("eer", "EER (%)", "highest")
+    with pytest.raises(ValueError, match=r"breakdown of column 'codec' has no rows: expected .*'eer_low'"):
+        groups.draw_rates(BREAKDOWN, "codec", rate, Overall(0.2, "all"))
+    with pytest.raises(ValueError, match=r"breakdown lacks columns \['eer_low'\]"):
+        groups.draw_rates(BREAKDOWN.drop(columns="eer_low"), "attack", rate, Overall(0.2, "all"))
 
 
 def test_spread_is_the_percentiles():
@@ -108,6 +177,14 @@ def test_confusion_counts_by_hand():
     assert table["share"].iloc[:6].tolist() == [1 / 3, 2 / 3, 0, 0, 1, 0]
     assert table["share"].iloc[6:].isna().all()  # c never occurs
     lay_out(confusion.figure(table))
+
+
+def test_confusion_of_two_seeds_counts_an_utterance_once():
+    table = confusion.table(["a", "a", "b", "b"], ["a", "b", "b", "b"], ["a", "b"], seeds=2)
+    assert table["count"].tolist() == [0.5, 0.5, 0, 1]
+    assert table["share"].tolist() == [0.5, 0.5, 0, 1]
+    texts = [text.get_text() for text in confusion.figure(table, "count").axes[0].texts]
+    assert texts == ["0.5", "0.5", "0", "1"]
 
 
 def test_confusion_refuses_an_unknown_class():
@@ -150,7 +227,7 @@ def test_class_bars_write_undefined_instead_of_zero_and_the_interval_of_recall()
 
 
 def test_class_bars_name_what_is_missing():
-    with pytest.raises(ValueError, match=r"classes lack columns \['f1'\]: expected \['class', 'support', 'precision'"):
+    with pytest.raises(ValueError, match=r"classes lacks columns \['f1'\]: expected \['class', 'support', 'precision'"):
         class_bars.table(CLASSES.drop(columns="f1"))
 
 
@@ -167,32 +244,10 @@ def test_reliability_draws_bins_that_hold_utterances_and_the_share_of_each():
     assert legend_texts(canvas.legends[0]) == ["calibrated", "before: ECE 11.7 %", "after: ECE 11.7 %"]
     assert canvas.legends[0].get_title().get_text() == "leaky"
     lay_out(canvas)
-
-
-HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.0], "eer": [0.2, np.nan, 0.3], "uar": [0.1, 0.5, 0.5]})
-QUANTITIES = {"loss": Quantity("Loss"), "eer": Quantity("EER (%)", 100, "min"), "uar": Quantity("UAR", best="max")}
-
-
-def test_history_marks_the_first_best_epoch_and_skips_epochs_without_a_value():
-    table = history.table(HISTORY, QUANTITIES)
-    eer = table[table["quantity"] == "EER (%)"]
-    assert eer[["epoch", "value", "best"]].to_numpy().tolist() == [[1, 20, 1], [3, 30, 0]]
-    assert table[table["quantity"] == "Loss"]["best"].sum() == 0
-    assert table[(table["quantity"] == "UAR") & (table["best"] == 1)]["epoch"].tolist() == [2]
-
-
-@pytest.mark.parametrize("epochs", [1, 3])
-def test_history_draws_a_panel_per_quantity(epochs):
-    canvas = history.figure(history.table(HISTORY.head(epochs), QUANTITIES))
-    assert [panel.get_title(loc="left") for panel in canvas.axes] == ["Loss", "EER (%)", "UAR"]
-    lay_out(canvas)
-
-
-def test_history_names_what_is_missing():
-    with pytest.raises(ValueError, match=r"3 rows and lacks columns \['eer', 'uar'\].*'loss', 'eer', 'uar'"):
-        history.table(HISTORY[["epoch", "loss"]], QUANTITIES)
-    with pytest.raises(ValueError, match="0 rows"):
-        history.table(HISTORY.head(0), QUANTITIES)
+    halves = reliability.table({"before": bins}, seeds=2)
+    assert halves["n"].tolist() == [0, 0, 1, 0.5]
+    assert halves["share"].tolist() == [0, 0, 2 / 3, 1 / 3]
+    assert halves["ece"].tolist() == pytest.approx([0.35 / 3] * 4)
 
 
 def test_spectrogram_finds_a_tone_where_and_when_it_sounds():
@@ -209,18 +264,34 @@ def test_spectrogram_finds_a_tone_where_and_when_it_sounds():
 def test_a_recording_of_any_length_draws(seconds):
     wave = np.random.default_rng(0).normal(size=int(16000 * seconds)).astype(np.float32)
     times = np.arange(0, seconds, 0.5)
-    lay_out(waveform.figure(wave, 16000, times, np.cos(times), threshold=0.0))
+    lay_out(waveform.figure(wave, 16000, times, {"score": np.cos(times)}, threshold=0.0))
     assert waveform.spectrogram(wave, 16000)[0].shape[1] <= waveform.FRAMES
 
 
 def test_silence_is_drawn_silent():
     levels, _ = waveform.spectrogram(np.zeros(1600), 16000)
     assert (levels == waveform.FLOOR_DB).all()
-    lay_out(waveform.figure(np.zeros(1600), 16000, np.array([0.05]), np.array([-1.2])))
+    lay_out(waveform.figure(np.zeros(1600), 16000, np.array([0.05]), {"score": np.array([-1.2])}))
 
 
-def test_a_recording_without_samples_or_with_odd_scores_is_refused():
-    with pytest.raises(ValueError, match=r"got \(0,\), 1 and 1"):
-        waveform.figure(np.zeros(0), 16000, np.zeros(1), np.zeros(1))
-    with pytest.raises(ValueError, match=r"got \(9,\), 2 and 1"):
-        waveform.figure(np.zeros(9), 16000, np.zeros(2), np.zeros(1))
+def test_tracks_have_the_names_and_the_axis_the_words_that_the_task_gives():
+    tracks = {"p_value": np.array([0.25]), "q": np.array([0.75])}
+    panel = waveform.figure(np.zeros(1600), 16000, np.array([0.05]), tracks, ylabel="Probability").axes[2]
+    assert panel.get_ylabel() == "Probability"
+    assert legend_texts(panel.get_legend()) == ["p_value", "q"]
+    assert [line.get_ydata().tolist() for line in panel.lines] == [[0.25], [0.75]]
+    alone = waveform.figure(np.zeros(1600), 16000, np.array([0.05]), {"score": np.array([1.0])}).axes[2]
+    assert alone.get_ylabel() == "Score" and alone.get_legend() is None
+
+
+@pytest.mark.parametrize(
+    ("samples", "times", "tracks", "message"),
+    [
+        (0, 1, {"score": np.zeros(1)}, r"got \(0,\), 1 times and tracks of 1 values"),
+        (9, 2, {"a": np.zeros(2), "b": np.zeros(1)}, r"got \(9,\), 2 times and tracks of 2, 1 values"),
+        (9, 0, {}, r"got \(9,\), 0 times and tracks of no values"),
+    ],
+)
+def test_a_recording_without_samples_or_with_odd_tracks_is_refused(samples, times, tracks, message):
+    with pytest.raises(ValueError, match=message):
+        waveform.figure(np.zeros(samples), 16000, np.zeros(times), tracks)

@@ -44,6 +44,14 @@ def test_no_draw_leaves_a_class_empty():
     assert counts[:, 1:].sum(axis=1).min() >= 1
 
 
+def test_a_draw_leaves_one_member_with_all_its_classes():
+    classes, members = ["x", "y", "x", "y"], ["a", "a", "b", "b"]
+    for counts in draws(classes, rng(), 200, members=members):
+        assert counts[:2].min() or counts[2:].min()
+    plain = np.array(list(draws(classes, rng(), 200)))
+    assert not (plain[:, :2].min(axis=1) + plain[:, 2:].min(axis=1)).all()
+
+
 def test_trials_that_are_clusters_of_one_draw_as_trials_do():
     singly, clustered = (list(draws([1, 0, 0], rng(), 9, clusters)) for clusters in (None, ["x", "y", "z"]))
     np.testing.assert_array_equal(singly, clustered)

@@ -203,7 +203,7 @@ def _make(
             rng = streams.generator(seed, "attack", utterance.id)
             wave = attack(utterance.attack, _stretch(recording, target.seconds, rng), donors, rng)
         samples = equalise(wave, recording, target, streams.generator(seed, "equalise", utterance.id))
-    except ValueError as error:
+    except Refused as error:
         kind = utterance.attack or "bona fide"
         raise Refused(f"{utterance.id} ({kind}, from {utterance.source.name}): {error}") from error
     soundfile.write(folder / AUDIO[utterance.split] / f"{utterance.id}.flac", samples, RATE, subtype="PCM_16")

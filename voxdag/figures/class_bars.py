@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from voxdag.core.errors import Refused
-from voxdag.figures import style
+from voxdag.figures import require, style
 
 LOOKS = {"precision": style.SKY, "recall": style.BLUE, "F1": style.ORANGE}  # top to bottom within a class
 BAR = 0.26  # of the height of a class
@@ -22,9 +21,7 @@ def table(classes: pd.DataFrame) -> pd.DataFrame:
     """
     sources = {measure: measure.lower() for measure in LOOKS}
     needed = ["class", "support", *(name for source in sources.values() for name in _columns(source))]
-    missing = [name for name in needed if name not in classes]
-    if missing:
-        raise Refused(f"classes lack columns {missing}: expected {needed}")
+    require.columns("classes", classes, needed)
     rows = [
         (row["class"], int(row["support"]), measure, *(row[name] for name in _columns(source)))
         for _, row in classes.iterrows()

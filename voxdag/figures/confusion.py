@@ -1,5 +1,6 @@
 """Confusion between actual and predicted classes."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,13 +14,15 @@ from voxdag.core.errors import Refused
 from voxdag.figures import style
 
 ROOMY = 4  # classes up to which a cell holds two lines and the names stand side by side
+TITLE_CHARACTERS = 45  # in a line
 DARK = 0.55  # share of a class above which its cell is too dark for black text
 
 
-def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> pd.DataFrame:
+def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str], seeds: int = 1) -> pd.DataFrame:
     """Count every pair of classes: columns actual, predicted, count, share (fraction of the actual class).
 
-    The share of a class that never occurs is missing.
+    Where every utterance was classified by `seeds` members the counts are divided by their number, so that they add up
+    to utterances. The share of a class that never occurs is missing.
 
     Raises Refused if a label is not one of `classes`.
     """
@@ -28,7 +31,7 @@ def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> pd
         raise Refused(f"unknown classes {unknown}: expected {list(classes)}")
     pairs = pd.MultiIndex.from_product([classes, classes], names=["actual", "predicted"])
     seen = pd.DataFrame({"actual": np.asarray(actual), "predicted": np.asarray(predicted)}).value_counts()
-    counts = seen.reindex(pairs, fill_value=0).rename("count").reset_index()
+    counts = (seen.reindex(pairs, fill_value=0) / seeds).rename("count").reset_index()
     counts["share"] = counts["count"] / counts.groupby("actual")["count"].transform("sum")
     return counts
 
@@ -54,7 +57,7 @@ def figure(counts: pd.DataFrame, written: Literal["both", "count", "share"] = "b
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     if title:
-        axes.set_title(title, loc="left")
+        axes.set_title(textwrap.fill(title, TITLE_CHARACTERS), loc="left")
     return canvas
 
 
@@ -67,15 +70,16 @@ def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
         axes.set_yticks(range(len(classes)), classes)
 
 
-def _both(count: int, share: float) -> str:
-    return _count(count, share) if np.isnan(share) else f"{count:,}\n{style.percent(share)}"
+def _both(count: float, share: float) -> str:
+    written = _count(count, share)
+    return written if np.isnan(share) else f"{written}\n{style.percent(share)}"
 
 
-def _count(count: int, share: float) -> str:
-    return f"{count:,}"
+def _count(count: float, share: float) -> str:
+    return f"{count:,.1f}".removesuffix(".0")
 
 
-def _share(count: int, share: float) -> str:
+def _share(count: float, share: float) -> str:
     return "–" if np.isnan(share) else f"{100 * share:.0f}"
 
 

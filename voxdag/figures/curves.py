@@ -1,5 +1,7 @@
 """Error-rate curves as short tables: normal deviates, and few points that keep the curve's shape."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -62,3 +64,8 @@ def equal_point(curve: pd.DataFrame) -> pd.Series:
 def equal_error_rate(curve: pd.DataFrame) -> float:
     """Return the equal error rate (fraction) of an `error_curve` table."""
     return float(equal_point(curve)[["miss", "false_alarm"]].mean())
+
+
+def equal_error_rates(curves: Iterable[pd.DataFrame]) -> list[float]:
+    """Return the equal error rate (fraction) of each of several `error_curve` tables."""
+    return [equal_error_rate(curve) for curve in curves]

@@ -1,7 +1,7 @@
 """Training history: one panel per quantity over a common axis of epochs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from voxdag.core.errors import Refused
-from voxdag.figures import style
+from voxdag.figures import members, require, style
+from voxdag.figures.plot import Plot
 
 PANEL_HEIGHT = 0.85  # inches
 
@@ -25,39 +25,75 @@ class Quantity:
     best: Literal["min", "max"] | None = None
 
 
-def table(history: pd.DataFrame, quantities: Mapping[str, Quantity]) -> pd.DataFrame:
-    """Turn the history into one row per quantity and epoch: columns epoch, quantity, value, best.
+LOSS = Quantity("Training loss")
+LEARNING_RATE = Quantity("Learning rate (×10⁻⁴)", scale=1e4)
 
-    best is 1 at the first epoch with the quantity's best value, else 0. Epochs without a value have no row.
 
-    Raises Refused if the history is empty or lacks a column.
+def draw_history(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str = "") -> Plot:
+    """Draw every training loss, every dev criterion and the learning rate, of one member or the mean over members.
+
+    rows: one epoch of one member a row: fold and seed (where there are several), epoch, lr, train_<name> of each loss,
+    dev_<name> of each criterion. `criteria` are known by their columns; another is named by its own and has no best.
+    The `note` follows the name of each criterion.
+
+    Raises Refused as `table` does.
     """
-    missing = sorted({"epoch", *quantities} - set(history.columns))
-    if missing or history.empty:
-        raise Refused(
-            f"history has {len(history)} rows and lacks columns {missing}: "
-            f"expected one row per epoch with {['epoch', *quantities]}"
-        )
-    return pd.concat([_column(history, name, quantity) for name, quantity in quantities.items()], ignore_index=True)
+    values = table(rows, _quantities(rows, criteria, note))
+    return Plot(values, figure(values))
 
 
-def _column(history: pd.DataFrame, name: str, quantity: Quantity) -> pd.DataFrame:
-    known = history.dropna(subset=name)
-    value = known[name].to_numpy(dtype=float) * quantity.scale
-    best = np.zeros(len(known), dtype=int)
-    if quantity.best and len(known):
-        best[np.argmin(value) if quantity.best == "min" else np.argmax(value)] = 1
-    return pd.DataFrame({"epoch": known["epoch"].to_numpy(), "quantity": quantity.label, "value": value, "best": best})
+def _quantities(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str) -> dict[str, Quantity]:
+    losses = {name: _loss(name) for name in rows if name.startswith("train_")}
+    known = {name: criteria.get(name, Quantity(_words(name))) for name in rows if name.startswith("dev_")}
+    noted = {name: replace(quantity, label=style.noted(quantity.label, note)) for name, quantity in known.items()}
+    return losses | noted | {"lr": LEARNING_RATE}
+
+
+def _loss(column: str) -> Quantity:
+    return LOSS if column == "train_loss" else Quantity(f"{LOSS.label}, {column.removeprefix('train_')}")
+
+
+def _words(column: str) -> str:
+    return column.replace("_", " ").capitalize()
+
+
+def table(rows: pd.DataFrame, quantities: Mapping[str, Quantity]) -> pd.DataFrame:
+    """Turn the history into one row per quantity and epoch: columns epoch, quantity, value, low, high, members, best.
+
+    value is the mean over the members that reached the epoch, low and high their range, members their number. best is 1
+    at the first epoch with the best value of a single member, else 0: every member has its own best epoch, their mean
+    has none. Epochs without a value have no row.
+
+    Raises Refused if the history is empty or lacks a column, or as `members.split` does.
+    """
+    require.rows("history", rows, ["epoch", *quantities])
+    single = len(members.split(rows)) == 1
+    parts = [_over_members(rows, name, quantity, single) for name, quantity in quantities.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _over_members(rows: pd.DataFrame, name: str, quantity: Quantity, single: bool) -> pd.DataFrame:
+    values = (rows[name].astype(float) * quantity.scale).dropna()
+    spread = values.groupby(rows["epoch"]).agg(value="mean", low="min", high="max", members="count").reset_index()
+    best = np.zeros(len(spread), dtype=int)
+    if single and quantity.best and len(spread):
+        best[spread["value"].argmin() if quantity.best == "min" else spread["value"].argmax()] = 1
+    spread.insert(1, "quantity", quantity.label)
+    return spread.assign(best=best)
 
 
 @style.paper()
 def figure(values: pd.DataFrame) -> Figure:
-    """Draw a history `table`, the best epoch of each quantity marked and written at its panel's head."""
+    """Draw a history `table`: of one member the best epoch of each quantity is marked and written at its panel's head,
+    of several the range is shaded and their number is written."""
     names = list(dict.fromkeys(values["quantity"]))
     canvas = style.new_figure(height=0.35 + PANEL_HEIGHT * len(names))
     panels = canvas.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     for panel, name, colour in zip(panels, names, [style.BLACK, *style.PALETTE * len(names)], strict=False):
         _draw(panel, values[values["quantity"] == name], name, colour)
+    count = values["members"].max()
+    if count > 1:
+        panels[0].set_title(f"mean and range of {count} members", loc="right", pad=3)
     panels[-1].set_xlabel("Epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return canvas
@@ -65,6 +101,7 @@ def figure(values: pd.DataFrame) -> Figure:
 
 def _draw(panel: Axes, values: pd.DataFrame, name: str, colour: str) -> None:
     marker = "." if len(values) < 2 else None
+    panel.fill_between(values["epoch"], values["low"], values["high"], color=style.GREY, alpha=0.3, linewidth=0)
     panel.plot(values["epoch"], values["value"], color=colour, marker=marker)
     panel.set_title(name, loc="left", pad=3)
     panel.yaxis.set_major_locator(MaxNLocator(nbins=4))

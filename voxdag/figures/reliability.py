@@ -16,11 +16,16 @@ from voxdag.scoring import calibration
 COLOURS = (style.VERMILLION, style.BLUE, style.GREEN, style.PURPLE)
 
 
-def table(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def table(curves: Mapping[str, pd.DataFrame], seeds: int = 1) -> pd.DataFrame:
     """Put `scoring.calibration.reliability` tables below one another: column curve (the name), theirs, share (fraction
-    of all utterances), and ece (the same in all rows of a curve)."""
+    of all utterances), and ece (the same in all rows of a curve).
+
+    Where every utterance has a confidence of each of `seeds` members n is divided by their number.
+    """
     parts = [
-        curve.assign(curve=name, share=curve["n"] / curve["n"].sum(), ece=calibration.error(curve))
+        curve.assign(
+            curve=name, n=curve["n"] / seeds, share=curve["n"] / curve["n"].sum(), ece=calibration.error(curve)
+        )
         for name, curve in curves.items()
     ]
     columns = ["curve", "low", "high", "n", "share", "confidence", "accuracy", "ece"]

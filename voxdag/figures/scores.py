@@ -38,7 +38,7 @@ def _counts(label: str, values: NDArray[np.float64], edges: NDArray[np.float64])
 
 
 @style.paper()
-def figure(histogram: pd.DataFrame, threshold: float, threshold_name: str) -> Figure:
+def figure(histogram: pd.DataFrame, threshold: float, threshold_name: str, xlabel: str = "Score") -> Figure:
     """Draw the histograms of `table` and the threshold, named in the legend."""
     canvas = style.new_figure()
     axes = canvas.subplots()
@@ -48,7 +48,7 @@ def figure(histogram: pd.DataFrame, threshold: float, threshold_name: str) -> Fi
         axes.stairs(bars["share"], edges, fill=True, color=colour, alpha=0.35)
         axes.stairs(bars["share"], edges, color=colour, linewidth=0.9, label=name)
     axes.axvline(threshold, color=style.BLACK, linestyle="--", linewidth=0.9, label=threshold_name)
-    axes.set(xlabel="Score", ylabel="Share of class (%)")
+    axes.set(xlabel=xlabel, ylabel="Share of class (%)")
     style.percent_axis(axes, "y")
     canvas.legend(loc="outside upper center", ncols=2, frameon=False, columnspacing=1.2)
     return canvas

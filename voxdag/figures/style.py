@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import ArrayLike
 
 WIDTH = 3.4  # inches, one column of an IEEE or ISCA page
 HEIGHT = 2.6  # inches
@@ -64,10 +66,32 @@ def line_looks(n: int) -> list[dict[str, str]]:
     return [pairs[i % len(pairs)] for i in range(n)]
 
 
+def member_looks(members: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the looks of a curve and of the dot on it (points): of the only member, or thinner ones of several."""
+    if members == 1:
+        return {"linewidth": 1.2}, {"markersize": 3.5}
+    return {"linewidth": 0.6}, {"markersize": 2.0}
+
+
 def percent(rate: float) -> str:
     """Write a rate (fraction) as a percentage with three significant digits, two decimals at most."""
     value = 100 * rate
     return f"{value:.1f} %" if value >= 10 else f"{value:.2f} %"
+
+
+def mean_percent(rates: ArrayLike, sd: bool = True) -> str:
+    """Write the mean of a rate (fractions) over members as a percentage, with its `sd` where they are several."""
+    return percent(float(np.mean(rates))) + (sd_percent(rates) if sd else "")
+
+
+def sd_percent(rates: ArrayLike) -> str:
+    """Write the standard deviation over members (n - 1) of a rate, " (sd 0.41)" in per cent; nothing of one member."""
+    return f" (sd {100 * np.std(rates, ddof=1):.2f})" if np.size(rates) > 1 else ""
+
+
+def noted(words: str, note: str) -> str:
+    """Put a note behind words, where there is one, or words before a note."""
+    return ", ".join(filter(None, [words, note]))
 
 
 def percent_axis(axes: Axes, axis: str) -> None:

@@ -1,4 +1,4 @@
-"""A recording and what a detector says about it, on one time axis."""
+"""A recording and what a network says along it, on one time axis."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from voxdag.figures import style
 WINDOW_SECONDS = 0.025
 HOP_SECONDS = 0.010
 FRAMES = 1200  # at most; more columns than a column-wide picture has pixels
-MOST_DOTS = 60  # scores that are marked one by one
+MOST_DOTS = 60  # values that are marked one by one
 FLOOR_DB = -80.0  # below the loudest cell
 
 
@@ -36,28 +36,29 @@ def figure(
     wave: NDArray[np.floating],
     rate: int,
     times: NDArray[np.floating],
-    scores: NDArray[np.floating] | Mapping[str, NDArray[np.floating]],
+    tracks: Mapping[str, NDArray[np.floating]],
+    ylabel: str = "Score",
     threshold: float | None = None,
 ) -> Figure:
-    """Draw waveform (N,), spectrogram and score over time; several scores by their names.
+    """Draw waveform (N,), spectrogram and, over time, each of the `tracks` by its name in the legend.
 
-    `times` (K,) are the centres in seconds of the K scored stretches of audio, `rate` is in Hz.
+    `times` (K,) are the centres in seconds of the K stretches of audio that a track has a value of, `ylabel` what
+    the values are, `rate` is in Hz. One track alone needs no legend.
 
-    Raises Refused if the wave is empty or times and scores differ in length.
+    Raises Refused if the wave is empty, there is no track, or times and a track differ in length.
     """
-    tracks = scores if isinstance(scores, Mapping) else {"score": scores}
     counts = [len(track) for track in tracks.values()]
     if wave.ndim != 1 or wave.size == 0 or set(counts) != {len(times)}:
         raise Refused(
-            f"expected a wave (N,) and as many times as scores, got {wave.shape}, {len(times)} and "
-            f"{', '.join(map(str, counts))}"
+            f"expected a wave (N,) and tracks with a value for each time, got {wave.shape}, {len(times)} times and "
+            f"tracks of {', '.join(map(str, counts)) or 'no'} values"
         )
     canvas = style.new_figure(height=3.6)
     panels = canvas.subplots(3, sharex=True, height_ratios=(1, 2, 1.2))
     _draw_wave(panels[0], wave, rate)
     _draw_spectrogram(panels[1], wave, rate)
-    _draw_scores(panels[2], times, tracks, threshold)
-    panels[2].set(xlabel="Time (s)", xlim=(0, wave.size / rate))
+    _draw_tracks(panels[2], times, tracks, threshold)
+    panels[2].set(xlabel="Time (s)", ylabel=ylabel, xlim=(0, wave.size / rate))
     canvas.align_ylabels(panels)
     return canvas
 
@@ -89,14 +90,13 @@ def _draw_spectrogram(panel: Axes, wave: NDArray[np.floating], rate: int) -> Non
     panel.figure.colorbar(image, cax=panel.inset_axes((1.02, 0, 0.025, 1)), label="Level (dB)")
 
 
-def _draw_scores(
+def _draw_tracks(
     panel: Axes, times: NDArray[np.floating], tracks: Mapping[str, NDArray[np.floating]], threshold: float | None
 ) -> None:
     dots = "." if len(times) <= MOST_DOTS else None
     looks = style.line_looks(len(tracks)) if len(tracks) > 1 else [{"color": style.BLACK}]
     for (name, track), look in zip(tracks.items(), looks, strict=True):
-        panel.plot(times, track, marker=dots, markersize=4, label=name.removeprefix("p_"), **look)
-    panel.set_ylabel("Probability" if len(tracks) > 1 else "Score")
+        panel.plot(times, track, marker=dots, markersize=4, label=name, **look)
     if len(tracks) > 1:
         panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=5.5)
     if threshold is not None:

@@ -22,24 +22,37 @@ class Interval(NamedTuple):
 
 
 def draws(
-    classes: ArrayLike, rng: np.random.Generator, replicates: int, clusters: ArrayLike | None = None
+    classes: ArrayLike,
+    rng: np.random.Generator,
+    replicates: int,
+    clusters: ArrayLike | None = None,
+    members: ArrayLike | None = None,
 ) -> Iterator[np.ndarray]:
     """How often each of N trials stands in each resampled set: `replicates` vectors (N,) of counts.
 
     N trials, or as many clusters as there are, are drawn with replacement; a drawn cluster brings all its trials. A
-    draw that leaves a class of `classes` (N,) without a trial is drawn again: no metric is defined there.
+    draw is drawn again where no metric is defined: where it leaves every member (`members` (N,): which training scored
+    a trial; by default one scored all) without a trial of one of the member's `classes` (N,).
 
     Raises Refused if `clusters` is not as long as `classes`, or holds fewer than 2 different values.
     """
     classes = np.asarray(classes)
-    members = np.arange(classes.size) if clusters is None else _numbered(np.asarray(clusters), classes.size)
-    of_class = [np.flatnonzero(classes == name) for name in np.unique(classes)]
-    size = members.max() + 1
+    cluster = np.arange(classes.size) if clusters is None else _numbered(np.asarray(clusters), classes.size)
+    of_members = _trials_of_classes(classes, np.zeros(classes.size) if members is None else np.asarray(members))
+    size = cluster.max() + 1
     for _ in range(replicates):
         counts = np.zeros(classes.size, dtype=np.int64)
-        while not all(counts[trials].any() for trials in of_class):
-            counts = np.bincount(rng.integers(size, size=size), minlength=size)[members]
+        while not any(all(counts[trials].any() for trials in of_classes) for of_classes in of_members):
+            counts = np.bincount(rng.integers(size, size=size), minlength=size)[cluster]
         yield counts
+
+
+def _trials_of_classes(classes: np.ndarray, members: np.ndarray) -> list[list[np.ndarray]]:
+    """Of every member, the places of the trials of each class that it has."""
+    return [
+        [np.flatnonzero((members == member) & (classes == name)) for name in np.unique(classes[members == member])]
+        for member in np.unique(members)
+    ]
 
 
 def _numbered(clusters: np.ndarray, n_trials: int) -> np.ndarray:
@@ -58,6 +71,7 @@ def bootstrap(
     replicates: int,
     confidence: float,
     clusters: ArrayLike | None = None,
+    members: ArrayLike | None = None,
 ) -> dict[str, Interval]:
     """Percentile interval of every statistic; all of them see the same resampled sets.
 
@@ -70,8 +84,10 @@ def bootstrap(
         raise Refused(
             f"{replicates} replicates at confidence {confidence}: expected at least 1 and a fraction between 0 and 1"
         )
-    drawn = [statistics(counts) for counts in draws(classes, rng, replicates, clusters)]
-    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
-    return {
-        name: Interval(*map(float, np.quantile([replicate[name] for replicate in drawn], ends))) for name in drawn[0]
-    }
+    drawn = [statistics(counts) for counts in draws(classes, rng, replicates, clusters, members)]
+    return {name: percentiles([replicate[name] for replicate in drawn], confidence) for name in drawn[0]}
+
+
+def percentiles(values: ArrayLike, confidence: float) -> Interval:
+    """The interval that holds the middle `confidence` (0..1) of the values; its ends are NaN if a value is."""
+    return Interval(*map(float, np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])))

@@ -10,7 +10,8 @@ from scipy.special import ndtri
 from voxdag.figures import det, style
 from voxdag.figures.png import png_bytes
 from voxdag.scoring.eer import auc, eer
-from voxdag.tasks.antispoof.figures import figures
+from voxdag.tasks.antispoof.criteria import criteria
+from voxdag.tasks.antispoof.figures import CRITERIA, comparison, figures
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -41,6 +42,16 @@ def history(epochs: int) -> pd.DataFrame:
     epoch = np.arange(epochs)
     losses = {"lr": 1e-4 / (epoch + 1), "train_loss": 1 / (epoch + 1), "dev_eer": 0.3 / (epoch + 1), "dev_cost_x": 1.0}
     return pd.DataFrame({"epoch": epoch, "step": 10 * (epoch + 1), **losses})
+
+
+def of_members(members: list[dict], **corpus) -> pd.DataFrame:
+    """The same corpus scored by each member, whose scores are `shift` higher."""
+    parts = []
+    for member in members:
+        about = {axis: member[axis] for axis in ("fold", "seed") if axis in member}
+        table = utterances(SIX, **corpus)
+        parts.append(table.assign(score=table["score"] + member.get("shift", 0.0), **about))
+    return pd.concat(parts, ignore_index=True)
 
 
 def draw(attacks: list[str], epochs: int = 3, **corpus):
@@ -100,6 +111,97 @@ def test_decisions_are_taken_at_the_threshold_of_dev_by_hand():
     assert set(plots["scores"].table["threshold"]) == {1.0}
 
 
+TWO_FOLDS = [{"fold": "1", "seed": 1}, {"fold": "2", "seed": 1, "shift": 1000.0}]
+
+
+def test_two_perfect_folds_with_shifted_scores_have_no_error_anywhere():
+    # Pooled, fold 2's spoofs would stand above fold 1's bona fide speech, and the EER would be 0.5.
+    rows = of_members(TWO_FOLDS, gap=100.0)
+    plots = figures(rows, rows, breakdown(SIX), history(1))
+    for name in ("det", "det_by_attack"):
+        equal = plots[name].table.query("at_eer == 1")
+        assert equal[["miss", "false_alarm"]].to_numpy().max() == 0
+        assert set(equal["member"]) == {"fold 1, seed 1", "fold 2, seed 1"}
+    assert plots["roc"].figure.axes[0].get_legend().get_texts()[0].get_text() == "AUC 100.00 % (sd 0.00)"
+    assert plots["det"].figure.axes[0].get_legend().get_texts()[0].get_text() == "EER 0.00 % (sd 0.00)"
+    assert set(plots["attacks"].table["overall"]) == {0}
+    assert plots["attacks"].figure.legends[0].get_texts()[0].get_text() == "mean over 2 members 0.00 %"
+    assert plots["confusion"].table["count"].tolist() == [60, 0, 0, 360]
+
+
+def test_a_shift_of_one_members_scores_changes_no_rate():
+    rows, shifted = (of_members([{"seed": 1}, {"seed": 2, "shift": shift}], n=50) for shift in (0.0, 1024.0))
+    one, other = (figures(table, table, breakdown(SIX), history(1)) for table in (rows, shifted))
+    rates = ["member", "miss", "false_alarm", "at_eer"]
+    for name in ("det", "det_by_attack"):
+        pd.testing.assert_frame_equal(one[name].table[rates], other[name].table[rates])
+    for name in ("roc", "confusion", "attacks", "scores", "attack_scores"):
+        pd.testing.assert_frame_equal(one[name].table, other[name].table)
+
+
+def test_each_member_has_its_curve_with_its_own_equal_error_rate():
+    parts = [utterances(SIX, n=40, seed=seed).assign(seed=seed) for seed in (1, 2, 3)]
+    rows = pd.concat(parts, ignore_index=True)
+    plots = figures(rows, rows, breakdown(SIX), history(1))
+    expected = {f"seed {seed}": eer(*classes(part)).eer for seed, part in zip((1, 2, 3), parts, strict=True)}
+    equal = plots["det"].table.query("at_eer == 1").set_index("member")[["miss", "false_alarm"]].mean(axis=1)
+    assert equal.to_dict() == expected and len(set(expected.values())) == 3
+    assert set(plots["roc"].table["member"]) == set(expected)
+    assert set(plots["attacks"].table["overall"]) == {np.mean(list(expected.values()))}
+    hardest = plots["det_by_attack"].table["attack"].iloc[0]
+    means = {attack: np.mean([eer(*classes(part, attack)).eer for part in parts]) for attack in SIX}
+    assert hardest == max(means, key=means.get)
+    legend = plots["det_by_attack"].figure.legends[0]
+    assert legend.get_texts()[0].get_text() == f"{hardest} {style.percent(means[hardest])}"
+
+
+def classes(rows: pd.DataFrame, attack: str | None = None) -> tuple[pd.Series, pd.Series]:
+    spoof = rows[rows["label"] == "spoof"] if attack is None else rows[rows["attack"] == attack]
+    return rows[rows["label"] == "bonafide"]["score"], spoof["score"]
+
+
+def test_each_member_decides_at_its_own_threshold_and_an_utterance_counts_once():
+    # Both seeds' thresholds on dev are as above, 1 and 11; of the eval scores 0.5 to 5 and 11.5 of a bona fide
+    # utterance and 12 of a spoof, seed 1 accepts all but 0.5, seed 2 the last two.
+    dev = pd.DataFrame({"label": ["bonafide"] * 2 + ["spoof"] * 2, "attack": [None] * 2 + ["A"] * 2})
+    dev = pd.concat([dev.assign(seed=1, score=[1, 3, 0, 2.0]), dev.assign(seed=2, score=[11, 13, 10, 12.0])])
+    test = pd.DataFrame({"label": ["bonafide"] * 3 + ["spoof"] * 2, "attack": [None] * 3 + ["A"] * 2})
+    scores = [0.5, 5, 11.5, 5, 12]
+    test = pd.concat([test.assign(seed=seed, score=scores) for seed in (1, 2)])
+    plots = figures(dev, test, breakdown(["A"]), history(1))
+    # bona fide: seed 1 accepts 2 of 3, seed 2 accepts 1; spoof: 2 of 2 and 1.
+    assert plots["confusion"].table["count"].tolist() == [1.5, 1.5, 1.5, 0.5]
+    assert plots["confusion"].table["share"].tolist() == [0.5, 0.5, 0.75, 0.25]
+    assert plots["confusion"].figure.axes[0].get_title(loc="left") == "mean over 2 seeds"
+    for name in ("scores", "attack_scores"):
+        assert set(plots[name].table["threshold"]) == {1.0}
+        assert set(plots[name].table["member"]) == {"seed 1"}
+        assert "Score of one member (seed 1)" in plots[name].figure.axes[0].get_xlabel()
+    assert plots["scores"].table["count"].sum() == 5
+
+
+def test_one_member_needs_no_word_about_members(plots):
+    assert set(plots["det"].table["member"]) == {"only"}
+    assert plots["det"].figure.axes[0].get_legend().get_title().get_text() == ""
+    assert plots["scores"].figure.axes[0].get_xlabel() == "Score"
+    assert plots["confusion"].figure.axes[0].get_title(loc="left") == ""
+    assert plots["attacks"].figure.legends[0].get_texts()[0].get_text().startswith("all attacks ")
+
+
+def test_a_member_without_dev_is_refused():
+    rows = of_members(TWO_FOLDS)
+    dev = rows[rows["fold"] == "2"]
+    with pytest.raises(ValueError, match=r"dev lacks the members \['fold 1, seed 1'\].*it has \['fold 2, seed 1'\]"):
+        figures(dev, rows, breakdown(SIX), history(1))
+
+
+def test_an_attack_that_one_fold_lacks_is_drawn_of_the_others():
+    rows = of_members(TWO_FOLDS)
+    rows = rows[~((rows["fold"] == "2") & (rows["attack"] == "A03"))]
+    table = figures(rows, rows, breakdown(SIX), history(1))["det_by_attack"].table
+    assert table.groupby("attack")["member"].nunique().to_dict() == {name: 2 - (name == "A03") for name in SIX}
+
+
 def test_bars_are_sorted_hardest_first_and_hold_attacks_alone(plots):
     assert plots["attacks"].table["group"].tolist() == SIX[::-1]
     assert plots["attacks"].table["rate"].tolist() == pytest.approx(np.linspace(0.3, 0.01, 6))
@@ -120,6 +222,10 @@ def test_history_shows_a_criterion_it_does_not_know_without_a_best(plots):
         "Learning rate (×10⁻⁴)",
     ]
     assert table[table["best"] == 1][["quantity", "epoch"]].to_numpy().tolist() == [["Dev EER (%)", 2]]
+
+
+def test_the_criteria_known_are_those_that_there_are():
+    assert set(CRITERIA) == {f"dev_{name}" for name in criteria(utterances(SIX), None)}
 
 
 def test_a_criterion_that_was_never_measured_has_no_panel():
@@ -176,6 +282,10 @@ def test_the_same_tables_give_the_same_bytes(plots):
     ("change", "message"),
     [
         (lambda rows: rows.head(0), r"predictions has no rows: expected .*\['label', 'attack', 'score'\]"),
+        (
+            lambda rows: rows.assign(seed=[None] + [1] * (len(rows) - 1)),
+            "1 of 210 rows have no seed: expected all or none",
+        ),
         (lambda rows: rows.drop(columns="score"), r"predictions lacks columns \['score'\]"),
         (
             lambda rows: rows.replace("spoof", "fake"),
@@ -216,7 +326,7 @@ def test_a_dvc_template_reads_only_columns_that_its_table_has(plots, name, templ
     assert numbers <= set(written.select_dtypes("number").columns)
     made = {step["as"] for step in nodes(content) if "calculate" in step}
     read = {node["field"] for node in nodes(content) if isinstance(node.get("field"), str)}
-    assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev"}
+    assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev", "system"}
 
 
 @pytest.mark.parametrize("template", ["det", "det_by_attack"])
@@ -239,3 +349,25 @@ def nodes(tree):
 def test_weights_taken_as_they_are_have_no_history_to_draw():
     rows = utterances(SIX)
     assert "history" not in figures(rows, rows, breakdown(SIX), history(0))
+
+
+def test_the_comparison_draws_all_systems():
+    systems = {"one": draw(SIX, n=40), "two": draw(SIX, n=40, seed=1, gap=4.0)}
+    tables = {
+        name: pd.concat([plots[name].table.assign(system=system) for system, plots in systems.items()])
+        for name in ("det", "attacks")
+    }
+    intervals = pd.DataFrame(
+        [("one", "eer", 0.2, 0.1, 0.3), ("two", "eer", 0.1, 0.0, 0.2), ("two", "auc", 0.9, 0.8, 1.0)],
+        columns=["system", "metric", "value", "low", "high"],
+    )
+    plots = comparison(tables, intervals)
+    assert set(plots) == {"eer", "det", "attacks"}
+    assert plots["eer"].table["value"].tolist() == [0.2, 0.1]
+    rates = [eer(*classes(utterances(SIX, n=40, **corpus))).eer for corpus in ({}, {"seed": 1, "gap": 4.0})]
+    texts = [text.get_text() for text in plots["det"].figure.legends[0].get_texts()]
+    assert texts == [f"{system} {style.percent(rate)}" for system, rate in zip(systems, rates, strict=True)]
+    assert [text.get_text() for text in plots["attacks"].figure.axes[0].get_yticklabels()] == SIX[::-1]
+    for plot in plots.values():
+        lay_out(plot.figure)
+    assert set(comparison({}, intervals)) == {"eer"}

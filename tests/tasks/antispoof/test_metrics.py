@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voxdag.scoring import dcf, eer, tdcf
+from voxdag.core import streams
+from voxdag.scoring import dcf, eer, members, tdcf
+from voxdag.scoring.intervals import bootstrap
+from voxdag.scoring.members import Member
 from voxdag.tasks.antispoof import metrics
 from voxdag.tasks.antispoof.criteria import criteria
 
-QUICK = metrics.Scoring(replicates=40, confidence=0.9)
+QUICK = metrics.Scoring(replicates=40, confidence=0.9, by=("attack",))
 ATTACKS = ("A07", "A08")
 
 
@@ -53,24 +56,33 @@ def test_headline_is_what_each_metric_gives():
     assert metrics.headline(table, asv) == pytest.approx(
         {
             "eer": eer.eer(*pair).eer,
+            "eer_sd": None,
             "min_tdcf_legacy2019": tdcf.min_tdcf(*pair, rates(asv), "legacy2019")[0],
             "min_tdcf_revised2021": tdcf.min_tdcf(*pair, rates(asv), "revised2021")[0],
             "min_dcf": dcf.min_dcf(*pair)[0],
             "act_dcf": dcf.act_dcf(*pair),
             "cllr": dcf.cllr(*pair),
-            "auc": eer.auc(*pair),
         },
         abs=1e-12,
     )
+    auc = metrics.member_values(table, asv).set_index("metric")["value"]["auc"]
+    assert auc == pytest.approx(eer.auc(*pair), abs=1e-12)
 
 
-def test_every_replicate_is_the_headline_of_the_resampled_table():
-    scorer = metrics.Scorer(
-        predictions(), {form: tdcf.tandem_weights(rates(asv_scores()), form) for form in tdcf.FORMS}
-    )
-    counts = np.random.default_rng(2).integers(0, 3, len(scorer.trials))
-    resampled = scorer.trials.loc[scorer.trials.index.repeat(counts)]
-    assert scorer(counts) == pytest.approx(metrics.headline(resampled, asv_scores()), abs=1e-12)
+def test_every_replicate_is_the_metrics_of_the_resampled_table():
+    trials, asv = metrics.ranked(predictions()), asv_scores()
+    counts = np.random.default_rng(2).integers(0, 3, len(trials))
+    resampled = trials.loc[trials.index.repeat(counts)].assign(id=range(counts.sum()))
+    scores = metrics.statistic(trials, asv)
+    assert scores.metrics == list(scores.mean(counts)) and set(scores.metrics) == set(metrics.METRICS)
+    assert scores.mean(counts) == pytest.approx(metrics.statistic(resampled, asv).mean(), abs=1e-12)
+
+
+def test_a_draw_without_a_class_is_not_scored():
+    trials = metrics.ranked(predictions())
+    scorer = metrics.Scorer(trials, {})
+    for label in metrics.CLASSES:
+        assert scorer((trials["label"] == label).to_numpy(int)) == {}
 
 
 def test_the_order_of_rows_does_not_matter():
@@ -126,15 +138,29 @@ def test_upright_scores_earn_no_warning(caplog):
 def test_intervals_hold_their_value_by_utterance_and_by_speaker():
     table = metrics.intervals(predictions(), asv_scores(), QUICK, seed=0)
     assert list(table) == [
-        "metric", "value", "low", "high", "resampled_by", "replicates", "n_bonafide", "n_spoof",
+        "metric", "fold", "seed", "value", "sd", "low", "high", "resampled_by", "replicates", "members", "n_bonafide",
+        "n_spoof",
     ]  # fmt: skip
     assert table.groupby("resampled_by")["metric"].apply(list).to_dict() == {
         by: list(metrics.METRICS) for by in ("utterance", "speaker")
     }
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
+    assert table[["fold", "seed", "sd"]].isna().all(axis=None)
+    assert set(table["members"]) == {1}
     assert set(table["n_bonafide"]) == {60}
     assert set(table["n_spoof"]) == {180}
+
+
+def test_the_draws_of_intervals_are_those_of_ranked_trials():
+    trials = metrics.ranked(predictions())
+    for by, clusters in (("utterance", None), ("speaker", trials["speaker"])):
+        rng = streams.generator(5, "intervals", by)
+        scorer = metrics.Scorer(trials, {})
+        expected = bootstrap(scorer, trials["label"], rng, QUICK.replicates, QUICK.confidence, clusters)["eer"]
+        table = metrics.intervals(predictions(), metrics.NO_ASV, QUICK, seed=5).query("metric == 'eer'")
+        row = table.set_index("resampled_by").loc[by]
+        assert tuple(row[["low", "high"]]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_one_seed_gives_one_table():
@@ -183,9 +209,12 @@ def test_a_group_does_not_depend_on_the_other_columns():
 def test_a_group_of_one_class_has_counts_and_no_metrics(caplog):
     table = predictions()
     table["codec"] = table["codec"].where(table["label"] == "spoof", "none")
-    rows = metrics.breakdown(table, asv_scores(), ["codec"], QUICK, seed=0, threshold=1.0).set_index("value")
+    rows = metrics.breakdown(table, asv_scores(), ["codec"], QUICK, seed=0, thresholds={Member(): 1.0}).set_index(
+        "value"
+    )
     opus = rows.loc["opus"]
     assert (opus["n_bonafide"], opus["n_spoof"]) == (0, (table["codec"] == "opus").sum())
+    assert (opus["members"], rows.loc["none", "members"]) == (0, 1)
     assert opus[["eer", "eer_low", "min_tdcf_legacy2019", "auc", "cllr", "miss_rate"]].isna().all()
     assert opus["false_alarm_rate"] == np.mean(scores(table, codec="opus") > 1)
     assert rows.loc["none"].notna().all()
@@ -202,7 +231,7 @@ def test_an_attack_without_asv_trials_has_no_tandem_cost():
 
 def test_error_rates_at_a_threshold_from_dev():
     table = predictions()
-    row = metrics.breakdown(table, metrics.NO_ASV, ["attack"], QUICK, seed=0, threshold=0.7).iloc[0]
+    row = metrics.breakdown(table, metrics.NO_ASV, ["attack"], QUICK, seed=0, thresholds={Member(): 0.7}).iloc[0]
     assert row["miss_rate"] == pytest.approx(np.mean(scores(table, label="bonafide") <= 0.7))
     assert row["false_alarm_rate"] == pytest.approx(np.mean(scores(table, attack="A07") > 0.7))
 
@@ -212,7 +241,8 @@ def test_the_equal_error_threshold_of_a_set_gives_its_equal_error_rates():
     table = predictions()
     table = table[table["attack"] != "A08"]
     point = eer.eer(scores(table, label="bonafide"), scores(table, label="spoof"))
-    row = metrics.breakdown(table, metrics.NO_ASV, ["attack"], QUICK, seed=0, threshold=point.threshold).iloc[0]
+    thresholds = {Member(): point.threshold}
+    row = metrics.breakdown(table, metrics.NO_ASV, ["attack"], QUICK, seed=0, thresholds=thresholds).iloc[0]
     assert (row["miss_rate"] + row["false_alarm_rate"]) / 2 == pytest.approx(point.eer, abs=1e-12)
 
 
@@ -227,11 +257,11 @@ def test_faults_are_refused_with_the_utterance():
     with pytest.raises(ValueError, match="no column noise; they have id, speaker"):
         metrics.breakdown(table, asv, ["noise"], QUICK, seed=0)
     with pytest.raises(
-        ValueError, match=r"60 of 240 labels are unknown: utterance u.* has 'bona-fide', expected one of"
+        ValueError, match=r"60 of 240 predictions are none of bonafide, spoof: utterance u.* has label bona-fide"
     ):
         metrics.headline(table.replace({"label": {"bonafide": "bona-fide"}}), asv)
     broken = table.assign(score=table["score"].where(table["id"] != "u0007"))
-    with pytest.raises(ValueError, match="1 of 240 scores are not finite: utterance u0007 has nan"):
+    with pytest.raises(ValueError, match="1 of 240 predictions are not finite: utterance u0007 has score nan"):
         metrics.breakdown(broken, asv, ["attack"], QUICK, seed=0)
     with pytest.raises(ValueError, match="60 bona fide and 0 spoof"):
         metrics.headline(table[table["label"] == "bonafide"], asv)
@@ -239,3 +269,144 @@ def test_faults_are_refused_with_the_utterance():
         metrics.headline(table.assign(score=(table["score"] > 1).astype(float)), asv)
     with pytest.raises(ValueError, match="0 target and 200 nontarget"):
         metrics.headline(table, asv[asv["key"] != "target"])
+    with pytest.raises(
+        ValueError, match="1 of 241 predictions are of an utterance that its .* already have: utterance u"
+    ):
+        metrics.headline(pd.concat([table, table.head(1)]), asv)
+    with pytest.raises(ValueError, match="no rows"):
+        metrics.intervals(table.head(0), asv, QUICK, seed=0)
+    with pytest.raises(ValueError, match="no column speaker; they have id, label"):
+        metrics.intervals(table.drop(columns="speaker"), asv, QUICK, seed=0)
+    with pytest.raises(ValueError, match="no threshold for fold 2: dev has none of these members"):
+        two = pd.concat([table.assign(fold="1"), table.assign(fold="2")])
+        metrics.breakdown(two, asv, ["attack"], QUICK, seed=0, thresholds={Member("1"): 0.5})
+    with pytest.raises(ValueError, match="protocol is easy: expected one of speaker_independent, leaky"):
+        metrics.intervals(table.assign(protocol="easy"), asv, QUICK, seed=0)
+
+
+# Two members that tell every trial apart, with scores 5 apart: pooled, the bona fide speech of fold 1 (1, 2) lies below
+# the spoofs of fold 2 (4, 5), and half of each class is on the wrong side of any threshold between them.
+SHIFTED = pd.DataFrame(
+    [
+        (f"{fold}{kind}{i}", fold, f"s{i}", label, attack, shift + score)
+        for fold, shift in (("1", 0.0), ("2", 5.0))
+        for kind, label, attack, levels in (("b", "bonafide", None, (1, 2)), ("s", "spoof", "A07", (-1, 0)))
+        for i, score in enumerate(levels)
+    ],
+    columns=["id", "fold", "speaker", "label", "attack", "score"],
+)
+
+
+def test_members_of_shifted_scores_are_not_pooled():
+    asv, pooled = asv_scores(), SHIFTED.drop(columns="fold")
+    assert metrics.headline(pooled, asv)["eer"] == 0.5
+    values = metrics.headline(SHIFTED, asv)
+    alone = [metrics.headline(rows, asv) for rows in members.split(SHIFTED).values()]
+    assert (values["eer"], values["eer_sd"], values["min_tdcf_legacy2019"], values["min_dcf"]) == (0, 0, 0, 0)
+    assert values["min_tdcf_revised2021"] == alone[0]["min_tdcf_revised2021"] < 1
+
+    # Cllr of fold 1: (log2(1 + e^-1) + log2(1 + e^-2) + log2(1 + e^-1) + log2(1 + e^0)) / 4 for bona fide scores 1, 2
+    # and spoof scores -1, 0; fold 2 has 6, 7 and 4, 5.
+    def bits(*arguments):
+        return sum(np.log2(1 + np.exp(x)) for x in arguments) / 4
+
+    by_fold = [bits(-1, -2, -1, 0), bits(-6, -7, 4, 5)]
+    assert [rows["cllr"] for rows in alone] == pytest.approx(by_fold, abs=1e-12)
+    assert values["cllr"] == pytest.approx(np.mean(by_fold), abs=1e-12)
+    # a mean over trials, it is the same of the pooled ones where members have as many
+    assert dcf.cllr(scores(pooled, label="bonafide"), scores(pooled, label="spoof")) == pytest.approx(values["cllr"])
+
+
+def test_intervals_of_shifted_members_are_at_nought_in_the_mean_and_in_each():
+    table = metrics.intervals(SHIFTED, asv_scores(), QUICK, seed=0)
+    assert table["fold"].fillna("").drop_duplicates().tolist() == ["", "1", "2"]
+    assert set(table["members"][table["fold"].isna()]) == {2}
+    assert set(table["members"][table["fold"].notna()]) == {1}
+    eers = table[table["metric"] == "eer"]
+    assert len(eers) == 6
+    assert (eers[["value", "low", "high"]] == 0).all(axis=None)
+    assert eers["sd"].fillna(-1).tolist() == [0, 0, -1, -1, -1, -1]
+    assert eers["n_bonafide"].tolist() == [4, 4, 2, 2, 2, 2]
+
+
+def test_breakdown_of_shifted_members_takes_each_at_its_own_threshold():
+    thresholds = {Member("1"): 0.5, Member("2"): 5.5}
+    by = ["attack", "fold", "speaker"]
+    rows = metrics.breakdown(SHIFTED, asv_scores(), by, QUICK, 0, thresholds).set_index(["column", "value"])
+    assert rows.index.tolist() == [
+        ("attack", "A07"), ("fold", "1"), ("fold", "2"), ("speaker", "s0"), ("speaker", "s1"),
+    ]  # fmt: skip
+    numbers = ["members", "n_spoof", "eer", "eer_low", "eer_high", "min_tdcf_legacy2019", *metrics.ERROR_RATES]
+    assert rows.loc[("attack", "A07"), numbers].tolist() == [2, 4, 0, 0, 0, 0, 0, 0]
+    assert rows.loc[("fold", "2"), numbers].tolist() == [1, 2, 0, 0, 0, 0, 0, 0]
+    # one threshold for both: fold 1 at 5.5 rejects all its bona fide speech, fold 2 none; at .5 fold 2 accepts all
+    # its spoofs, fold 1 none.
+    one, other = (metrics.breakdown(SHIFTED, metrics.NO_ASV, ["attack"], QUICK, 0, dict.fromkeys(thresholds, level))
+                  for level in (5.5, 0.5))  # fmt: skip
+    assert one[[*metrics.ERROR_RATES]].iloc[0].tolist() == [0.5, 0]
+    assert other[[*metrics.ERROR_RATES]].iloc[0].tolist() == [0, 0.5]
+    # two trials of a speaker in a fold are no scores for a t-DCF, and so no metrics
+    assert rows.loc[("speaker", "s0"), ["members", "n_bonafide", "miss_rate"]].tolist() == [0, 2, 0]
+
+
+def test_seeds_are_members_on_the_same_utterances():
+    table = predictions()
+    worse = table.assign(score=table["score"] + np.random.default_rng(4).normal(size=len(table)))
+    both = pd.concat([table.assign(seed=1), worse.assign(seed=2)])
+    first, second = (metrics.headline(rows, asv_scores()) for rows in (table, worse))
+    values = metrics.headline(both, asv_scores())
+    for metric in metrics.HEADLINE:
+        assert values[metric] == pytest.approx((first[metric] + second[metric]) / 2, abs=1e-12)
+    assert values["eer_sd"] == pytest.approx(abs(first["eer"] - second["eer"]) / np.sqrt(2), abs=1e-12)
+    rows = metrics.intervals(both, asv_scores(), QUICK, seed=0)
+    assert rows["seed"].dropna().unique().tolist() == [1, 2]
+    assert set(rows["n_spoof"]) == {180}
+    seed_2 = rows[(rows["seed"] == 2) & (rows["metric"] == "eer")]
+    assert seed_2["value"].tolist() == [second["eer"]] * 2
+    assert (seed_2["low"] < seed_2["high"]).all()
+    values = metrics.member_values(both, asv_scores())
+    assert list(values) == ["metric", "fold", "seed", "value"]
+    eers = values[values["metric"] == "eer"]
+    assert list(zip(eers["seed"], eers["value"], strict=True)) == [(1, first["eer"]), (2, second["eer"])]
+    assert len(values) == 2 * len(metrics.METRICS)
+
+
+def test_a_member_that_lacks_a_class_is_named():
+    both = pd.concat([predictions().assign(fold="1"), predictions().query("label == 'spoof'").assign(fold="2")])
+    with pytest.raises(ValueError, match="fold 2: every class needs at least one score: found 0 bona fide and 180"):
+        metrics.headline(both, asv_scores())
+
+
+def test_a_group_is_the_mean_over_the_members_that_can_score_it(caplog):
+    table = predictions()
+    both = pd.concat([table.assign(fold="1"), table.assign(fold="2", score=-table["score"])])
+    both["codec"] = np.where((both["fold"] == "2") & (both["label"] == "spoof"), "none", "opus")
+    rows = metrics.breakdown(both, asv_scores(), ["codec"], QUICK, 0).set_index("value")
+    pair = scores(table, label="bonafide"), scores(table, label="spoof")
+    assert rows.loc["opus", ["members", "eer"]].tolist() == [1, eer.eer(*pair).eer]
+    assert rows.loc["none", ["members", "n_bonafide", "n_spoof"]].tolist() == [0, 0, 180]
+    assert rows.loc["none", ["eer", "eer_low"]].isna().all()
+    assert "codec opus, fold 2 has no metrics: every class" in caplog.text
+
+
+def test_groups_are_text_and_numbers_sort_as_numbers():
+    table = predictions().assign(snr=np.tile([10.0, 2.5, -5.0, np.nan], 60), codec=np.tile(["010", "001"], 120))
+    rows = metrics.breakdown(table, metrics.NO_ASV, ["snr", "codec"], QUICK, 0)
+    assert rows["value"].tolist() == ["-5", "2.5", "10", "001", "010"]
+    # 60 rows have no SNR: they count in all groups
+    assert (rows["n_bonafide"] + rows["n_spoof"])[:3].tolist() == [120, 120, 120]
+
+
+def test_the_tables_have_the_columns_that_the_report_declares():
+    table, asv = predictions(), asv_scores()
+    assert list(metrics.intervals(table, asv, QUICK, 0)) == list(metrics.INTERVALS)
+    assert list(metrics.breakdown(table, asv, ["attack"], QUICK, 0, {Member(): 0.0})) == list(metrics.BREAKDOWN)
+
+
+@pytest.mark.parametrize("protocol", ["leaky", "transductive"])
+def test_an_easier_protocol_is_in_the_names(protocol):
+    table, asv = predictions().assign(protocol=protocol), asv_scores()
+    names = {f"{protocol}_{metric}" for metric in metrics.METRICS}
+    assert set(metrics.intervals(table, asv, QUICK, 0)["metric"]) == names
+    assert set(metrics.member_values(table, asv)["metric"]) == names
+    assert set(metrics.breakdown(table, asv, ["attack"], QUICK, 0)["protocol"]) == {protocol}

@@ -9,10 +9,12 @@ from scipy.special import softmax
 
 from voxdag.core import artifacts
 from voxdag.figures import style
+from voxdag.figures.groups import MOST_GROUPS
 from voxdag.figures.png import png_bytes
 from voxdag.scoring.calibration import ece
 from voxdag.tasks.emotion import metrics
-from voxdag.tasks.emotion.figures import MOST_GROUPS, NOTES, figures
+from voxdag.tasks.emotion.criteria import criteria
+from voxdag.tasks.emotion.figures import CRITERIA, comparison, figures
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -83,7 +85,7 @@ def test_every_figure_has_its_name_and_at_most_about_a_thousand_rows(plots):
     assert max(len(plot.table) for plot in plots.values()) <= 1000
 
 
-@pytest.mark.parametrize("protocol", NOTES)
+@pytest.mark.parametrize("protocol", metrics.PREFIXES)
 def test_every_figure_and_table_says_under_which_protocol_it_was_measured(protocol):
     plots = draw(predictions(protocol=protocol))
     for name, plot in plots.items():
@@ -124,17 +126,18 @@ def test_class_bars_hold_the_breakdown_of_every_class(plots):
     assert list(dict.fromkeys(table["class"])) == list(NINE[:8])
     recall = table[table["measure"] == "recall"].set_index("class")["value"]
     rows = predictions()
-    right = rows[rows["label"] == rows["predicted"]]["label"].value_counts()
-    assert recall.to_dict() == pytest.approx((right / rows["label"].value_counts()).to_dict())
+    of_folds = rows.assign(right=rows["label"] == rows["predicted"]).groupby(["label", "fold"])["right"].mean()
+    assert recall.to_dict() == pytest.approx(of_folds.groupby("label").mean().to_dict())
 
 
-def test_bars_are_sorted_lowest_first_beside_the_pooled_uar(plots):
-    pooled = metrics.Scorer(predictions()).pooled()["uar"]
+def test_bars_are_sorted_lowest_first_beside_the_mean_over_folds(plots):
+    mean = metrics.headline(predictions())["uar"]
     for name, count in (("folds", 5), ("speakers", 10)):
         table = plots[name].table
         assert len(table) == count
         assert table["rate"].is_monotonic_increasing
-        assert set(table["pooled"]) == {pooled}
+        assert table["overall"].tolist() == pytest.approx([mean] * count)
+        assert f"mean over 5 members {style.percent(mean)}" in words(plots[name].figure)
 
 
 def test_of_many_speakers_the_ends_are_drawn_and_their_number_is_written():
@@ -147,6 +150,38 @@ def test_of_many_speakers_the_ends_are_drawn_and_their_number_is_written():
     lay_out(plot.figure)
 
 
+def test_an_utterance_counts_once_whatever_the_seeds():
+    one = predictions().assign(seed=1)
+    # In seed 2 nobody is ever called but neutral: a count is the mean of the two, and 300 utterances stay 300.
+    two = one.assign(seed=2, predicted="neutral")
+    plots, alone = draw(pd.concat([one, two], ignore_index=True)), draw(one)
+    counts, first = (drawn["confusion"].table for drawn in (plots, alone))
+    assert counts["count"].sum() == first["count"].sum() == 300
+    calm = (one["label"] == "calm").sum()
+    called_neutral = ((one["label"] == "calm") & (one["predicted"] == "neutral")).sum()
+    found = counts.query("actual == 'calm' and predicted == 'neutral'")[["count", "share"]].to_numpy().tolist()
+    assert found == [[(called_neutral + calm) / 2, (called_neutral + calm) / 2 / calm]]
+    bins, first = (drawn["reliability"].table for drawn in (plots, alone))
+    pd.testing.assert_frame_equal(bins, first, check_dtype=False)  # both seeds have the same probabilities
+    for name in ("confusion", "confusion_shares", "reliability"):
+        assert "mean over 2 seeds" in words(plots[name].figure).replace("\n", " ")  # long titles break
+        assert "seeds" not in words(alone[name].figure)
+    uars = [metrics.headline(table)["uar"] for table in (one, two)]
+    assert plots["speakers"].table["overall"].tolist() == pytest.approx([np.mean(uars)] * 10)
+    assert "mean over 10 members" in words(plots["speakers"].figure)
+
+
+def test_a_fold_that_lacks_a_seed_is_refused():
+    table = predictions(folds=2).assign(seed=1)
+    table = pd.concat([table, table[table["fold"] == "1"].assign(seed=2)], ignore_index=True)
+    with pytest.raises(ValueError, match="fold 1, seed 2; fold 2, seed 1: expected every fold with every seed"):
+        figures(table, table, metrics.breakdown(table, [], SCORING, 0), history())
+
+
+def test_the_criteria_known_are_those_that_there_are():
+    assert set(CRITERIA) == {f"dev_{name}" for name in criteria(predictions())}
+
+
 def test_history_of_folds_is_their_mean_and_range_by_hand(plots):
     # Folds 0 to 4 have 3 to 7 epochs; dev UAR in epoch e of fold k is 50 + 10 e + k per cent.
     table = plots["history"].table
@@ -154,7 +189,7 @@ def test_history_of_folds_is_their_mean_and_range_by_hand(plots):
     np.testing.assert_allclose(uar["value"], [62, 72, 82, 92.5, 103, 113.5, 124])
     np.testing.assert_allclose(uar["low"], [60, 70, 80, 91, 102, 113, 124])
     np.testing.assert_allclose(uar["high"], [64, 74, 84, 94, 104, 114, 124])
-    assert uar["folds"].tolist() == [5, 5, 5, 4, 3, 2, 1]
+    assert uar["members"].tolist() == [5, 5, 5, 4, 3, 2, 1]
     assert list(dict.fromkeys(table["quantity"])) == [
         "Training loss",
         "Dev UAR (%)",
@@ -162,7 +197,7 @@ def test_history_of_folds_is_their_mean_and_range_by_hand(plots):
         "Learning rate (×10⁻⁴)",
     ]
     assert table["best"].sum() == 0
-    assert "mean and range of 5 folds" in words(plots["history"].figure)
+    assert "mean and range of 5 members" in words(plots["history"].figure)
 
 
 def test_history_of_one_fold_marks_the_highest_uar():
@@ -228,7 +263,7 @@ def test_faulty_tables_are_refused_by_name():
     groups = metrics.breakdown(table, [], SCORING, 0)
     with pytest.raises(ValueError, match=r"breakdown lacks columns \['value'\]: expected \['column', 'value', 'n'\]"):
         figures(table, table, groups.drop(columns="value"), history())
-    with pytest.raises(ValueError, match="unknown classes bored: expected some of neutral"):
+    with pytest.raises(ValueError, match=r"unknown classes \['bored'\]: expected \['neutral'"):
         figures(table, table.replace({"label": {"sad": "bored"}}), groups, history())
     with pytest.raises(ValueError, match="protocol is honest: expected one of"):
         figures(table, table.assign(protocol="honest"), groups, history())
@@ -254,7 +289,7 @@ def test_a_dvc_template_reads_only_columns_that_its_table_has(plots, name, templ
     assert numbers <= set(written.select_dtypes("number").columns)
     made = {step["as"] for step in nodes(content) if "calculate" in step}
     read = {node["field"] for node in nodes(content) if isinstance(node.get("field"), str)}
-    assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev"}
+    assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev", "system"}
 
 
 def nodes(tree):
@@ -263,3 +298,33 @@ def nodes(tree):
         yield tree
     for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
         yield from nodes(child)
+
+
+def test_the_comparison_draws_systems_and_baselines_and_says_what_was_easier():
+    systems = {"one": draw(predictions()), "two": draw(predictions(gap=3.0, protocol="leaky"))}
+    bars = pd.concat([plots["class_bars"].table.assign(system=system) for system, plots in systems.items()])
+    intervals = pd.DataFrame(
+        [("one", "uar", 0.6), ("one", "war", 0.7), ("two", "leaky_uar", 0.8), ("chance", "uar", 0.125)],
+        columns=["system", "metric", "value"],
+    ).assign(low=0.1, high=0.9)
+    plots = comparison({"class_bars": bars}, intervals)
+    assert plots["uar"].table[["system", "value"]].to_numpy().tolist() == [
+        ["one", 0.6],
+        ["two (leaky)", 0.8],
+        ["chance", 0.125],
+    ]
+    recalls = bars[bars["measure"] == "recall"]
+    assert plots["recall"].table["rate"].tolist() == recalls["value"].tolist()
+    assert [text.get_text() for text in plots["recall"].figure.legends[0].get_texts()] == ["one", "two (leaky)"]
+    assert [text.get_text() for text in plots["recall"].figure.axes[0].get_yticklabels()] == list(NINE[:8])
+    for plot in plots.values():
+        lay_out(plot.figure)
+    assert set(comparison({}, intervals)) == {"uar"}
+
+
+def test_a_comparison_without_uar_or_system_is_refused():
+    intervals = pd.DataFrame({"system": ["one"], "metric": ["war"], "value": 0.5, "low": 0.4, "high": 0.6})
+    with pytest.raises(ValueError, match="intervals of metric 'uar' has no rows"):
+        comparison({}, intervals)
+    with pytest.raises(ValueError, match=r"intervals lacks columns \['system'\]"):
+        comparison({}, intervals.drop(columns="system"))

@@ -4,8 +4,10 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from voxdag.core import artifacts
+from voxdag.core import artifacts, streams
 from voxdag.scoring import calibration
+from voxdag.scoring.intervals import bootstrap
+from voxdag.scoring.protocol import PREFIXES
 from voxdag.tasks.emotion import metrics, report, score_file
 from voxdag.tasks.emotion.criteria import HIGHER, criteria, temperature
 
@@ -59,15 +61,16 @@ TWO_FOLDS = decisions([("1", "s", "a", "a")] * 3 + [("1", "s", "b", "a"), ("2", 
 
 def test_headline_is_the_mean_over_folds_by_hand():
     values = metrics.headline(TWO_FOLDS)
-    # All six together have UAR (1 + 1/2) / 2 = 3/4 too, but WAR 5/6 and not 7/8. Of 6 decisions that are sure 5 are
-    # right: ECE 1/6. Logits of 0 give every class 1/2, and the first class is right 4 times: |4/6 - 1/2| = 1/6.
+    # All six together have UAR (1 + 1/2) / 2 = 3/4 too, but WAR 5/6 and not 7/8. Decisions are sure: of 4 in fold 1 one
+    # is wrong, ECE 1/4, in fold 2 none. Logits of 0 give every class 1/2, and the first class is right 3 times of 4,
+    # |3/4 - 1/2| = 1/4, and once of 2, 0.
     expected = {
         "uar": 3 / 4,
         "uar_sd": 0.5 / np.sqrt(2),
         "war": 7 / 8,
         "macro_f1": (3 / 7 + 1) / 2,
-        "ece": 1 / 6,
-        "ece_uncalibrated": 1 / 6,
+        "ece": 1 / 8,
+        "ece_uncalibrated": 1 / 8,
     }
     assert values == pytest.approx(expected, abs=1e-12)
 
@@ -81,10 +84,12 @@ def test_headline_is_what_scikit_learn_says_of_each_fold():
     assert values["uar_sd"] == pytest.approx(np.std([balanced_accuracy_score(*p) for p in pairs], ddof=1), abs=1e-12)
     assert values["war"] == pytest.approx(np.mean([accuracy_score(*pair) for pair in pairs]), abs=1e-12)
     assert values["macro_f1"] == pytest.approx(np.mean([f1_score(*p, average="macro") for p in pairs]), abs=1e-12)
-    labels = table["label"].map(CLASSES.index).to_numpy()
-    assert values["ece"] == calibration.ece(table[[f"p_{name}" for name in CLASSES]], labels)
-    logits = table[[f"logit_{name}" for name in CLASSES]].to_numpy()
-    assert values["ece_uncalibrated"] == calibration.ece(softmax(logits, axis=1), labels)
+    labels = [fold["label"].map(CLASSES.index).to_numpy() for fold in folds]
+    calibrated = [fold[[f"p_{name}" for name in CLASSES]].to_numpy() for fold in folds]
+    raw = [softmax(fold[[f"logit_{name}" for name in CLASSES]].to_numpy(), axis=1) for fold in folds]
+    for metric, probabilities in (("ece", calibrated), ("ece_uncalibrated", raw)):
+        expected = np.mean([calibration.ece(*pair) for pair in zip(probabilities, labels, strict=True)])
+        assert values[metric] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("fixed", [{"fold": ""}, {"fold": None}, {}])
@@ -99,7 +104,7 @@ def test_a_fixed_split_is_one_fold_without_a_spread(fixed, tmp_path):
     assert (tmp_path / "eval.txt").read_text().startswith("u0000 ")
 
 
-@pytest.mark.parametrize("protocol", metrics.PREFIXES)
+@pytest.mark.parametrize("protocol", PREFIXES)
 def test_every_name_says_under_which_protocol_it_was_measured(protocol):
     table = both(predictions(protocol=protocol))
     prefix = {INDEPENDENT: ""}.get(protocol, f"{protocol}_")
@@ -142,7 +147,7 @@ def test_the_order_of_rows_does_not_matter():
     assert metrics.headline(predictions()[::-1]) == pytest.approx(metrics.headline(predictions()), abs=1e-12)
 
 
-@pytest.mark.parametrize("statistic", ["pooled", "by_class"])
+@pytest.mark.parametrize("statistic", ["__call__", "by_class"])
 def test_every_replicate_is_the_metric_of_the_resampled_table(statistic):
     table, counts = predictions(), np.random.default_rng(2).integers(0, 3, 240)
     replicate = getattr(metrics.Scorer(table), statistic)(counts)
@@ -157,9 +162,9 @@ def test_a_fold_weighs_as_its_utterances_were_drawn_by_hand():
     table = decisions(rows)
     table.loc[table["fold"] == "w", "predicted"] = table["label"]
     table.loc[table["fold"] == "v", "predicted"] = "a"
-    scorer = metrics.Scorer(table)
-    assert scorer.over_folds()["uar"] == pytest.approx(1 / 2)
-    assert scorer.over_folds(np.repeat([2, 0, 1], 4))["uar"] == pytest.approx(1 / 3)
+    scores = metrics.statistic(table)
+    assert scores.mean()["uar"] == pytest.approx(1 / 2)
+    assert scores.mean(np.repeat([2, 0, 1], 4))["uar"] == pytest.approx(1 / 3)
     interval = metrics.intervals(table, QUICK, 0).query("metric == 'uar' and resampled_by == 'speaker' and fold.isna()")
     # With means of three of {0, 1/2, 1}, percentiles of 40 replicates lie between sixths, all within 0..1.
     assert 0 <= interval["low"].item() < 1 / 2 < interval["high"].item() <= 1
@@ -167,12 +172,17 @@ def test_a_fold_weighs_as_its_utterances_were_drawn_by_hand():
 
 def test_intervals_hold_their_value_by_utterance_and_by_speaker_and_in_every_fold():
     table = metrics.intervals(predictions(), QUICK, seed=0)
-    assert list(table) == ["metric", "fold", "value", "low", "high", "resampled_by", "replicates", "n"]
+    names = ["uar", "war", "macro_f1", "ece", "ece_uncalibrated"]
+    assert list(table) == list(metrics.INTERVALS) == [
+        "metric", "fold", "seed", "value", "sd", "low", "high", "resampled_by", "replicates", "members", "n",
+    ]  # fmt: skip
     for by in ("utterance", "speaker"):
         rows = table[table["resampled_by"] == by]
-        assert rows["metric"].tolist() == ["uar", "war", "macro_f1", "ece", "ece_uncalibrated", "uar", "uar", "uar"]
-        assert rows["fold"].fillna("").tolist() == ["", "", "", "", "", "1", "2", "3"]
-        assert rows["n"].tolist() == [240] * 5 + [80] * 3
+        assert rows["metric"].tolist() == names * 4
+        assert rows["fold"].fillna("").tolist() == [fold for fold in ("", "1", "2", "3") for _ in names]
+        assert rows["n"].tolist() == [240] * 5 + [80] * 15
+        assert rows["members"].tolist() == [3] * 5 + [1] * 15
+        assert rows["sd"].notna().tolist() == [True] * 5 + [False] * 15
         bounded = rows[~rows["metric"].str.startswith("ece")]
         assert (bounded["low"] <= bounded["value"]).all()
         assert (bounded["value"] <= bounded["high"]).all()
@@ -207,12 +217,56 @@ def test_without_two_speakers_there_is_no_interval_by_speaker(speakers):
     assert by.loc["utterance"].notna().all(axis=None)
 
 
-def test_an_utterance_that_two_folds_score_is_resampled_as_one():
-    # Rotating dev gives an eval utterance several rows. Doubling every row must not narrow the interval.
-    table = predictions().assign(fold="1")
-    once = metrics.intervals(table, QUICK, 0).query("resampled_by == 'utterance'").iloc[0]
-    twice = metrics.intervals(pd.concat([table, table]), QUICK, 0).query("resampled_by == 'utterance'").iloc[0]
-    assert (twice["low"], twice["high"]) == pytest.approx((once["low"], once["high"]), abs=1e-12)
+@pytest.mark.parametrize("column", ["fold", "seed"])
+def test_an_utterance_that_two_members_score_is_resampled_as_one(column):
+    # Rotating dev gives an eval utterance several rows, and so do seeds. A second member that says the same must not
+    # narrow the interval.
+    table = predictions().drop(columns="fold").sort_values("id")
+    two = pd.concat([table.assign(**{column: 1}), table.assign(**{column: 2})])
+    for by in ("utterance", "speaker"):
+        tables = (metrics.intervals(rows, QUICK, 0) for rows in (table, two))
+        once, twice = (found[found["resampled_by"] == by].iloc[0] for found in tables)
+        assert (once["members"], twice["members"], once["n"], twice["n"]) == (1, 2, 240, 240)
+        assert (twice["low"], twice["high"]) == pytest.approx((once["low"], once["high"]), abs=1e-12)
+
+
+def test_a_metric_of_a_class_is_the_mean_over_the_members_that_define_it():
+    # Recall of b: 0 in fold 1, 1 in fold 2. Precision of b: fold 1 never predicts it, so it is that of fold 2 alone.
+    rows = metrics.breakdown(TWO_FOLDS, ["class"], QUICK, 0).set_index("value")
+    assert rows.loc["b", ["members", "n", "recall", "precision", "f1"]].tolist() == [2, 2, 0.5, 1.0, 0.5]
+    only_a = TWO_FOLDS[(TWO_FOLDS["fold"] == "2") | (TWO_FOLDS["label"] == "a")]
+    rows = metrics.breakdown(only_a, ["class"], QUICK, 0).set_index("value")
+    assert rows.loc["b", ["members", "n", "recall", "f1"]].tolist() == [1, 1, 1.0, 1.0]
+
+
+def test_groups_of_any_column_are_means_over_members():
+    # In the room r fold 1 hears a a b as a a a (UAR 1/2), fold 2 hears b right (1).
+    table = TWO_FOLDS.assign(room=["q", "r", "r", "r", "q", "r"], snr=[10.0, 10, 10, 10, 9, 9], seed=[1, 1, 1, 1, 2, 2])
+    rows = metrics.breakdown(table, ["room", "snr", "seed", "fold"], QUICK, 0).set_index(["column", "value"])
+    assert rows.index.tolist() == [
+        ("room", "q"), ("room", "r"), ("snr", "9"), ("snr", "10"), ("seed", "1"), ("seed", "2"), ("fold", "1"),
+        ("fold", "2"),
+    ]  # fmt: skip
+    found = rows.loc[("room", "r"), ["members", "n", "n_classes", "uar", "war"]].tolist()
+    assert found == pytest.approx([2, 4, 2, 3 / 4, 5 / 6], abs=1e-12)
+    assert rows.loc[("seed", "1"), ["members", "n", "uar"]].tolist() == [1, 4, 0.5]
+    assert list(metrics.breakdown(table, ["room"], QUICK, 0)) == list(metrics.BREAKDOWN)
+
+
+def test_seeds_are_members():
+    values = metrics.member_values(TWO_FOLDS.assign(seed=7))
+    assert values["metric"].tolist() == list(metrics.MEASURES.metrics) * 2
+    uars = values[values["metric"] == "uar"]
+    assert uars[["fold", "seed", "value"]].to_numpy().tolist() == [["1", 7, 0.5], ["2", 7, 1.0]]
+
+
+def test_the_draws_of_intervals_are_those_of_sorted_utterances_and_a_stream_of_no_fold():
+    table = predictions().drop(columns="fold").sample(frac=1, random_state=1)
+    ordered = table.sort_values("id")
+    row = metrics.intervals(table, QUICK, seed=5).iloc[0]
+    rng = streams.generator(5, "intervals", "utterance", None)
+    expected = bootstrap(metrics.Scorer(ordered), np.zeros(240), rng, QUICK.replicates, QUICK.confidence)["uar"]
+    assert tuple(row[["low", "high"]]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_one_seed_gives_one_table():
@@ -228,16 +282,19 @@ def test_breakdown_scores_each_class_and_each_group():
     assert rows.loc["class"].index.tolist() == list(CLASSES)
     for name in CLASSES:
         row = rows.loc[("class", name)]
-        actual, predicted = table["label"] == name, table["predicted"] == name
-        assert row["n"] == actual.sum()
-        assert row["recall"] == pytest.approx((actual & predicted).sum() / actual.sum())
-        assert row["precision"] == pytest.approx((actual & predicted).sum() / predicted.sum())
+        folds = [(fold["label"] == name, fold["predicted"] == name) for _, fold in table.groupby("fold")]
+        hits = [(actual & predicted).sum() for actual, predicted in folds]
+        assert (row["members"], row["n"]) == (3, sum(actual.sum() for actual, _ in folds))
+        for metric, of in (("recall", 0), ("precision", 1)):
+            expected = np.mean([hit / pair[of].sum() for hit, pair in zip(hits, folds, strict=True)])
+            assert row[metric] == pytest.approx(expected)
         assert row["recall_low"] <= row["recall"] <= row["recall_high"]
         assert row[["uar", "war", "macro_f1"]].isna().all()
     group = table[table["sex"] == "f"]
     row = rows.loc[("sex", "f")]
     assert (row["n"], row["n_classes"]) == (120, 4)
-    assert row["uar"] == pytest.approx(balanced_accuracy_score(group["label"], group["predicted"]))
+    uars = [balanced_accuracy_score(fold["label"], fold["predicted"]) for _, fold in group.groupby("fold")]
+    assert row["uar"] == pytest.approx(np.mean(uars))
     assert row["uar_low"] <= row["uar"] <= row["uar_high"]
     assert row[["precision", "recall", "f1"]].isna().all()
 
@@ -262,7 +319,7 @@ def test_a_group_does_not_depend_on_the_other_columns():
 
 
 def test_a_group_of_few_classes_is_scored_on_those_it_has():
-    table = predictions()
+    table = predictions(folds=1)
     table["sentence"] = np.where(table["label"].isin(["sad", "angry"]), "low", "high")
     row = metrics.breakdown(table, ["sentence"], QUICK, 0).set_index("value").loc["low"]
     recalls = [(g["label"] == g["predicted"]).mean() for name, g in table.groupby("label") if name in ("sad", "angry")]
@@ -324,3 +381,7 @@ def test_faults_are_refused_with_the_utterance():
         metrics.breakdown(table.assign(protocol="honest"), BY, QUICK, 0)
     with pytest.raises(ValueError, match="protocol is leaky and speaker_independent"):
         report.headline({"dev": table, "eval": table.assign(protocol="leaky")}, {})
+    with pytest.raises(ValueError, match="1 of 241 .* fold and seed already have: utterance u0000 has fold 1"):
+        metrics.headline(pd.concat([table, table.head(1)]))
+    with pytest.raises(ValueError, match="no column protocol; they have id, fold"):
+        metrics.headline(table.drop(columns="protocol"))

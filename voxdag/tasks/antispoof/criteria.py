@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pandas as pd
 
+from voxdag.core.errors import Refused
 from voxdag.scoring import tdcf
 from voxdag.scoring.eer import eer
 
@@ -33,7 +34,7 @@ def _min_tdcf(bonafide: np.ndarray, spoof: np.ndarray, asv: pd.DataFrame | None)
     try:
         rates = tdcf.asv_rates(*(_scores(asv, "key", key) for key in ("target", "nontarget", "spoof")))
         return tdcf.min_tdcf(bonafide, spoof, rates, "legacy2019")[0]
-    except ValueError as reason:  # a network that gives all one score, an ASV system that accepts no spoof
+    except Refused as reason:  # a network that gives all one score, an ASV system that accepts no spoof
         log.warning("no t-DCF on dev: %s", reason)
         return None
 

@@ -1,46 +1,36 @@
 """The figures of an anti-spoofing system: error trade-offs, scores, attacks, decisions and training.
 
 A miss is a bona fide utterance that is rejected, a false alarm a spoof that is accepted. Bona fide is accepted above
-the threshold, which is the equal-error threshold of the dev split: eval only shows what it costs.
+the threshold, which is the member's equal-error threshold on the dev split: eval only shows what it costs. Scores of
+two members are never pooled: there is a curve for each, and rates are means over members.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from voxdag.core.errors import Refused
-from voxdag.figures import confusion, det, groups, history, roc, scores, style
-from voxdag.figures.curves import error_curve
-from voxdag.figures.history import Quantity
+from voxdag.figures import comparison as systems
+from voxdag.figures import confusion, det, groups, members, require, roc, scores, style
+from voxdag.figures.curves import POINTS, equal_error_rates, error_curve
+from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.plot import Plot
 from voxdag.scoring.eer import area, det_curve, eer, roc_points
 
 NAMES = {"bonafide": "bona fide", "spoof": "spoof"}  # label in files: name in figures
 PREDICTION_COLUMNS = ("label", "attack", "score")
-BREAKDOWN_COLUMNS = ("column", "value", "eer", "eer_low", "eer_high")
 THRESHOLD_NAME = "EER threshold of dev"
-ATTACK_TABLE_ROWS = 900  # shared by the curves of all attacks
-FEWEST_POINTS = 20  # per attack
+TABLE_ROWS = 900  # shared by the curves of a figure
+FEWEST_POINTS = 20  # per curve
 
-LEARNING_RATE = Quantity("Learning rate (×10⁻⁴)", scale=1e4)
-KNOWN_QUANTITIES = {
-    "train_loss": Quantity("Training loss"),
+EER_BY_ATTACK = groups.Rate("eer", "EER (%)", worst="highest")
+CRITERIA = {
     "dev_eer": Quantity("Dev EER (%)", scale=100, best="min"),
-    "dev_loss": Quantity("Dev loss", best="min"),
     "dev_min_tdcf": Quantity("Dev min t-DCF", best="min"),
-    "dev_min_dcf": Quantity("Dev minDCF", best="min"),
-    "dev_auc": Quantity("Dev AUC (%)", scale=100, best="max"),
 }
 
-
-@dataclass(frozen=True)
-class Plot:
-    """One figure and the table, of about 1,000 rows at most, from which DVC draws the same."""
-
-    table: pd.DataFrame
-    figure: Figure
+Classes = tuple[np.ndarray, np.ndarray]  # scores of bona fide speech, of spoofs
 
 
 def figures(
@@ -49,40 +39,47 @@ def figures(
     """Draw every figure of one system, by name: det, roc, scores, confusion, history (after training), and where the
     corpus names its attacks also det_by_attack, attacks, attack_scores.
 
-    `dev` and `predictions` (the eval split) hold one utterance a row: label, attack (missing for bona fide), score
-    (higher = more bona fide). `breakdown` holds one group a row: column, value, eer, eer_low, eer_high (fractions).
-    `history` holds one epoch a row: epoch, lr, train_loss and any dev_* criteria.
+    `dev` and `predictions` (the eval split) hold one utterance of one member a row: fold and seed (see `members`),
+    label, attack (missing for bona fide), score (higher = more bona fide). `breakdown` holds one group a row: column,
+    value, eer, eer_low, eer_high (fractions). `history` is as `draw_history` says.
 
-    Raises Refused if a table is empty or lacks a column, a label is unknown, a class has no score, a score is not
-    finite, or the attacks of `predictions` have no row in `breakdown`.
+    Raises Refused if a table is empty or lacks a column, a label is unknown, a member lacks a class or dev, a score
+    is not finite, or the attacks of `predictions` have no row in `breakdown`.
     """
     for name, table in (("dev", dev), ("predictions", predictions)):
-        _require(name, table, PREDICTION_COLUMNS)
+        require.rows(name, table, PREDICTION_COLUMNS)
         _require_labels(name, table)
-    bonafide, spoof = _classes(predictions)
-    threshold = eer(*_classes(dev)).threshold
+    by_member = members.split(predictions)
+    thresholds = _thresholds(dev, list(by_member))
     plots = {
-        "det": _det(bonafide, spoof),
-        "roc": _roc(bonafide, spoof),
-        "scores": _scores(bonafide, spoof, threshold),
-        "confusion": _confusion(predictions, threshold),
+        "det": _det(by_member),
+        "roc": _roc(by_member),
+        "scores": _scores(by_member, thresholds),
+        "confusion": _confusion(predictions, by_member, thresholds),
     }
     if len(history):  # weights that were taken as they are have none
-        plots["history"] = _history(history)
-    attacks = _by_attack(predictions)
-    if attacks:
-        plots["det_by_attack"] = _det_by_attack(bonafide, attacks)
-        plots["attacks"] = _attacks(breakdown, eer(bonafide, spoof).eer)
-        plots["attack_scores"] = _attack_scores(bonafide, attacks, threshold)
+        plots["history"] = draw_history(history, CRITERIA)
+    if _attacks(predictions):
+        plots["det_by_attack"] = _det_by_attack(by_member)
+        plots["attacks"] = groups.draw_rates(breakdown, "attack", EER_BY_ATTACK, _overall(by_member))
+        plots["attack_scores"] = _attack_scores(by_member, thresholds)
     return plots
 
 
-def _require(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise Refused(f"{name} lacks columns {missing}: expected {list(columns)}, found {list(table.columns)}")
-    if table.empty:
-        raise Refused(f"{name} has no rows: expected one per utterance or group with {list(columns)}")
+def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
+    """Draw the systems of the task beside one another, by name: eer, and where `tables` has them, det and attacks.
+
+    `tables` are those of `figures` by their names, of all systems below one another with a column system. `intervals`
+    holds one metric of a system or baseline a row: system, metric, value, low, high.
+
+    Raises Refused if a table lacks a column, or as `comparison.headline` does.
+    """
+    plots = {"eer": systems.headline(intervals, "eer", "EER (%)")}
+    if "det" in tables:
+        plots["det"] = systems.det_overlay(tables["det"])
+    if "attacks" in tables:
+        plots["attacks"] = systems.by_group(tables["attacks"], EER_BY_ATTACK)
+    return plots
 
 
 def _require_labels(name: str, table: pd.DataFrame) -> None:
@@ -91,79 +88,106 @@ def _require_labels(name: str, table: pd.DataFrame) -> None:
         raise Refused(f"{name} has labels {unknown}: expected {list(NAMES)}")
 
 
-def _classes(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    bonafide, spoof = (predictions.loc[predictions["label"] == label, "score"].to_numpy() for label in NAMES)
-    return bonafide, spoof
+def _thresholds(dev: pd.DataFrame, names: list[str]) -> dict[str, float]:
+    """Return the equal-error threshold of each member on its own dev split."""
+    by_member = members.split(dev)
+    missing = [name for name in names if name not in by_member]
+    if missing:
+        raise Refused(f"dev lacks the members {missing} of predictions: it has {list(by_member)}")
+    return {name: eer(*_classes(by_member[name])).threshold for name in names}
 
 
-def _by_attack(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the scores of each named attack, in the order of their names."""
-    spoof = predictions[predictions["label"] == "spoof"]
-    return {str(attack): rows.to_numpy() for attack, rows in spoof.groupby("attack")["score"]}
+def _classes(rows: pd.DataFrame, attack: str | None = None) -> Classes:
+    """Return the scores of bona fide speech and of all spoofs, or those of one attack, of one member."""
+    bonafide, spoof = (rows[rows["label"] == label] for label in NAMES)
+    if attack is not None:
+        spoof = spoof[spoof["attack"].astype(str) == attack]
+    return bonafide["score"].to_numpy(), spoof["score"].to_numpy()
 
 
-def _curve(bonafide: np.ndarray, spoof: np.ndarray, **thinning: int) -> pd.DataFrame:
-    return error_curve(*det_curve(bonafide, spoof), counts=(bonafide.size, spoof.size), **thinning)
+def _attacks(rows: pd.DataFrame) -> list[str]:
+    """Return the names of the attacks in `rows`, sorted."""
+    return sorted(rows.loc[rows["label"] == "spoof", "attack"].dropna().astype(str).unique())
 
 
-def _det(bonafide: np.ndarray, spoof: np.ndarray) -> Plot:
-    curve = _curve(bonafide, spoof)
-    return Plot(curve, det.figure({"EER": curve}))
+def _overall(by_member: Mapping[str, pd.DataFrame]) -> groups.Overall:
+    """Return the EER of all attacks together: that of the only member, or the mean over members."""
+    rate = float(np.mean([eer(*_classes(rows)).eer for rows in by_member.values()]))
+    return groups.Overall(rate, members.over_members(len(by_member)) or "all attacks")
 
 
-def _det_by_attack(bonafide: np.ndarray, attacks: Mapping[str, np.ndarray]) -> Plot:
-    """Draw one curve per attack against all bona fide speech, the hardest attack first."""
-    points = max(FEWEST_POINTS, ATTACK_TABLE_ROWS // len(attacks))
-    hardest_first = sorted(attacks, key=lambda attack: -eer(bonafide, attacks[attack]).eer)
-    tables = [_curve(bonafide, attacks[attack], points=points).assign(attack=attack) for attack in hardest_first]
-    curves = {attack: _curve(bonafide, attacks[attack]) for attack in hardest_first}
-    return Plot(pd.concat(tables, ignore_index=True), det.figure(curves))
+def _points(curves: int) -> int:
+    return min(POINTS, max(FEWEST_POINTS, TABLE_ROWS // curves))
 
 
-def _roc(bonafide: np.ndarray, spoof: np.ndarray) -> Plot:
-    curve = det_curve(bonafide, spoof)
-    table = roc.table(*roc_points(curve))
-    return Plot(table, roc.figure(table, area(curve)))
+def _curves(by_member: Mapping[str, pd.DataFrame], points: int, attack: str | None = None) -> list[pd.DataFrame]:
+    """Return the error curve of each member; of one attack, of the members that have scores of it."""
+    classes = {name: _classes(rows, attack) for name, rows in by_member.items()}
+    scored = {name: pair for name, pair in classes.items() if attack is None or pair[1].size}
+    return [
+        error_curve(*det_curve(*pair), counts=(pair[0].size, pair[1].size), points=points).assign(member=name)
+        for name, pair in scored.items()
+    ]
 
 
-def _scores(bonafide: np.ndarray, spoof: np.ndarray, threshold: float) -> Plot:
-    table = scores.table({"bona fide": bonafide, "spoof": spoof}).assign(threshold=threshold)
-    return Plot(table, scores.figure(table, threshold, THRESHOLD_NAME))
+def _det(by_member: Mapping[str, pd.DataFrame]) -> Plot:
+    table = pd.concat(_curves(by_member, _points(len(by_member))), ignore_index=True)
+    return Plot(table, det.figure({"EER": _curves(by_member, POINTS)}))
 
 
-def _attacks(breakdown: pd.DataFrame, pooled: float) -> Plot:
-    """Draw the EER of each attack with its interval, the hardest first and undefined ones last."""
-    _require("breakdown", breakdown, BREAKDOWN_COLUMNS)
-    rows = breakdown[breakdown["column"] == "attack"].sort_values(["eer", "value"], ascending=[False, True])
-    _require("breakdown of column 'attack'", rows, BREAKDOWN_COLUMNS)
-    names = {"value": "group", "eer": "rate", "eer_low": "low", "eer_high": "high"}
-    table = rows[list(names)].rename(columns=names).reset_index(drop=True).assign(pooled=pooled)
-    return Plot(table, groups.bars(table, "EER (%)", pooled))
+def _det_by_attack(by_member: Mapping[str, pd.DataFrame]) -> Plot:
+    """Draw one curve per attack and member against all the member's bona fide speech, the hardest attack first."""
+    names = _attacks(pd.concat(by_member.values()))
+    curves = {attack: _curves(by_member, POINTS, attack) for attack in names}
+    hardest_first = dict(sorted(curves.items(), key=lambda item: -np.mean(equal_error_rates(item[1]))))
+    points = _points(len(names) * len(by_member))
+    short = [curve.assign(attack=attack) for attack in hardest_first for curve in _curves(by_member, points, attack)]
+    return Plot(pd.concat(short, ignore_index=True), det.figure(hardest_first, sd=False))
 
 
-def _attack_scores(bonafide: np.ndarray, attacks: Mapping[str, np.ndarray], threshold: float) -> Plot:
-    """Draw the scores of each attack below those of bona fide speech, the attack nearest to it first."""
+def _roc(by_member: Mapping[str, pd.DataFrame]) -> Plot:
+    whole = {name: det_curve(*_classes(rows)) for name, rows in by_member.items()}
+    points = _points(len(by_member))
+    table = pd.concat(
+        [roc.table(*roc_points(curve), points).assign(member=name) for name, curve in whole.items()], ignore_index=True
+    )
+    drawn = [roc.table(*roc_points(curve)) for curve in whole.values()]
+    return Plot(table, roc.figure(drawn, [area(curve) for curve in whole.values()]))
+
+
+def _scores(by_member: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]) -> Plot:
+    """Draw the scores of the first member."""
+    name, rows = next(iter(by_member.items()))
+    classes = dict(zip(NAMES.values(), _classes(rows), strict=True))
+    table = scores.table(classes).assign(threshold=thresholds[name], member=name)
+    return Plot(table, scores.figure(table, thresholds[name], THRESHOLD_NAME, _score_label(name, by_member)))
+
+
+def _attack_scores(by_member: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]) -> Plot:
+    """Draw the first member's scores of each attack below those of bona fide speech, the attack nearest to it first."""
+    name, rows = next(iter(by_member.items()))
+    attacks = {attack: _classes(rows, attack)[1] for attack in _attacks(rows)}
     nearest_first = sorted(attacks, key=lambda attack: -np.median(attacks[attack]))
-    spread = groups.spread({"bona fide": bonafide} | {attack: attacks[attack] for attack in nearest_first})
-    table = spread.assign(label=["bona fide"] + ["spoof"] * len(attacks), threshold=threshold)
+    spread = groups.spread({"bona fide": _classes(rows)[0]} | {attack: attacks[attack] for attack in nearest_first})
+    labels = ["bona fide"] + ["spoof"] * len(attacks)
+    table = spread.assign(label=labels, threshold=thresholds[name], member=name)
     colours = [style.BLUE] + [style.VERMILLION] * len(attacks)
-    return Plot(table, groups.boxes(spread, colours, threshold, THRESHOLD_NAME))
+    canvas = groups.boxes(spread, colours, thresholds[name], THRESHOLD_NAME, _score_label(name, by_member))
+    return Plot(table, canvas)
 
 
-def _confusion(predictions: pd.DataFrame, threshold: float) -> Plot:
-    actual = predictions["label"].map(NAMES)
-    predicted = np.where(predictions["score"] > threshold, *NAMES.values())
-    table = confusion.table(actual, predicted, list(NAMES.values()))
-    return Plot(table, confusion.figure(table))
+def _score_label(name: str, by_member: Mapping[str, pd.DataFrame]) -> str:
+    return "Score" if len(by_member) == 1 else f"Score of one member ({name})"
 
 
-def _history(rows: pd.DataFrame) -> Plot:
-    """Draw the training loss, every dev_* criterion and the learning rate; a criterion not known here has no best."""
-    criteria = [name for name in rows.columns if name.startswith("dev_")]
-    quantities = {name: KNOWN_QUANTITIES.get(name, Quantity(_words(name))) for name in ["train_loss", *criteria]}
-    table = history.table(rows, quantities | {"lr": LEARNING_RATE})
-    return Plot(table, history.figure(table))
-
-
-def _words(column: str) -> str:
-    return column.replace("_", " ").capitalize()
+def _confusion(
+    predictions: pd.DataFrame, by_member: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]
+) -> Plot:
+    """Draw the decisions of each member at its own threshold, together."""
+    decided = pd.concat(
+        rows.assign(predicted=np.where(rows["score"] > thresholds[name], *NAMES.values()))
+        for name, rows in by_member.items()
+    )
+    seeds = members.seeds(predictions)
+    table = confusion.table(decided["label"].map(NAMES), decided["predicted"], list(NAMES.values()), seeds)
+    return Plot(table, confusion.figure(table, title=members.over_seeds(seeds)))

@@ -1,67 +1,59 @@
-"""Scores of an anti-spoofing system, from its predictions and the ASV scores of the corpus.
+"""Metrics of an anti-spoofing system, from its predictions and the ASV scores of the corpus.
 
-predictions: one row per utterance: id, speaker, label (bonafide or spoof), attack (none for bona fide speech), score
-    (higher = more bona fide), and whatever else `breakdown` groups by.
+predictions: one row per utterance and member: id, fold and seed (see `scoring.members`), protocol (or no such column:
+    speaker-independent), speaker, label (bonafide or spoof), attack (none for bona fide speech), score (higher = more
+    bona fide), and whatever else `breakdown` groups by.
 asv: one row per trial of the corpus's speaker verifier: attack, key (target, nontarget or spoof), score; of the split
     that the predictions are of. Without a row every t-DCF is None.
 
-All rates are fractions. An undefined metric is None, beside the counts that say why.
+Metrics of a system are means over its members. All rates are fractions. An undefined metric is None, beside the counts
+that say why.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from voxdag.core import streams
 from voxdag.core.errors import Refused
-from voxdag.scoring import dcf, eer, tdcf
-from voxdag.scoring.intervals import Interval, bootstrap
+from voxdag.scoring import dcf, eer, members, protocol, tables, tdcf
+from voxdag.scoring.members import Member, Members
+from voxdag.scoring.tables import Scoring
 
-LABELS = ("bonafide", "spoof")
+CLASSES = ("bonafide", "spoof")  # in the order in which trials are ranked
 FORMS = tuple(tdcf.FORMS)
-METRICS = ("eer", *(f"min_tdcf_{form}" for form in FORMS), "min_dcf", "act_dcf", "cllr", "auc")
+HEADLINE = ("eer", *(f"min_tdcf_{form}" for form in FORMS), "min_dcf", "act_dcf", "cllr")
+METRICS = (*HEADLINE, "auc")
 ERROR_RATES = ("miss_rate", "false_alarm_rate")
-COUNTS = tuple(f"n_{label}" for label in LABELS)
-ENDS = Interval._fields
-NO_INTERVAL = (None, None)
+MEASURES = tables.Measures(METRICS, {f"n_{label}": label for label in CLASSES})
 NO_ASV = pd.DataFrame(columns=["split", "attack", "key", "score"])  # the ASV scores of a corpus that has none
+INTERVALS = tables.interval_types(MEASURES)
+BREAKDOWN = tables.breakdown_types(MEASURES, METRICS, {}) | dict.fromkeys(ERROR_RATES, float)
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Scoring:
-    """How intervals are made.
-
-    replicates  bootstrap replicates
-    confidence  of the intervals, a fraction
-    """
-
-    replicates: int
-    confidence: float
-
-
 class Scorer:
-    """All metrics of one set of predictions, sorted once and scored under any number of resamplings.
+    """All metrics of one member's predictions, sorted once and scored under any number of resamplings.
+
+    trials: bona fide rows before spoof ones, see `ranked`.
 
     Raises Refused for a class without a trial or fewer than 3 distinct scores.
     """
 
-    def __init__(self, predictions: pd.DataFrame, weights: Mapping[str, tdcf.TandemWeights]) -> None:
-        classes = [predictions[predictions["label"] == label] for label in LABELS]
-        self.trials = pd.concat(classes)
-        bonafide, spoof = (trials["score"].to_numpy(float) for trials in classes)
-        self.n_bonafide = bonafide.size
+    def __init__(self, trials: pd.DataFrame, weights: Mapping[str, tdcf.TandemWeights]) -> None:
+        bonafide, spoof = (trials.loc[trials["label"] == label, "score"].to_numpy(float) for label in CLASSES)
+        self.halves = slice(bonafide.size), slice(bonafide.size, None)
         self.ranked = eer.RankedTrials(bonafide, spoof)
         self.bits = dcf.surprise(np.concatenate([bonafide, -spoof]))
         self.weights = weights
         tdcf.check_distinct(self.ranked.scores)
 
     def __call__(self, counts: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric that is defined, of the set in which trial i of `self.trials` stands counts[i] times."""
+        """Every metric that is defined, of the set in which row i of the trials stands counts[i] times."""
+        if counts is not None and not all(counts[half].any() for half in self.halves):
+            return {}
         curve = self.ranked.curve(counts)
         values = {"eer": eer.equal_error(curve).eer, "auc": eer.area(curve), "cllr": self._cllr(counts)}
         values |= {f"min_tdcf_{form}": tdcf.min_cost(curve, weights)[0] for form, weights in self.weights.items()}
@@ -70,50 +62,48 @@ class Scorer:
 
     def _cllr(self, counts: np.ndarray | None) -> float:
         counts = np.ones(self.bits.size) if counts is None else counts
-        halves = slice(self.n_bonafide), slice(self.n_bonafide, None)
-        return float(sum(np.average(self.bits[half], weights=counts[half]) for half in halves) / 2)
+        return float(sum(np.average(self.bits[half], weights=counts[half]) for half in self.halves) / 2)
 
-    def intervals(
-        self, scoring: Scoring, rng: np.random.Generator, clusters: np.ndarray | None = None
-    ) -> dict[str, Interval]:
-        """Intervals of every metric that is defined, by utterance, or by the clusters of `self.trials`."""
-        labels = self.trials["label"].to_numpy(str)
-        return bootstrap(self, labels, rng, scoring.replicates, scoring.confidence, clusters)
+
+def ranked(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The rows with bona fide speech before spoofed."""
+    return pd.concat([predictions[predictions["label"] == label] for label in CLASSES])
+
+
+def statistic(predictions: pd.DataFrame, asv: pd.DataFrame) -> Members:
+    """The members, each with what scores it under any resampling; minDCF, actDCF and Cllr (bits) at the costs of
+    ASVspoof 5.
+
+    Raises Refused if a column is missing, a label is unknown, a score is not finite, an utterance stands twice in a
+    member, or a member has a class without a trial or fewer than 3 distinct scores.
+    """
+    _check(predictions)
+    weights = _weights(asv)
+    return tables.scored(members.split(ranked(predictions)), lambda _, rows: Scorer(rows, weights), "label")
 
 
 def headline(predictions: pd.DataFrame, asv: pd.DataFrame) -> dict[str, float | None]:
-    """The metrics that stand for the system; minDCF, actDCF and Cllr (bits) at the costs of ASVspoof 5.
+    """The metrics that stand for the system, without prefix, and the standard deviation of the EER over members.
 
-    Raises Refused if a column is missing, a label is unknown, a score is not finite, a class has no trial, or there
-    are fewer than 3 distinct scores.
+    Raises Refused as `statistic` does.
     """
-    _check(predictions)
-    values = Scorer(predictions, _weights(asv))()
-    _warn_if_inverted(values["eer"], "all trials")
-    return {metric: values.get(metric) for metric in METRICS}
+    scores = statistic(predictions, asv)
+    _warn_if_inverted(scores, "all trials")
+    return tables.headline(scores, HEADLINE, "eer")
 
 
 def intervals(predictions: pd.DataFrame, asv: pd.DataFrame, scoring: Scoring, seed: int) -> pd.DataFrame:
-    """Bootstrap intervals of the headline, once by utterance and once by speaker.
+    """Bootstrap intervals of every metric, once by utterance and once by speaker, as `tables.intervals` makes them.
 
-    Columns: metric, value, low, high, resampled_by, replicates, n_bonafide, n_spoof. By speaker, low and high are
-    missing unless every trial has a speaker and there are at least two.
-
-    Raises Refused as `headline` does.
+    Raises Refused as `statistic` does, or without a column `speaker`.
     """
     _check(predictions, ["speaker"])
-    scorer = Scorer(predictions, _weights(asv))
-    values, speakers = scorer(), scorer.trials["speaker"]
-    bounds = {"utterance": scorer.intervals(scoring, streams.generator(seed, "intervals", "utterance")), "speaker": {}}
-    if speakers.notna().all() and speakers.nunique() > 1:
-        rng = streams.generator(seed, "intervals", "speaker")
-        bounds["speaker"] = scorer.intervals(scoring, rng, pd.factorize(speakers, sort=True)[0])
-    rows = [
-        (metric, values.get(metric), *bounds[by].get(metric, NO_INTERVAL), by) for by in bounds for metric in METRICS
-    ]
-    table = pd.DataFrame(rows, columns=["metric", "value", *ENDS, "resampled_by"])
-    table = table.astype(dict.fromkeys(["value", *ENDS], float))
-    return table.assign(replicates=scoring.replicates, **_counts(predictions))
+    return tables.intervals(statistic(predictions, asv), MEASURES, protocol.prefix(predictions), scoring, seed)
+
+
+def member_values(predictions: pd.DataFrame, asv: pd.DataFrame) -> pd.DataFrame:
+    """Every metric of every member, as `tables.member_values` makes them. Raises Refused as `statistic` does."""
+    return tables.member_values(statistic(predictions, asv), MEASURES, protocol.prefix(predictions))
 
 
 def breakdown(
@@ -122,52 +112,49 @@ def breakdown(
     by: Sequence[str],
     scoring: Scoring,
     seed: int,
-    threshold: float | None = None,
+    thresholds: Mapping[Member, float] | None = None,
 ) -> pd.DataFrame:
     """Score every group of every column in `by`, with intervals by utterance.
 
     A row with no value in a column counts in all of that column's groups: bona fide speech has no attack, so each
     attack is scored against all the bona fide speech. In groups by attack the t-DCF is that of an ASV system attacked
-    by that attack alone, elsewhere by all of them. A group that cannot be scored (one class only, fewer than 3 distinct
-    scores) has its counts and no metrics.
+    by that attack alone, elsewhere by all of them. A group that no member can score (one class only, fewer than 3
+    distinct scores) has its counts and no metrics.
 
-    Columns: column, value, n_bonafide, n_spoof, then each metric with its _low and _high; with `threshold` (chosen on
-    dev) also miss_rate and false_alarm_rate of accepting scores above it.
+    Columns: those of BREAKDOWN; with `thresholds` (each member's own, chosen on dev) also miss_rate and
+    false_alarm_rate of accepting scores above them.
 
-    Raises Refused if a column is missing, a label is unknown, or a score is not finite.
+    Raises Refused if a column is missing, a label is unknown, a score is not finite, or a member has no threshold.
     """
     _check(predictions, by)
-    rows = []
-    for column in by:
-        for value in sorted(predictions[column].dropna().unique()):
-            group = predictions[predictions[column].isna() | (predictions[column] == value)]
-            weights = _weights(asv, value if column == "attack" else None)
-            rng = streams.generator(seed, "breakdown", column, str(value))
-            row = {"column": column, "value": value, **_counts(group)}
-            row |= _group_metrics(group, weights, scoring, rng, f"{column} {value}")
-            rows.append(row if threshold is None else row | _error_rates(group, threshold))
-    numbers = [*_with_ends(), *(() if threshold is None else ERROR_RATES)]
-    table = pd.DataFrame(rows, columns=["column", "value", *COUNTS, *numbers])
-    return table.astype(dict.fromkeys(numbers, float))
+
+    def score(column: str, value: str, group: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
+        rows, weights = members.split(group), _weights(asv, value if column == "attack" else None)
+        scores = tables.scored(rows, lambda _, trials: Scorer(trials, weights), "label", f"{column} {value}")
+        _warn_if_inverted(scores, f"{column} {value}")
+        rates = {} if thresholds is None else error_rates(rows, thresholds)
+        return MEASURES.count(group) | tables.group_metrics(scores, METRICS, scoring, rng) | rates
+
+    rows = tables.breakdown(ranked(predictions), by, score, seed, shared=True)
+    left_out = ERROR_RATES if thresholds is None else ()
+    types = {name: kind for name, kind in BREAKDOWN.items() if name not in left_out}
+    return tables.typed(rows, types).assign(protocol=protocol.of(predictions))
 
 
-def _group_metrics(
-    group: pd.DataFrame,
-    weights: Mapping[str, tdcf.TandemWeights],
-    scoring: Scoring,
-    rng: np.random.Generator,
-    name: str,
-) -> dict[str, float]:
-    try:
-        scorer = Scorer(group, weights)
-    except ValueError as reason:
-        logger.warning("%s has no metrics: %s", name, reason)
-        values, bounds = {}, {}
-    else:
-        values, bounds = scorer(), scorer.intervals(scoring, rng)
-        _warn_if_inverted(values["eer"], name)
-    ends = {f"{metric}_{end}": value for metric in bounds for end, value in bounds[metric]._asdict().items()}
-    return values | ends
+def error_rates(rows: Mapping[Member, pd.DataFrame], thresholds: Mapping[Member, float]) -> dict[str, float]:
+    """The mean over members of the shares of bona fide speech that is rejected and of spoofs that are accepted, each
+    member at its own threshold; NaN of a class that no member has."""
+    lacking = [member.name or "the one member" for member in rows if member not in thresholds]
+    if lacking:
+        raise Refused(f"no threshold for {', '.join(lacking)}: dev has none of these members")
+    rates = [_error_rates(table, thresholds[member]) for member, table in rows.items()]
+    return pd.DataFrame(rates, columns=list(ERROR_RATES)).mean().to_dict()
+
+
+def _error_rates(group: pd.DataFrame, threshold: float) -> tuple[float, float]:
+    accepted = group["score"] > threshold
+    bonafide, spoof = (accepted[group["label"] == label] for label in CLASSES)
+    return 1 - bonafide.mean(), spoof.mean()
 
 
 def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemWeights]:
@@ -183,46 +170,17 @@ def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemW
     for form in FORMS:
         try:
             weights[form] = tdcf.tandem_weights(rates, form)
-        except ValueError as reason:
+        except Refused as reason:
             logger.warning("no %s t-DCF under %s: %s", form, "all attacks" if attack is None else attack, reason)
     return weights
 
 
-def _error_rates(group: pd.DataFrame, threshold: float) -> dict[str, float]:
-    accepted = group["score"] > threshold
-    bonafide, spoof = (accepted[group["label"] == label] for label in LABELS)
-    rates = (1 - bonafide.mean(), spoof.mean())
-    return dict(zip(ERROR_RATES, rates, strict=True))
-
-
-def _with_ends() -> list[str]:
-    return [name for metric in METRICS for name in (metric, *(f"{metric}_{end}" for end in ENDS))]
-
-
-def _counts(predictions: pd.DataFrame) -> dict[str, int]:
-    return {name: int((predictions["label"] == label).sum()) for name, label in zip(COUNTS, LABELS, strict=True)}
-
-
-def _warn_if_inverted(value: float, name: str) -> None:
-    if value > 0.5:
-        logger.warning("EER of %s is %.4f, above 0.5: the sign of the scores may be inverted", name, value)
+def _warn_if_inverted(scores: Members, name: str) -> None:
+    for member, values in scores.values.items():
+        if values["eer"] > 0.5:
+            where = ", ".join(filter(None, (name, member.name)))
+            logger.warning("EER of %s is %.4f, above 0.5: the sign of the scores may be inverted", where, values["eer"])
 
 
 def _check(predictions: pd.DataFrame, columns: Sequence[str] = ()) -> None:
-    needed = ("id", "label", "score", *columns)
-    missing = [column for column in needed if column not in predictions]
-    if missing:
-        raise Refused(f"predictions have no column {', '.join(missing)}; they have {', '.join(predictions)}")
-    unknown = predictions[~predictions["label"].isin(LABELS)]
-    if len(unknown):
-        first = unknown.iloc[0]
-        raise Refused(
-            f"{len(unknown)} of {len(predictions)} labels are unknown: utterance {first['id']} has "
-            f"{first['label']!r}, expected one of {', '.join(LABELS)}"
-        )
-    broken = predictions[~np.isfinite(predictions["score"].to_numpy(float))]
-    if len(broken):
-        first = broken.iloc[0]
-        raise Refused(
-            f"{len(broken)} of {len(predictions)} scores are not finite: utterance {first['id']} has {first['score']}"
-        )
+    tables.check(predictions, columns, {"label": CLASSES}, ["score"])

@@ -1,47 +1,52 @@
 """What the stages ask of this task's metrics: `predictions` and `tables` hold dev and eval, by split."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from voxdag.scoring import members, protocol
+from voxdag.scoring.members import Members
+from voxdag.scoring.tables import Scoring
 from voxdag.tasks.antispoof import metrics
 from voxdag.tasks.antispoof.criteria import criteria, operating_point
 
+Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
 
 
-@dataclass(frozen=True)
-class Scoring:
-    """replicates of the bootstrap, confidence (0..1) of its intervals, and the columns that the breakdown groups by."""
+def headline(predictions: Predictions, tables: Tables) -> dict[str, float | None]:
+    """The eight numbers that stand for a system: its metrics on eval, and the EER on dev that it was chosen by, means
+    over its members.
 
-    replicates: int
-    confidence: float
-    by: tuple[str, ...]
-
-    @property
-    def bootstrap(self) -> metrics.Scoring:
-        """How intervals are made."""
-        return metrics.Scoring(self.replicates, self.confidence)
+    Raises Refused as `metrics.headline` does, or if dev has another protocol than eval.
+    """
+    prefix = protocol.prefix(*predictions.values())
+    dev = np.mean([criteria(rows, None)["eer"] for rows in members.split(predictions["dev"]).values()])
+    values = metrics.headline(predictions["eval"], _asv(tables)) | {"dev_eer": float(dev)}
+    return {f"{prefix}{metric}": value for metric, value in values.items()}
 
 
-def headline(predictions: Mapping[str, pd.DataFrame], tables: Tables) -> dict[str, float | None]:
-    """The eight numbers that stand for a system: its metrics on eval, and the EER on dev that it was chosen by."""
-    dev = criteria(predictions["dev"], tables["dev"].get("asv"))
-    return metrics.headline(predictions["eval"], _asv(tables, "eval")) | {"dev_eer": dev["eer"]}
-
-
-def intervals(predictions: Mapping[str, pd.DataFrame], tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
+def intervals(predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
     """The metrics on eval with their intervals, by utterance and by speaker."""
-    return metrics.intervals(predictions["eval"], _asv(tables, "eval"), scoring.bootstrap, seed)
+    return metrics.intervals(predictions["eval"], _asv(tables), scoring, seed)
 
 
-def breakdown(predictions: Mapping[str, pd.DataFrame], tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
-    """The metrics on eval group by group, and the error rates at the threshold that dev's EER gives."""
-    threshold = operating_point(predictions["dev"])
-    table, asv = predictions["eval"], _asv(tables, "eval")
-    return metrics.breakdown(table, asv, scoring.by, scoring.bootstrap, seed, threshold)
+def breakdown(predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
+    """The metrics on eval group by group, and the error rates of each member at the threshold of its EER on dev."""
+    thresholds = {member: operating_point(rows) for member, rows in members.split(predictions["dev"]).items()}
+    return metrics.breakdown(predictions["eval"], _asv(tables), scoring.by, scoring, seed, thresholds)
 
 
-def _asv(tables: Tables, split: str) -> pd.DataFrame:
-    return tables[split].get("asv", metrics.NO_ASV)
+def member_values(predictions: Predictions, tables: Tables) -> pd.DataFrame:
+    """The metrics of each member on eval."""
+    return metrics.member_values(predictions["eval"], _asv(tables))
+
+
+def statistic(predictions: Predictions, tables: Tables) -> Members:
+    """What scores the members on eval under any resampling."""
+    return metrics.statistic(predictions["eval"], _asv(tables))
+
+
+def _asv(tables: Tables) -> pd.DataFrame:
+    return tables["eval"].get("asv", metrics.NO_ASV)

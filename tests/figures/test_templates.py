@@ -1,0 +1,73 @@
+"""The templates from which DVC draws: what it fills, and that all systems and revisions are told apart."""
+
+import json
+from pathlib import Path
+
+import pytest
+from dvc_render import VegaRenderer
+
+FOLDER = Path(__file__).parents[2] / ".dvc" / "plots"
+TEMPLATES = sorted(path.stem for path in FOLDER.glob("*.json"))
+BY_COLOUR = {"det", "roc", "history"}  # all systems in one frame
+
+
+@pytest.fixture(params=TEMPLATES)
+def template(request):
+    return request.param
+
+
+def content(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def channels(tree, name: str) -> list[dict]:
+    """Every definition of a channel (color, row, ...) in a template."""
+    if isinstance(tree, list):
+        return [found for child in tree for found in channels(child, name)]
+    if not isinstance(tree, dict):
+        return []
+    here = [tree[name]] if isinstance(tree.get(name), dict) else []
+    return here + [found for child in tree.values() for found in channels(child, name)]
+
+
+def test_there_are_templates():
+    assert len(TEMPLATES) == 11
+
+
+def test_dvc_fills_every_anchor(template):
+    rows = [{"x": 1, "y": 2, "system": "a", "rev": rev} for rev in ("HEAD", "workspace")]
+    properties = {"x": "x", "y": "y", "x_label": "X", "y_label": "Y", "title": "T"}
+    renderer = VegaRenderer(rows, "plot", template=template, template_dir=str(FOLDER), **properties)
+    filled = renderer.get_filled_template()
+    assert "<DVC" not in json.dumps(filled)
+    assert filled["data"]["values"] == rows
+    assert filled["title"]["text"] == "T"
+
+
+def test_systems_and_revisions_are_told_apart(template):
+    tree = content(template)
+    named = {
+        "system",
+        *(step["as"] for step in tree.get("transform", []) if "datum.system" in step.get("calculate", "")),
+    }
+    if template in BY_COLOUR:
+        assert {channel["field"] for channel in channels(tree, "color")} == {"system"}
+        assert {channel["field"] for channel in channels(tree, "strokeDash")} == {"rev"}
+    else:
+        assert tree["facet"]["row"]["field"] in named
+        by_revision = [tree["facet"].get("column"), *channels(tree, "yOffset")]
+        assert "rev" in {channel["field"] for channel in by_revision if channel}
+
+
+@pytest.mark.parametrize("name", ["det", "roc", "det_by_attack"])
+def test_members_are_separate_lines(name):
+    assert [channel["field"] for channel in channels(content(name), "detail")] == ["member"]
+
+
+def test_a_grid_of_systems_and_revisions_is_in_vega_lites_own_order(template):
+    # With "sort": [] on both, Vega-Lite fills the grid in the data's order, whatever its heads say.
+    facet = content(template).get("facet", {})
+    if "column" in facet:
+        assert "sort" not in facet["row"] and "sort" not in facet["column"]
+    else:
+        assert set(facet) <= {"row"}
