@@ -24,11 +24,13 @@ FOLDER = Path("data/code")
 
 
 def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
-    """(stage, item's name, item) of every stage that goes over a section of params.yaml."""
+    """(stage, item's name, item) of every stage that can be up to date; a stage that goes over nothing has one, "all"."""
     for stage, body in stages.items():
         if "foreach" in body:
             group = body["foreach"].removeprefix("${").removesuffix("}")
             yield from ((stage, name, item) for name, item in (tree[group] or {}).items())
+        elif not body.get("always_changed"):
+            yield stage, "all", {}
 
 
 def picked(name: str, item: Mapping) -> dict[str, list[str]]:

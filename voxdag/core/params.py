@@ -24,7 +24,7 @@ from voxdag.core.errors import Refused
 
 T = TypeVar("T")
 
-TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "systems", "baselines")
+TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "cleaned", "embedded", "synthetic", "systems", "baselines")
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,12 @@ def system(tree: Mapping[str, Any], name: str) -> System:
 def baseline(tree: Mapping[str, Any], name: str) -> Baseline:
     """One baseline. Raises Refused with the baseline names that params.yaml has."""
     return bind(Baseline, _entry(tree, "baselines", name), f"baselines.{name}")
+
+
+def of_task(tree: Mapping[str, Any], task: str, *groups: str) -> list[str]:
+    """The names of a task's systems and baselines, or of those of the `groups`, in the order of params.yaml."""
+    listed = ((tree[group] or {}).items() for group in groups or ("systems", "baselines"))
+    return [name for items in listed for name, item in items if item["task"] == task]
 
 
 def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:

@@ -59,6 +59,11 @@ def metrics(system: str) -> Path:
     return Path("metrics") / system
 
 
+def comparison(task: str) -> Path:
+    """Folder of what lays the systems of a task beside one another."""
+    return Path("compare") / task
+
+
 def plots(system: str) -> Path:
     """Folder of a system's plot data and pictures."""
     return Path("plots") / system

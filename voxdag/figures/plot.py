@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+TEXT = ("system", "member", "group", "class", "attack", "curve", "label", "measure", "quantity", "actual", "predicted")
+COLUMNS = {**dict.fromkeys((*TEXT, "protocol"), str), "*": float}  # of the tables of figures, for who reads them back
+
 
 @dataclass(frozen=True)
 class Plot:

@@ -1,0 +1,84 @@
+"""Lay the systems and baselines of a task beside one another: every figure with all of them, and paired differences.
+
+Usage:  python -m stages.compare <task>
+Reads:  data/predictions/<system>/dev.csv, eval.csv      of every system and baseline of the task
+        metrics/<system>/intervals.csv                   the same
+        plots/<system>/<figure>.csv                      of every system
+        data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
+        params.yaml                                      seed, tasks.<task>.scoring, systems, baselines
+Writes: compare/<task>/figures/<figure>.csv              that of each system below one another, with a column system
+        compare/<task>/figures/<figure>.png              what the task draws of all systems
+        compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
+
+compare/<task>/dvc.yaml draws the figures for `dvc plots`. Like evaluate, this stage opens the eval split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import pandas as pd
+
+from voxdag.core import artifacts, command, params
+from voxdag.core.modules import load_module
+from voxdag.data import layout
+from voxdag.figures.plot import COLUMNS
+from voxdag.figures.png import save_png
+from voxdag.scoring import paired
+
+BY = "speaker"  # whose intervals are drawn
+
+
+def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd.DataFrame]:
+    """Every figure that a system has, by name: the tables of all systems below one another, with a column system."""
+    paths = {name: sorted(layout.plots(name).glob("*.csv")) for name in systems}
+    rows: dict[str, list[pd.DataFrame]] = {}
+    for name, listed in paths.items():
+        for path in listed:
+            table = artifacts.read_table(path, types)
+            rows.setdefault(path.stem, []).append(table.assign(system=name))
+    return {figure: pd.concat(tables, ignore_index=True) for figure, tables in sorted(rows.items())}
+
+
+def headline_intervals(names: list[str], report: ModuleType) -> pd.DataFrame:
+    """The means over members of every system and baseline with their intervals by speaker: one row a metric."""
+    tables = [
+        artifacts.read_table(layout.metrics(name) / "intervals.csv", report.INTERVALS).assign(system=name)
+        for name in names
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows[(rows["resampled_by"] == BY) & rows["fold"].isna() & rows["seed"].isna()]
+
+
+def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
+    """The paired differences; no row where there is one system alone."""
+    if len(names) < 2:
+        return pd.DataFrame(columns=list(paired.COLUMNS))
+    scoring = params.bind(report.Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")
+    inference = load_module("voxdag.tasks.{task}.inference", task=task)
+    predictions = {name: layout.predictions_of(name, inference.COLUMNS) for name in names}
+    tables = {split: layout.tables(task, split) for split in ("dev", "eval")}
+    return paired.pairs(predictions, tables, report.statistic, scoring, params.run(tree).seed)
+
+
+def main(task: str) -> None:
+    tree = params.read()
+    systems, baselines = (params.of_task(tree, task, group) for group in ("systems", "baselines"))
+    names = [*systems, *baselines]
+    if not names:
+        return
+    report, figures = (load_module("voxdag.tasks.{task}.report", task=task), load_module("voxdag.tasks.{task}.figures", task=task))
+    folder = layout.comparison(task)
+    for figure, table in figure_tables(systems, {}).items():  # as text: as they were written
+        artifacts.write_table(folder / "figures" / f"{figure}.csv", table)
+    plots = figures.comparison(figure_tables(systems, COLUMNS), headline_intervals(names, report))
+    for figure, plot in plots.items():
+        if not (folder / "figures" / f"{figure}.csv").exists():
+            artifacts.write_table(folder / "figures" / f"{figure}.csv", plot.table)
+        save_png(plot.figure, folder / "figures" / f"{figure}.png")
+    artifacts.write_table(folder / "pairs.csv", pairs(names, task, report, tree))
+
+
+if __name__ == "__main__":
+    command.main(main)

@@ -1,0 +1,171 @@
+"""What a task offers to the stages: a folder of voxdag/tasks with one module for each of these, loaded by name.
+
+    data.py         which utterances, and the types of their columns         prepare, and all that reads tables
+    learner.py      networks, optimizers, a training step, criteria on dev   train
+    inference.py    one row per recording, or audio                          train (dev), evaluate, voxdag.predict
+    criteria.py     what selects checkpoints on dev                          train, evaluate
+    report.py       headline, intervals, breakdown of predictions            evaluate, baseline, breakdown, compare
+    figures.py      pictures and their tables                                plot, compare
+    baseline.py     what systems have to beat; a task may have none          baseline
+    score_file.py   predictions as the field exchanges them; likewise        evaluate
+    clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
+
+A stage loads only the modules that it needs, so a changed figure retrains nothing. `tests/tasks/test_contract.py`
+compares every task with these protocols, name by name and signature by signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from voxdag.data.shards import Shards, Tracks
+from voxdag.figures.plot import Plot
+from voxdag.scoring.members import Members
+from voxdag.scoring.tables import Scoring
+from voxdag.training.learner import Learner as TrainingLearner
+from voxdag.training.learner import Materials
+
+Predictions = Mapping[str, pd.DataFrame]  # split -> one row per utterance and member
+Tables = Mapping[str, Mapping[str, pd.DataFrame]]  # split -> the corpus's other tables by name
+Recordings = Sequence[np.ndarray]  # int16, (n,) each
+
+
+class Data(Protocol):
+    """COLUMNS: the columns that a manifest of this task must have, and their types."""
+
+    COLUMNS: Mapping[str, type]
+
+    def select(self, splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        """The utterances of each split that the task can use. Raises Refused for what a manifest must not hold."""
+
+
+class Learner(Protocol):
+    """Settings: a frozen dataclass, the section `objective` of a system."""
+
+    Settings: type
+
+    def make(self, materials: Materials, settings: object, scoring: object) -> TrainingLearner:
+        """The learner (see `voxdag.training.learner`); `scoring` are the inference module's Settings."""
+
+
+class Inference(Protocol):
+    """Settings         frozen dataclass, the section `inference` of a system; has `batch_size` and `samples`
+    RATE             Hz, of the recordings that it takes
+    TAKES            what networks of this task may take (see models/__init__.py)
+    OUTPUT_SIZE      outputs of a network
+    BUFFERS          what the task fits after training, name -> value before it: registered beside the network's own
+    OUTPUTS          columns that `outputs` gives
+    COLUMNS          the types of the columns of predictions
+    DRAWN            column -> its name in a picture: what is drawn along a recording
+    DRAWN_AXIS       the name of their axis
+    """
+
+    Settings: type
+    RATE: int
+    TAKES: tuple[str, ...]
+    OUTPUT_SIZE: int
+    BUFFERS: Mapping[str, Tensor]
+    OUTPUTS: tuple[str, ...]
+    COLUMNS: Mapping[str, type]
+    DRAWN: Mapping[str, str]
+    DRAWN_AXIS: str
+
+    def outputs(
+        self, network: nn.Module, recordings: Recordings, settings: object, device: torch.device
+    ) -> pd.DataFrame:
+        """What the network says of recordings of which nothing else is known: one row each, columns OUTPUTS."""
+
+    def predict(
+        self,
+        network: nn.Module,
+        shards: Shards,
+        settings: object,
+        device: torch.device,
+        tables: Mapping[str, pd.DataFrame],
+    ) -> pd.DataFrame:
+        """One row per recording, in the index's order: what the index says of it, and what the network says."""
+
+
+class WaveInference(Inference, Protocol):
+    """Of a task whose predictions are audio; `predict` gives what is measured of it.
+
+    enhanced  network, shards, settings, device -> (row of the index, {track: samples}) of each recording in order
+    """
+
+    def tracks(self, shards: Shards) -> Tracks:
+        """The tracks of what `enhanced` gives."""
+
+    def enhanced(
+        self, network: nn.Module, shards: Shards, settings: object, device: torch.device
+    ) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
+        """What the network makes of each recording, in the index's order."""
+
+
+class Report(Protocol):
+    """INTERVALS, BREAKDOWN: the types of the columns of those tables."""
+
+    Scoring: type[Scoring]
+    INTERVALS: Mapping[str, type]
+    BREAKDOWN: Mapping[str, type]
+
+    def headline(self, predictions: Predictions, tables: Tables) -> dict[str, float | None]:
+        """At most eight numbers that stand for a system."""
+
+    def intervals(self, predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
+        """The metrics on eval with their intervals."""
+
+    def breakdown(self, predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
+        """The metrics on eval group by group."""
+
+    def member_values(self, predictions: Predictions, tables: Tables) -> pd.DataFrame:
+        """The metrics of each member on eval."""
+
+    def statistic(self, predictions: Predictions, tables: Tables) -> Members:
+        """What scores the members on eval under any resampling."""
+
+
+class Figures(Protocol):
+    """Pictures of one system, and of all systems of the task."""
+
+    def figures(
+        self, dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
+    ) -> dict[str, Plot]:
+        """The figures of one system, by name."""
+
+    def comparison(self, tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
+        """Those of all systems: `tables` are the figures' by name, with a column system."""
+
+
+class Baseline(Protocol):
+    """Settings: a frozen dataclass, the section `settings` of a baseline."""
+
+    Settings: type
+
+    def predict(
+        self, splits: Mapping[str, Shards], tables: Tables, settings: object, seed: int
+    ) -> dict[str, pd.DataFrame]:
+        """Predictions of a fold's dev and eval, in the columns of the systems'."""
+
+
+class ScoreFile(Protocol):
+    """Predictions as the field exchanges them."""
+
+    def write(self, path: Path, predictions: pd.DataFrame) -> None:
+        """Write them."""
+
+
+MODULES: dict[str, type] = {
+    "data": Data,
+    "learner": Learner,
+    "inference": Inference,
+    "report": Report,
+    "figures": Figures,
+}
+OPTIONAL: dict[str, type] = {"baseline": Baseline, "score_file": ScoreFile}
