@@ -107,7 +107,9 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     (tmp_path / "seen").mkdir()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (os.getcwd(), *sys.path) if path)}
     parent = subprocess.Popen(
-        [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")],
+        env=environment,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not (started := list((tmp_path / "seen").iterdir())):
