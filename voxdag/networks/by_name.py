@@ -56,7 +56,11 @@ def resolve(network: str, config: str, changes: Mapping[str, object]) -> object:
     sizes = load_module("models.{network}", network=network).CONFIGS
     if config not in sizes:
         raise Refused(f"{network} has no size {config!r}; its sizes are {', '.join(sizes)}")
-    return params.change(sizes[config], changes, f"{network}/{config}: changes")
+    where = f"{network}/{config}: changes"
+    try:
+        return params.change(sizes[config], changes, where)
+    except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
+        raise reason if isinstance(reason, Refused) else Refused(f"{where}: {reason}") from reason
 
 
 def about(network: str, config: str, changes: Mapping[str, object], outputs: int) -> dict[str, object]:
