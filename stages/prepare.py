@@ -22,17 +22,22 @@ from voxdag.corpora import manifest
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
+from voxdag.data.folds import Strata
 from voxdag.data.layout import UTTERANCES
 
 log = logging.getLogger(__name__)
 
 
-def prepare(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, dict[str, pd.DataFrame]]:
+def prepare(
+    corpora: dict[str, Corpus], settings: Prepare, strata: Strata | None = None
+) -> dict[str, dict[str, pd.DataFrame]]:
     """The tables of each split, by name, from the split's corpus; recordings that are absent are left out.
+
+    strata: of each utterance, in a random split (see `voxdag.data.folds.random`).
 
     Raises Refused where a split has no utterance, or too many recordings are absent.
     """
-    listed = manifest.split(corpora, settings)
+    listed = manifest.split(corpora, settings, strata)
     manifest.check_absent(pd.concat(listed.values()), settings.max_absent)
     for split, trials in listed.items():
         if trials["bytes"].isna().all():
@@ -54,10 +59,9 @@ def main(name: str) -> None:
     where = f"tasks.{name}.prepare"
     settings = params.bind(Prepare, params.task(tree, name).prepare, where)
     corpora = manifest.read(settings, where)
-    splits = prepare(corpora, settings)
-    listed = load_module("voxdag.tasks.{task}.data", task=name).select(
-        {split: tables[UTTERANCES] for split, tables in splits.items()}
-    )
+    data = load_module("voxdag.tasks.{task}.data", task=name)
+    splits = prepare(corpora, settings, getattr(data, "strata", None))
+    listed = data.select({split: tables[UTTERANCES] for split, tables in splits.items()})
     account = manifest.describe(listed, settings)
     for split, tables in splits.items():
         tables[UTTERANCES] = listed[split]

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from voxdag.core import streams
 from voxdag.corpora import manifest
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.manifest import Prepare
@@ -99,6 +100,62 @@ def test_the_random_split_mixes_speakers_says_so_in_its_names_and_is_not_refused
     account = manifest.describe(table, settings(protocol="leaky_random"))
     assert account["leaky-1"]["shared_speaker"] > 0
     assert account["leaky-1"]["splits"]["eval"]["labels"] == {"happy": 3, "sad": 3}  # balanced by class
+
+
+def sizes(drawn):
+    return [len(fold.eval) for fold in drawn]
+
+
+def test_the_folds_of_classes_are_those_of_every_run_before():
+    # 12 utterances of each of 2 classes in 5 folds: each class begins with the first fold, so that the two left over of
+    # each are in the first two.
+    drawn = folds.random(trials(), 5)
+    shuffled = trials().sample(frac=1, random_state=streams.generator(1, "random split"))
+    for k, fold in enumerate(drawn):
+        dealt = [list(rows["id"])[k::5] for _, rows in shuffled.groupby("label")]
+        assert fold.eval == {name for names in dealt for name in names}
+    assert sizes(drawn) == [6, 6, 4, 4, 4]
+
+
+def test_numbers_as_labels_are_dealt_evenly_and_alike():
+    # 22 distinct numbers in 4 folds: 6, 6, 5, 5. Each of the five blocks of four ranks has one in each fold.
+    numbers = trials().head(22).assign(label=[float(k) for k in range(22)])
+    drawn = folds.random(numbers, 4)
+    assert sizes(drawn) == [6, 6, 5, 5]
+    for fold in drawn:
+        own = sorted(numbers.set_index("id").loc[list(fold.eval), "label"])
+        assert [value // 4 for value in own[:5]] == [0, 1, 2, 3, 4]
+    assert folds.random(numbers.assign(label=numbers["label"].astype(object)), 4) == drawn
+    assert folds.random(numbers.assign(label=numbers["label"] ** 3), 4) == drawn  # only the order counts
+    assert (
+        {tuple(sorted(fold.eval)) for fold in drawn}
+        != {  # which of a block is in which fold is drawn
+            tuple(sorted(numbers["id"][k::4])) for k in range(4)
+        }
+    )
+
+
+def test_a_task_may_say_its_strata():
+    # Strata of 12 and 10 in 4 folds: 3 of the first in each; of the second 2 or 3, and 22 in all are 6, 6, 5, 5.
+    numbers = trials().head(22).assign(label=[float(k) for k in range(22)])
+    by_label = lambda table: table["label"].lt(12).map({True: "a", False: "b"})  # noqa: E731
+    drawn = folds.random(numbers, 4, by_label)
+    low = [sum(name in set(numbers["id"][:12]) for name in fold.eval) for fold in drawn]
+    assert low == [3, 3, 3, 3] and sizes(drawn) == [6, 6, 5, 5]
+
+
+def test_the_strata_of_a_task_reach_the_random_split():
+    by_speaker = lambda table: table["speaker"]  # noqa: E731
+    listed = manifest.split({"x": corpus()}, settings(protocol="leaky_random", fold=1), by_speaker)
+    # 6 utterances of each of 4 speakers, dealt on to 4 folds: 1 or 2 of each speaker, and 6 in all.
+    assert len(listed["eval"]) == 6 and set(listed["eval"]["speaker"].value_counts()) == {1, 2}
+
+
+def test_labels_that_are_numbers_are_told_by_their_mean_and_ends():
+    table = trials().head(4).assign(split="train", label=[1.0, -2.0, 4.0, None])
+    assert folds.describe(table, "speaker")["fixed"]["splits"]["train"]["labels"] == {
+        "n": 3, "mean": 1.0, "min": -2.0, "max": 4.0
+    }  # fmt: skip
 
 
 def test_one_leaky_fold_is_named_by_its_number():

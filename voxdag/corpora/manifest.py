@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,8 +13,12 @@ import pandas as pd
 from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.core.workspace import corpora_folder
-from voxdag.corpora.corpus import Corpus, reader
+from voxdag.corpora.corpus import Corpus, reader, root_is_set_by
 from voxdag.data import folds
+
+LISTED = 5  # departures that an error names
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,53 @@ class Prepare:
 
     def open(self, name: str, where: str) -> tuple[ModuleType, Any]:
         """A corpus's module and its options. Raises Refused where params.yaml has none for it."""
-        module = reader(name)
         if name not in self.corpora:
             raise Refused(f"{where}.corpora has no options for {name}; it has {', '.join(self.corpora) or 'none'}")
+        module = reader(name)
         return module, params.bind(module.Options, self.corpora[name], f"{where}.corpora.{name}")
 
 
 def read(settings: Prepare, where: str) -> dict[str, Corpus]:
-    """The corpora that `settings` names, by name. `where` is the key of `settings` in params.yaml, for messages."""
-    opened = {name: settings.open(name, where) for name in settings.names()}
-    return {name: module.read(corpora_folder(), options) for name, (module, options) in opened.items()}
+    """The corpora that `settings` names, by name. `where` is the key of `settings` in params.yaml, for messages.
+
+    Raises Refused where one is said to be the published one and is not, unless its options allow departures.
+    """
+    return {name: _admitted(name, *settings.open(name, where), f"{where}.corpora.{name}") for name in settings.names()}
+
+
+def on_disk(module: ModuleType, options: Any, key: str) -> Corpus:
+    """What a reader finds. Raises CorpusMissing with the params key of the corpus's root; `key` is its options'."""
+    with root_is_set_by(f"Params key {key}.root"):
+        return module.read(corpora_folder(), options)
+
+
+def departures(corpus: Corpus) -> list[str]:
+    """How a corpus that is said to be the published one differs from it: counts, and listed recordings without file."""
+    if corpus.departures is None:
+        return []
+    absent = corpus.trials["path"][corpus.trials["bytes"].isna()]
+    lacking = [f"{len(absent)} of {len(corpus.trials)} recordings are absent, such as {path}" for path in absent[:1]]
+    return [*corpus.departures, *lacking]
+
+
+def counted(found: list[str]) -> str:
+    """How many departures there are, and the first few."""
+    shown = [*found[:LISTED], "..."] if len(found) > LISTED else found
+    return f"{len(found)} departures ({'; '.join(shown)})"
+
+
+def _admitted(name: str, module: ModuleType, options: Any, key: str) -> Corpus:
+    corpus = on_disk(module, options, key)
+    found = departures(corpus)
+    if found and not options.allow_departures:
+        raise Refused(
+            f"{name} under {corpora_folder() / options.root} is not as published: {counted(found)}. Complete it; or "
+            f"take it as it is, with -S {key}.allow_departures=true; or, if it is another corpus in this layout, say "
+            f"so with -S {key}.official=false"
+        )
+    for departure in found:
+        log.warning("%s is not as published: %s", name, departure)
+    return corpus
 
 
 def provide(settings: Prepare, where: str) -> Path:
@@ -68,17 +110,20 @@ def provide(settings: Prepare, where: str) -> Path:
     """
     for name in settings.names():
         module, options = settings.open(name, where)
-        module.provide(corpora_folder(), options)
+        with root_is_set_by(f"Params key {where}.corpora.{name}.root"):
+            module.provide(corpora_folder(), options)
     return corpora_folder()
 
 
-def split(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, pd.DataFrame]:
+def split(corpora: dict[str, Corpus], settings: Prepare, strata: folds.Strata | None = None) -> dict[str, pd.DataFrame]:
     """The utterances of each split, from the split's corpus; with the column `folds` where train is cross-validated.
+
+    strata: what the folds of a random split have in equal shares (see `voxdag.data.folds.random`).
 
     In a cross-corpus evaluation of such a corpus, all the other's utterances are in eval of every fold, or those of its
     own eval split where it has one.
     """
-    trials = _assigned(corpora[settings.corpus], settings)
+    trials = _assigned(corpora[settings.corpus], settings, strata)
     listed = {name: trials[trials["split"] == name] for name in ("train", "dev", "eval")}
     if settings.source("eval") != settings.corpus:
         other = corpora[settings.source("eval")].trials
@@ -88,7 +133,7 @@ def split(corpora: dict[str, Corpus], settings: Prepare) -> dict[str, pd.DataFra
     return listed
 
 
-def _assigned(corpus: Corpus, settings: Prepare) -> pd.DataFrame:
+def _assigned(corpus: Corpus, settings: Prepare, strata: folds.Strata | None) -> pd.DataFrame:
     if not corpus.folds:
         if settings.protocol != folds.PROTOCOLS[0] or settings.fold != "all":
             raise Refused(
@@ -98,7 +143,7 @@ def _assigned(corpus: Corpus, settings: Prepare) -> pd.DataFrame:
         return corpus.trials
     if settings.protocol == folds.PROTOCOLS[0]:
         return folds.assign(corpus.trials, folds.chosen(corpus.folds, settings.fold))
-    drawn = folds.random(corpus.trials, len(corpus.folds))
+    drawn = folds.random(corpus.trials, len(corpus.folds), strata)
     name = settings.fold if settings.fold == "all" else f"{folds.LEAKY}{settings.fold}"
     return folds.assign(corpus.trials, folds.chosen(drawn, name), unit="id")
 

@@ -7,10 +7,11 @@ split has no such column, and one fold, whose name is empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from voxdag.core import streams
 from voxdag.core.errors import Refused
@@ -20,6 +21,8 @@ FIXED = ""  # the one fold of a fixed split
 PROTOCOLS = ("speaker_independent", "leaky_random")
 LEAKY = "leaky-"  # how the names of folds begin that mix speakers
 SEED = 1  # of the random split: it shows a leak, and is no setting
+
+Strata = Callable[[pd.DataFrame], pd.Series]  # a table of utterances -> the stratum, or a number, of each
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,29 @@ def chosen(folds: Sequence[Fold], name: str | int) -> tuple[Fold, ...]:
     return found
 
 
-def random(trials: pd.DataFrame, count: int) -> tuple[Fold, ...]:
-    """`count` folds over utterances drawn at random, class by class: every speaker is in train, dev and eval.
+def random(trials: pd.DataFrame, count: int, strata: Strata | None = None) -> tuple[Fold, ...]:
+    """`count` folds over utterances drawn at random, stratum by stratum: every speaker is in train, dev and eval.
 
-    What a model gains on it over folds by speaker is what it knows of the speakers, not of the classes.
+    What a model gains on it over folds by speaker is what it knows of the speakers, not of the classes. `strata` gives
+    each utterance's stratum, or a number; without it, that is its label. Numbers are cut at quantiles. Of a stratum
+    the folds have equal shares, to one utterance; of all utterances too, unless the strata are the labels' classes.
     """
     shuffled = trials.sample(frac=1, random_state=streams.generator(SEED, "random split"))
-    group = shuffled.groupby("label").cumcount() % count
+    group = _turns(shuffled, count, strata) % count
     members = [frozenset(shuffled["id"][group == k]) for k in range(count)]
     return tuple(Fold(f"{LEAKY}{k + 1}", dev=members[(k + 1) % count], eval=members[k]) for k in range(count))
+
+
+def _turns(shuffled: pd.DataFrame, count: int, strata: Strata | None) -> pd.Series:
+    """At which turn an utterance is dealt to a fold: stratum by stratum in the order of `shuffled`; per row."""
+    strata_of = shuffled["label"] if strata is None else strata(shuffled)
+    if _are_numbers(strata_of):
+        ranks = pd.to_numeric(strata_of).rank(method="first")
+        strata_of = (ranks - 1) // count  # quantiles: each fold has one utterance of each
+    elif strata is None:
+        return shuffled.groupby("label").cumcount()  # every class begins with the first fold
+    order = strata_of.sort_values(kind="stable").index
+    return pd.Series(range(len(order)), index=order).reindex(shuffled.index)
 
 
 def names(table: pd.DataFrame) -> list[str]:
@@ -82,6 +99,8 @@ def of(table: pd.DataFrame, fold: str) -> pd.Series:
 
 def describe(trials: pd.DataFrame, key: str) -> dict[str, dict]:
     """Fold by fold: utterances, speakers and labels of each split, and how many values of `key` splits share.
+
+    Labels are counted class by class; of labels that are numbers: how many, their mean and their ends.
 
     Raises Refused, naming examples, where two splits of a fold share a value of `key`, but for folds that are there
     to show the leak.
@@ -106,8 +125,19 @@ def _split(rows: pd.DataFrame) -> dict:
     return {
         "utterances": len(rows),
         "speakers": sorted(rows["speaker"].unique()),
-        "labels": rows["label"].value_counts().sort_index().to_dict(),
+        "labels": _labels(rows["label"]),
     }
+
+
+def _labels(labels: pd.Series) -> dict[str, float]:
+    if not _are_numbers(labels):
+        return labels.value_counts().sort_index().to_dict()
+    numbers = labels.dropna()
+    return {"n": len(numbers), "mean": numbers.mean(), "min": numbers.min(), "max": numbers.max()}
+
+
+def _are_numbers(values: pd.Series) -> bool:
+    return is_numeric_dtype(values.infer_objects())
 
 
 def _example(trials: pd.DataFrame, key: str, shared: Iterable[str]) -> str:
