@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from voxdag import score
+from voxdag.core.errors import Refused
+from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.tasks.antispoof import metrics, score_file
 
@@ -63,6 +65,24 @@ def test_one_file_for_another_split_is_refused(tmp_path, monkeypatch, caplog, ro
     with pytest.raises(SystemExit, match="1"):
         run(monkeypatch, path, "--corpus", "asvspoof2019_la", "--root", root, "--split", "dev")
     assert "60 utterances are missing of 60 in the protocol: dev_00, dev_01, dev_02" in caplog.text
+
+
+@pytest.mark.parametrize("corpus", ["savee", "asvspoof2031"])
+def test_a_corpus_without_trials_of_the_task_is_refused_with_those_that_have_some(corpus):
+    message = f"tasks.antispoof.prepare.corpora has no options for {corpus}; it has simulated_la, asvspoof2019_la"
+    with pytest.raises(Refused, match=message):
+        score.protocol(corpus, None, "eval")
+
+
+def test_missing_protocols_name_the_argument_that_moves_them(tmp_path):
+    with pytest.raises(CorpusMissing, match=r"Put it at .* Argument --root names the folder of this one\.$"):
+        score.protocol("asvspoof2019_la", str(tmp_path), "eval")
+
+
+def test_counts_that_are_not_published_are_logged_and_absent_audio_is_no_matter(root, caplog):
+    score.protocol("asvspoof2019_la", str(root), "eval")
+    assert "asvspoof2019_la is not as published: eval has 20 bonafide trials, published are 7355" in caplog.text
+    assert "absent" not in caplog.text
 
 
 def test_an_unknown_split_is_refused_with_the_valid_ones(root):

@@ -21,7 +21,7 @@ from voxdag.core import command, params
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
-from voxdag.corpora.corpus import CorpusMissing
+from voxdag.corpora import manifest
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
 from voxdag.data.recordings import Features
@@ -30,7 +30,8 @@ from voxdag.training.loop import Recipe
 
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
 
-GROUPS = ("tasks", "systems", "baselines")  # of params.yaml
+GROUPS = ("tasks", "cleaned", "embedded", "synthetic", "systems", "baselines")  # of params.yaml
+SHOWN = 3  # members that a finding names
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,12 @@ def parameters() -> Iterator[Finding]:
     """Every section of params.yaml against what reads it."""
     tree = params.read()
     params.run(tree)
-    for name in tree["tasks"]:
+    for name in tree["tasks"] or ():
         task = params.task(tree, name)
         params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
         params.bind(Features, task.features, f"tasks.{name}.features")
         params.bind(load_module("voxdag.tasks.{task}.report", task=name).Scoring, task.scoring, f"tasks.{name}.scoring")
-    for name in tree["systems"]:
+    for name in tree["systems"] or ():
         system, where = params.system(tree, name), f"systems.{name}"
         params.bind(Recipe, system.train, f"{where}.train")
         params.bind(
@@ -99,21 +100,21 @@ def parameters() -> Iterator[Finding]:
         model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
         params.bind(inference.Settings, system.inference, f"{where}.inference")
         by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)
-    for name in tree["baselines"] or {}:
+    for name in tree["baselines"] or ():
         baseline = params.baseline(tree, name)
         params.bind(
             load_module("voxdag.tasks.{task}.baseline", task=baseline.task).Settings,
             baseline.settings,
             f"baselines.{name}.settings",
         )
-    listed = "; ".join(f"{group} {', '.join(tree[group])}" for group in GROUPS)
+    listed = "; ".join(f"{group} {', '.join(tree[group])}" for group in GROUPS if tree.get(group))
     yield Finding("ok", f"params.yaml: {listed}")
 
 
 def corpora() -> Iterator[Finding]:
     """Every corpus that params.yaml has options for: whether it is on disk, and its counts where it is."""
     tree = params.read()
-    for name in tree["tasks"]:
+    for name in tree["tasks"] or ():
         where = f"tasks.{name}.prepare"
         settings = params.bind(Prepare, params.task(tree, name).prepare, where)
         for corpus in settings.corpora:
@@ -121,22 +122,26 @@ def corpora() -> Iterator[Finding]:
 
 
 def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
-    module, options = settings.open(name, where)
-    if name.startswith("simulated"):
+    if name.startswith("simulated_"):
         return Finding("ok", f"{name}: made by `dvc repro` when it is first needed")
     try:
-        trials = module.read(corpora_folder(), options).trials
-    except CorpusMissing as reason:
-        return Finding("FAIL" if used else "note", str(reason))
+        module, options = settings.open(name, where)
+        found = manifest.on_disk(module, options, f"{where}.corpora.{name}")
+    except Refused as reason:
+        return Finding("FAIL" if used else "note", f"{name}: {reason}")
+    trials, departures = found.trials, manifest.departures(found)
     absent = int(trials["bytes"].isna().sum())
-    level = "ok" if not absent else "FAIL" if used and absent > settings.max_absent * len(trials) else "note"
-    return Finding(level, f"{name}: {len(trials)} utterances listed, {absent} of them absent, under {corpora_folder()}")
+    text = f"{name}: {len(trials)} utterances listed, {absent} of them absent, under {corpora_folder() / options.root}"
+    if departures:
+        text += f"; not as published: {manifest.counted(departures)}"
+    stops = absent > settings.max_absent * len(trials) or (departures and not options.allow_departures)
+    return Finding("ok" if not absent and not departures else "FAIL" if used and stops else "note", text)
 
 
 def weights() -> Iterator[Finding]:
     """The weights that systems start from, and the checkpoints that training left."""
     tree = params.read()
-    for name in tree["systems"]:
+    for name in tree["systems"] or ():
         system = params.system(tree, name)
         model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
         if model.init_weights is not None:
@@ -146,9 +151,17 @@ def weights() -> Iterator[Finding]:
             by_name.restore(
                 checkpoint, system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS
             )
-            yield Finding("ok", f"{name}: trained, {checkpoint}")
-        if not trained:
-            yield Finding("note", f"{name}: not trained yet, `dvc repro` trains it")
+        yield (
+            Finding("ok", f"{name}: trained, {_listed(trained)}")
+            if trained
+            else Finding("note", f"{name}: not trained yet, `dvc repro` trains it")
+        )
+
+
+def _listed(checkpoints: list[Path]) -> str:
+    """The first few checkpoints, and how many there are."""
+    named = ", ".join(map(str, checkpoints[:SHOWN]))
+    return named if len(checkpoints) <= SHOWN else f"{len(checkpoints)} members: {named}, ..."
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (packages, device, disk, parameters, corpora, weights)

@@ -21,7 +21,17 @@ LABELS = {"n": "neutral", "s": "sad"}
 
 
 def options(**changes: object) -> Options:
-    return Options(**{"root": "toy", "labels": None, "speakers": None, "folds": "standard", "official": True} | changes)
+    return Options(
+        **{
+            "root": "toy",
+            "labels": None,
+            "speakers": None,
+            "folds": "standard",
+            "official": True,
+            "allow_departures": False,
+        }
+        | changes
+    )
 
 
 def parse(path: PurePosixPath) -> Utterance | str:
@@ -66,7 +76,7 @@ def test_a_whole_corpus_is_read_sorted_with_its_report(toy, tmp_path):
         "not_kept": 0,
         "folds": "standard",
         "sentences": "all say the same",
-        "deviations": [],
+        "departures": [],
     }
 
 
@@ -119,19 +129,21 @@ def test_speakers_that_are_not_on_disk_are_in_no_fold(toy, tmp_path):
         (toy / f"{name}.wav").unlink()
     corpus = read(tmp_path, folds="leave_one_speaker_out")
     assert [held for _, _, held in members(corpus.folds)] == ["B", "C", "D", "E"]
-    assert corpus.report["deviations"] == [
+    assert corpus.departures == (
         "label neutral has 4 utterances, published are 5",
         "label sad has 4 utterances, published are 5",
         "speaker A has 0 utterances, published are 2",
-    ]
-    assert "deviations" not in read(tmp_path, official=False, folds="leave_one_speaker_out").report
+    )
+    assert corpus.report["departures"] == list(corpus.departures)
+    other = read(tmp_path, official=False, folds="leave_one_speaker_out")
+    assert other.departures is None and "departures" not in other.report
 
 
 def test_labels_and_speakers_are_kept_by_name_and_counts_are_checked_before(toy, tmp_path):
     corpus = read(tmp_path, labels=("sad",), speakers=("E", "A", "C"))
     assert list(corpus.trials["id"]) == ["As", "Cs", "Es"]
     assert list(corpus.tables["classes"]["label"]) == ["sad"]
-    assert (corpus.report["not_kept"], corpus.report["deviations"]) == (7, [])
+    assert (corpus.report["not_kept"], corpus.departures) == (7, ())
 
 
 def test_what_is_not_an_utterance_is_left_out_and_counted(toy, tmp_path):

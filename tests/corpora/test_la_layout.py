@@ -103,7 +103,9 @@ def test_impossible_material_is_refused(change, reason):
 
 
 def test_what_is_written_reads_back(tmp_path):
+    (tmp_path / ".LA-left" / "recordings").mkdir(parents=True)  # by a killed run
     write(tmp_path / "LA", material(), talk_load, (1.0, 2.0), seed=3, jobs=1, attack=quick_attack)
+    assert [path.name for path in tmp_path.iterdir()] == ["LA"]
     corpus = asvspoof2019_la.read(tmp_path, asvspoof2019_la.Options("LA", official=False))
     planned = plan(material(), seed=3)
     columns = corpus.trials[["id", "split", "speaker", "attack"]].itertuples(index=False, name=None)

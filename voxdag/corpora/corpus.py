@@ -1,6 +1,7 @@
 """What a reader gives of a corpus, and readers by name.
 
-A new corpus is one new module in voxdag/corpora/readers. It offers
+A new corpus is one new module, voxdag/corpora/readers/<corpus>.py: a reader is found by the name of its module, and
+params.yaml gives its options under tasks.<task>.prepare.corpora.<corpus>. It offers
 
     Options                                        frozen dataclass, its params; first field `root: str`, a folder
                                                    inside the corpora folder, or an absolute path
@@ -8,9 +9,13 @@ A new corpus is one new module in voxdag/corpora/readers. It offers
                                                    published one raises CorpusMissing
     read(folder: Path, options) -> Corpus          provides, then reads
 
-where `folder` is the corpora folder. A corpus whose name starts with "simulated_" is made by its reader.
+where `folder` is the corpora folder. A corpus whose name starts with "simulated_" is made by its reader. The Options of
+a published corpus have `official`, whether to compare it with what was published, and `allow_departures`, whether to go
+on where it differs: the reader lists the departures, `voxdag.corpora.manifest` refuses them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,24 +42,36 @@ class Corpus:
     tables: further official tables, by name.
     report: JSON-able account of counts, absent and unlisted files, and departures from what was published.
     folds: the standard cross-validation of a corpus that has no fixed split; else none.
+    departures: every count that is not the published one, as a sentence, before options leave anything out; None where
+        the corpus is not said to be the published one.
     """
 
     trials: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     report: dict[str, object]
     folds: tuple[Fold, ...] = ()
+    departures: tuple[str, ...] | None = None
 
 
 class CorpusMissing(NotHere):
     """A corpus, or a part that it cannot be read without, is not on disk."""
 
     @classmethod
-    def at(cls, path: Path, what: str, get: str, put: str, key: str) -> "CorpusMissing":
-        """`what` is not at `path`; where to `get` it, where to `put` it, and the params `key` that points there."""
+    def at(cls, path: Path, what: str, get: str, put: str) -> "CorpusMissing":
+        """`what` is not at `path`; where to `get` it, and where to `put` it."""
         return cls(
             f"{what}: nothing at {path}. Get it from {get}. Put it at {put}. "
-            f"Params key {key} names its folder; environment variable VOXDAG_CORPORA moves the folder of all corpora."
+            "Environment variable VOXDAG_CORPORA moves the folder of all corpora."
         )
+
+
+@contextmanager
+def root_is_set_by(setting: str) -> Iterator[None]:
+    """Whoever knows what sets a corpus's root (a params key, an argument) adds it to the reader's CorpusMissing."""
+    try:
+        yield
+    except CorpusMissing as reason:
+        raise CorpusMissing(f"{reason} {setting} names the folder of this one.") from reason
 
 
 def reader(name: str) -> ModuleType:

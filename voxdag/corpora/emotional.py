@@ -1,11 +1,11 @@
 """What the readers of emotional speech corpora share: options, the walk over files, folds by speaker, the report.
 
-A reader says what was published of its corpus (`Published`) and how one file name is understood (`Parse`); `read` does
-the rest. No such corpus has a fixed split: each comes with a cross-validation by speaker instead (`Corpus.folds`),
-whose folds are called "1", "2", and so on.
+A reader says what was published of its corpus (`Published`) and how one file name is understood (`Parse`); `provide`
+and `read` do the rest, and are the reader's own once these two are filled in (`functools.partial`). No such corpus has
+a fixed split: each comes with a cross-validation by speaker instead (`Corpus.folds`), whose folds are called "1", "2",
+and so on.
 """
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,18 +26,17 @@ EXAMPLES = 5  # file names that the report gives of each kind
 OTHER_NAME = "a name of another form"
 SECOND_COPY = "a second copy of the same name and size"
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Options:
     """Where the corpus is, what of it is kept, and how it is cross-validated.
 
-    root      its folder
-    labels    keep these labels only; None: all that the corpus defines
-    speakers  keep these speakers only; None: all
-    folds     "standard", the corpus's own scheme, or "leave_one_speaker_out"
-    official  report every departure from the published counts
+    root              its folder
+    labels            keep these labels only; None: all that the corpus defines
+    speakers          keep these speakers only; None: all
+    folds             "standard", the corpus's own scheme, or "leave_one_speaker_out"
+    official          list every departure from the published counts
+    allow_departures  go on where there are some
     """
 
     root: str
@@ -45,6 +44,7 @@ class Options:
     speakers: tuple[str, ...] | None
     folds: str
     official: bool
+    allow_departures: bool
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ def provide(folder: Path, options: Options, published: Published) -> None:
 def missing(folder: Path, options: Options, published: Published) -> CorpusMissing:
     """The error that says where to get the corpus and where to put it."""
     base = folder / options.root
-    return CorpusMissing.at(base, what=published.name, get=published.get, put=str(base), key="corpus.root")
+    return CorpusMissing.at(base, what=published.name, get=published.get, put=str(base))
 
 
 def read(folder: Path, options: Options, published: Published, parse: Parse, under: str = ".") -> Corpus:
     """Read a corpus whose file names say everything, from any nesting of folders in the folder `under` of the root.
 
-    Raises CorpusMissing where there is no utterance, and ValueError for wrong options, a file name with a code that the
-    corpus does not define, or two different files of one utterance.
+    Raises CorpusMissing where there is no utterance, and Refused for wrong options, a file name (which it names) with a
+    code that the corpus does not define, or two different files of one utterance.
     """
     check(options, published)
     root = Path(options.root) / under
@@ -208,11 +208,11 @@ def corpus(rows: Sequence[Mapping], left_out: LeftOut, options: Options, publish
         "folds": options.folds,
         "sentences": published.sentences,
     }
-    if options.official:
-        report["deviations"] = _deviations(listed, published)
-        for deviation in report["deviations"]:
-            logger.warning("%s differs from the published %s: %s", options.root, published.name, deviation)
-    return Corpus(trials, {"classes": pd.DataFrame({"label": classes})}, report, _folds(options, published, speakers))
+    departures = _departures(listed, published) if options.official else None
+    if departures is not None:
+        report["departures"] = list(departures)
+    tables = {"classes": pd.DataFrame({"label": classes})}
+    return Corpus(trials, tables, report, _folds(options, published, speakers), departures)
 
 
 def _chosen(keep: tuple[str, ...] | None, defined: Collection[str]) -> Collection[str]:
@@ -234,7 +234,7 @@ def summary(files: list[str]) -> dict[str, object]:
     return {"count": len(files), "examples": sorted(files)[:EXAMPLES]}
 
 
-def _deviations(listed: pd.DataFrame, published: Published) -> list[str]:
+def _departures(listed: pd.DataFrame, published: Published) -> tuple[str, ...]:
     """Every count, before the options leave anything out, that is not the published one, as a sentence."""
     found = []
     for kind, counts in (("label", published.labels), ("speaker", published.speakers)):
@@ -242,7 +242,7 @@ def _deviations(listed: pd.DataFrame, published: Published) -> list[str]:
         for name, expected in counts.items():
             if present[name] != expected:
                 found.append(f"{kind} {name} has {present[name]} utterances, published are {expected}")
-    return found
+    return tuple(found)
 
 
 def rotation(groups: Mapping[str, Iterable[str]]) -> tuple[Fold, ...]:

@@ -10,7 +10,6 @@ processes changes nothing.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ import soundfile
 from voxdag.core import streams
 from voxdag.core.errors import Refused
 from voxdag.core.parallel import parallel_map
+from voxdag.corpora.making import beside
 from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
 from voxdag.simulation import asv
 from voxdag.simulation.attacks import spoof
@@ -94,7 +94,7 @@ def write(
 ) -> None:
     """Make the corpus as `folder` (the folder LA), whole or not at all: beside it first, and moved when complete.
 
-    `seconds` bounds the length of the utterances; `jobs` is the number of processes.
+    `seconds` bounds the length of the utterances; `jobs` is the number of processes. Only within `alone(folder)`.
 
     Raises Refused as `plan` does or if an utterance cannot be made, and FileExistsError if `folder` is there.
     """
@@ -104,8 +104,8 @@ def write(
         raise FileExistsError(f"{folder} is there already, expected a new folder")
     utterances = plan(material, seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
-        store, unfinished = Path(name, "recordings"), Path(name, folder.name)
+    with beside(folder) as work:
+        store, unfinished = work / "recordings", work / folder.name
         for needed in [store, *(unfinished / AUDIO[split] for split in SPLITS)]:
             needed.mkdir(parents=True)
         recordings = sorted({r for u in utterances for r in (u.source, *u.donors)}, key=lambda r: r.name)

@@ -10,7 +10,6 @@ Source: Wang et al., "ASVspoof 2019: A large-scale public database of synthesize
 Computer Speech and Language 64, 2020; counts are those of the published protocols.
 """
 
-import logging
 import math
 import os
 from collections import Counter
@@ -48,19 +47,19 @@ OFFICIAL_ASV = {
 }
 EXAMPLES = 5  # file names that the report gives of each kind
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Options:
     """Where the corpus is, and whether it is the published one.
 
-    root      the folder LA, or the folder that holds it
-    official  check attacks and counts against the published ones; False for another corpus in the same layout
+    root              the folder LA, or the folder that holds it
+    official          compare attacks and counts with the published ones; False for another corpus in the same layout
+    allow_departures  go on where counts differ, or recordings are absent
     """
 
     root: str = "asvspoof2019_la/LA"
     official: bool = True
+    allow_departures: bool = False
 
 
 def provide(folder: Path, options: Options) -> None:
@@ -76,7 +75,6 @@ def provide(folder: Path, options: Options) -> None:
                 what="ASVspoof 2019 LA",
                 get="https://datashare.ed.ac.uk/handle/10283/3336 (LA.zip, ODC-By)",
                 put=str(folder / options.root),
-                key="corpus.root",
             )
 
 
@@ -86,7 +84,7 @@ def read(folder: Path, options: Options) -> Corpus:
     trials has the extra column attack (A01..A19; None for bona fide), tables has "asv": split, attack (None for target
     and nontarget), key (target, nontarget, spoof), score.
 
-    Raises CorpusMissing without the protocols or ASV scores, and ValueError, with file and line, for a line that is
+    Raises CorpusMissing without the protocols or ASV scores, and Refused, with file and line, for a line that is
     not in the published form.
     """
     provide(folder, options)
@@ -98,11 +96,10 @@ def read(folder: Path, options: Options) -> Corpus:
     trials, files = _with_files(trials, base, root)
     asv = pd.concat([_asv_scores(base / name, split) for split, name in ASV_SCORES.items()], ignore_index=True)
     report = _report(trials, asv, files)
-    if options.official:
-        report["deviations"] = _deviations(report["trials"], report["asv"])
-        for deviation in report["deviations"]:
-            logger.warning("%s differs from the published ASVspoof 2019 LA: %s", base, deviation)
-    return Corpus(trials, {"asv": asv}, report)
+    departures = _departures(report["trials"], report["asv"]) if options.official else None
+    if departures is not None:
+        report["departures"] = list(departures)
+    return Corpus(trials, {"asv": asv}, report, departures=departures)
 
 
 def _root(folder: Path, options: Options) -> Path:
@@ -215,7 +212,7 @@ def _counts(splits: pd.Series, kinds: pd.Series) -> dict[str, dict[str, int]]:
     return {split: {kind: counts[split, kind] for other, kind in sorted(counts) if other == split} for split in present}
 
 
-def _deviations(trials: dict[str, dict[str, int]], asv: dict[str, dict[str, int]]) -> list[str]:
+def _departures(trials: dict[str, dict[str, int]], asv: dict[str, dict[str, int]]) -> tuple[str, ...]:
     """Every count that is not the published one, as a sentence."""
     found = []
     for table, counts, official in (("trials", trials, OFFICIAL_TRIALS), ("ASV scores", asv, OFFICIAL_ASV)):
@@ -225,4 +222,4 @@ def _deviations(trials: dict[str, dict[str, int]], asv: dict[str, dict[str, int]
                 has, wants = present.get(kind, 0), expected.get(kind, 0)
                 if has != wants:
                     found.append(f"{split} has {has} {kind} {table}, published are {wants}")
-    return found
+    return tuple(found)

@@ -85,7 +85,7 @@ def read(folder: Path, options: Options) -> Corpus:
 
     Where the labels are votes, ties are left out and counted.
 
-    Raises CorpusMissing where there is none, and ValueError, naming the file, for a code that CREMA-D does not define.
+    Raises CorpusMissing where there is none, and Refused, naming the file, for a code that CREMA-D does not define.
     """
     provide(folder, options)
     # A clone holds every clip as MP3 too, under the same name.
@@ -132,7 +132,6 @@ def _votes_path(folder: Path, options: Options) -> Path:
         what="CREMA-D's table of votes (labels_from: voice_vote)",
         get=PUBLISHED.get,
         put=str(base / VOTES),
-        key="corpus.root",
     )
 
 

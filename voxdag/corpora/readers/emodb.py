@@ -2,16 +2,18 @@
 
     wav/03a01Fa.wav    speaker (2 digits), text (3), emotion (1, the German word's initial), version (1)
 
+Speakers are as in "03", sentence as in "a01".
+
 Source: Burkhardt et al., "A database of German emotional speech", Interspeech 2005, and its web page for sexes and
 codes; counts are those of the published files. Folds: leave one speaker out. In dev are the next speaker, cyclically,
 and the next after it of the other sex.
 """
 
 import re
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import PurePosixPath
 
 from voxdag.corpora import emotional
-from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance, known
 from voxdag.data.folds import Fold
 
@@ -62,20 +64,6 @@ PUBLISHED = Published(
 )
 
 
-def provide(folder: Path, options: Options) -> None:
-    """Check that the corpus's folder is there. Raises CorpusMissing."""
-    emotional.provide(folder, options, PUBLISHED)
-
-
-def read(folder: Path, options: Options) -> Corpus:
-    """Read the names of the recordings; speakers are as in "03", sentence as in "a01".
-
-    Raises CorpusMissing where there is none, and ValueError, naming the file, for a code that EMO-DB does not define.
-    """
-    provide(folder, options)
-    return emotional.read(folder, options, PUBLISHED, _parse)
-
-
 def _parse(path: PurePosixPath) -> Utterance | str:
     match = NAME.fullmatch(path.stem)
     if not match:
@@ -85,3 +73,7 @@ def _parse(path: PurePosixPath) -> Utterance | str:
     known(TEXTS, text, "text", path)
     known(EMOTIONS, emotion, "emotion", path)
     return Utterance(path.stem, speaker, EMOTIONS[emotion], None, text)
+
+
+provide = partial(emotional.provide, published=PUBLISHED)
+read = partial(emotional.read, published=PUBLISHED, parse=_parse)

@@ -61,7 +61,7 @@ PUBLISHED = {
 class Options(emotional.Options):
     """classes: "four" (neutral, happy with excited, sad, angry), or "seven" (and fearful, disgust, surprised)."""
 
-    classes: str = "four"
+    classes: str
 
 
 def provide(folder: Path, options: Options) -> None:
@@ -79,7 +79,7 @@ def read(folder: Path, options: Options) -> Corpus:
 
     Turns without a majority, or with an emotion outside the classes, are left out and counted.
 
-    Raises CorpusMissing without evaluations, and ValueError, with file and line, for a turn in another form, with an
+    Raises CorpusMissing without evaluations, and Refused, with file and line, for a turn in another form, with an
     emotion that IEMOCAP does not define, or listed twice.
     """
     provide(folder, options)

@@ -3,7 +3,8 @@
     Actor_01/03-01-06-01-02-01-12.wav   MODALITY-CHANNEL-EMOTION-INTENSITY-STATEMENT-REPETITION-ACTOR
 
 in any nesting of folders and any audio format. Song, and recordings with video, are counted and left out. Every actor
-says two statements twice: 24 actors x (neutral 4 + 7 emotions x 2 intensities x 4) = 1,440.
+says two statements twice: 24 actors x (neutral 4 + 7 emotions x 2 intensities x 4) = 1,440. Speakers are "01" to "24",
+intensity is normal or strong, sentence kids or dogs.
 
 Source: Livingstone and Russo, "The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS)", PLoS ONE
 13(5), 2018. Folds: the six of EmoBox (Ma et al., Interspeech 2024; github.com/emo-box/EmoBox, data/ravdess), which have
@@ -11,10 +12,10 @@ no dev; DEV adds it.
 """
 
 import re
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import PurePosixPath
 
 from voxdag.corpora import emotional
-from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance, known
 from voxdag.data.folds import Fold
 
@@ -69,20 +70,6 @@ PUBLISHED = Published(
 )
 
 
-def provide(folder: Path, options: Options) -> None:
-    """Check that the corpus's folder is there. Raises CorpusMissing."""
-    emotional.provide(folder, options, PUBLISHED)
-
-
-def read(folder: Path, options: Options) -> Corpus:
-    """Read the names of the recordings: speakers "01" to "24", intensity normal or strong, sentence kids or dogs.
-
-    Raises CorpusMissing where there is none, and ValueError, naming the file, for a code that RAVDESS does not define.
-    """
-    provide(folder, options)
-    return emotional.read(folder, options, PUBLISHED, _parse)
-
-
 def _parse(path: PurePosixPath) -> Utterance | str:
     match = NAME.fullmatch(path.stem)
     if not match:
@@ -98,3 +85,7 @@ def _parse(path: PurePosixPath) -> Utterance | str:
     known(REPETITIONS, repetition, "repetition", path)
     known(SEXES, actor, "actor", path)
     return Utterance(path.stem, actor, EMOTIONS[emotion], INTENSITIES[intensity], STATEMENTS[statement])
+
+
+provide = partial(emotional.provide, published=PUBLISHED)
+read = partial(emotional.read, published=PUBLISHED, parse=_parse)

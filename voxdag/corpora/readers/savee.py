@@ -2,7 +2,8 @@
 
     AudioData/DC/a01.wav    or, re-packaged,    DC/a01.wav    ALL/DC_a01.wav    DC_a01.wav
 
-SPEAKER, emotion (a, d, f, h, n, sa, su) and number of the sentence within the emotion: 15 each, 30 neutral.
+SPEAKER, emotion (a, d, f, h, n, sa, su) and number of the sentence within the emotion: 15 each, 30 neutral. Ids are as
+in "DC_a01", sentence is "a01".
 
 Source: Jackson and Haq, "Surrey Audio-Visual Expressed Emotion (SAVEE) database", University of Surrey, 2014; Haq and
 Jackson, "Multimodal emotion recognition", in Machine Audition, IGI Global, 2010. Folds: leave one speaker out, the next
@@ -10,10 +11,10 @@ speaker in dev.
 """
 
 import re
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import PurePosixPath
 
 from voxdag.corpora import emotional
-from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance, known
 
 __all__ = ["Options", "provide", "read"]
@@ -43,20 +44,6 @@ PUBLISHED = Published(
 )
 
 
-def provide(folder: Path, options: Options) -> None:
-    """Check that the corpus's folder is there. Raises CorpusMissing."""
-    emotional.provide(folder, options, PUBLISHED)
-
-
-def read(folder: Path, options: Options) -> Corpus:
-    """Read the names of the recordings; ids are as in "DC_a01", sentence is "a01".
-
-    Raises CorpusMissing where there is none, and ValueError, naming the file, for a code that SAVEE does not define.
-    """
-    provide(folder, options)
-    return emotional.read(folder, options, PUBLISHED, _parse)
-
-
 def _parse(path: PurePosixPath) -> Utterance | str:
     match = NAME.fullmatch(path.stem)
     speaker = match and (match[1] or path.parent.name)
@@ -67,3 +54,7 @@ def _parse(path: PurePosixPath) -> Utterance | str:
     known(EMOTIONS, emotion, "emotion", path)
     known(SENTENCES[emotion], number, "sentence", path)
     return Utterance(f"{speaker}_{sentence}", speaker, EMOTIONS[emotion], None, sentence)
+
+
+provide = partial(emotional.provide, published=PUBLISHED)
+read = partial(emotional.read, published=PUBLISHED, parse=_parse)

@@ -13,9 +13,6 @@ statement fixes the number of syllables and of pauses, but the words are new in 
 """
 
 import logging
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,11 +20,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from voxdag.core import code, streams
+from voxdag.core import code, command, streams
 from voxdag.core.errors import Refused
 from voxdag.core.parallel import alone, parallel_map
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import FOLDS, known, rotation
+from voxdag.corpora.making import beside
 from voxdag.corpora.readers import ravdess
 from voxdag.data.folds import Fold
 from voxdag.simulation.emotions import DELIVERIES, STRONG, express, vary
@@ -100,7 +98,9 @@ def provide(folder: Path, options: Options) -> None:
 def read(folder: Path, options: Options) -> Corpus:
     """Make the corpus unless it is there, and read it as RAVDESS is read."""
     root = _made(folder, options).as_posix()
-    as_ravdess = ravdess.Options(root, labels=None, speakers=None, folds="leave_one_speaker_out", official=False)
+    as_ravdess = ravdess.Options(
+        root, labels=None, speakers=None, folds="leave_one_speaker_out", official=False, allow_departures=False
+    )
     corpus = ravdess.read(folder, as_ravdess)
     report = corpus.report | {"folds": options.folds, "sentences": SENTENCES}
     speakers = list(corpus.report["speakers"])
@@ -168,7 +168,7 @@ def _made(folder: Path, options: Options) -> Path:
     if not (folder / root).is_dir():
         (folder / root).parent.mkdir(parents=True, exist_ok=True)
         with alone(folder / root):
-            _make(folder / root, options, jobs=len(os.sched_getaffinity(0)))
+            _make(folder / root, options, command.jobs())
     return root
 
 
@@ -176,11 +176,9 @@ def _make(target: Path, options: Options, jobs: int) -> None:
     """Make the corpus as the folder `target`, whole or not at all: beside it first, and moved when complete."""
     if target.is_dir():  # by the process that this one waited for
         return
-    for unfinished in target.parent.glob(f".{target.name}-*"):
-        shutil.rmtree(unfinished)
     logger.info("making the simulated corpus %s", target)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as name:
-        unfinished = Path(name, target.name)
+    with beside(target) as folder:
+        unfinished = folder / target.name
         for actor in range(1, options.actors + 1):
             (unfinished / f"Actor_{actor:02d}").mkdir(parents=True)
         parallel_map(partial(_write, folder=unfinished, seed=options.seed), utterances(options), jobs, "utterances")

@@ -5,8 +5,6 @@ corpus is made by: a change of any of them makes another corpus and leaves the o
 """
 
 import logging
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxdag.core import code, streams
+from voxdag.core import code, command, streams
 from voxdag.core.parallel import alone
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
@@ -76,11 +74,9 @@ def _made(folder: Path, options: Options) -> Path:
 def _make(la: Path, options: Options) -> None:
     if la.is_dir():  # by the process that this one waited for
         return
-    for unfinished in la.parent.glob(f".{la.name}-*"):
-        shutil.rmtree(unfinished)
     logger.info("making the simulated corpus %s", la)
     load = partial(_record, sexes=_sexes(options), seconds=options.seconds[1] + SPARE, seed=options.seed)
-    write(la, _material(options), load, options.seconds, options.seed, jobs=len(os.sched_getaffinity(0)))
+    write(la, _material(options), load, options.seconds, options.seed, command.jobs())
 
 
 def _names(options: Options) -> dict[str, list[str]]:

@@ -1,0 +1,187 @@
+"""What the doctor finds, on copies of params.yaml and folders of a few files."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from voxdag import doctor
+from voxdag.core import params
+from voxdag.networks import by_name
+
+SAVEE = {
+    "root": "savee",
+    "labels": None,
+    "speakers": None,
+    "folds": "standard",
+    "official": True,
+    "allow_departures": False,
+}
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """The parameters, to be changed and `written`; the working folder holds nothing else."""
+    tree = params.read()
+    shutil.copy("requirements.in", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOXDAG_CORPORA", str(tmp_path / "corpora"))
+    monkeypatch.delenv("VOXDAG_DEBUG", raising=False)
+    return tree
+
+
+def written(tree):
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+
+
+def savee_alone(tree, used, **changes):
+    """The one corpus that the emotion task has options for."""
+    prepare = tree["tasks"]["emotion"]["prepare"]
+    prepare["corpora"] = {"savee": SAVEE | changes}
+    prepare["corpus"] = "savee" if used else "simulated_emotional"
+    tree["tasks"] = {"emotion": tree["tasks"]["emotion"]}
+    written(tree)
+
+
+def make_savee(sentences=("a01", "n01")):
+    for speaker in ("DC", "JE", "JK", "KL"):
+        folder = Path("corpora/savee", speaker)
+        folder.mkdir(parents=True)
+        for sentence in sentences:
+            (folder / f"{sentence}.wav").write_bytes(b"audio")
+
+
+def test_the_parameters_as_they_are_pass(tree):
+    written(tree)
+    [finding] = doctor.parameters()
+    assert finding.level == "ok"
+    listed = "tasks antispoof, emotion; systems aasist, tier1; baselines chance, majority, svm"
+    assert finding.text == f"params.yaml: {listed}"
+
+
+@pytest.mark.parametrize("section", ["baselines", "cleaned", "embedded", "synthetic"])
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_a_section_without_entries_is_no_failure(tree, section, nothing):
+    written(tree | {section: nothing})
+    findings = [*doctor.parameters(), *doctor.weights()]
+    assert {finding.level for finding in findings} == {"ok", "note"} and section not in findings[0].text
+
+
+def test_a_baseline_of_a_task_that_has_none_is_named(tree):
+    tree["baselines"]["chance"]["task"] = "antispoof"
+    written(tree)
+    assert [finding.text for finding in doctor.examine() if finding.text.startswith("parameters")] == [
+        "parameters: task antispoof has no baseline: there is no voxdag.tasks.antispoof.baseline"
+    ]
+
+
+@pytest.mark.parametrize(("change", "where"), [({"task": "affect"}, "affect"), ({"network": "rawnet"}, "rawnet")])
+def test_a_wrong_name_is_a_finding_and_the_other_checks_go_on(tree, change, where):
+    tree["systems"]["aasist"] |= change
+    savee_alone(tree, used=False)
+    findings = doctor.examine()
+    assert any(f.level == "FAIL" and f.text.startswith("parameters: ") and where in f.text for f in findings)
+    assert any(f.text.startswith("savee: ") for f in findings)
+
+
+@pytest.mark.parametrize(("used", "level"), [(True, "FAIL"), (False, "note")])
+def test_a_missing_corpus_fails_where_it_is_used_and_says_its_key(tree, used, level):
+    savee_alone(tree, used)
+    [finding] = doctor.corpora()
+    assert finding.level == level
+    assert finding.text.endswith("Params key tasks.emotion.prepare.corpora.savee.root names the folder of this one.")
+
+
+@pytest.mark.parametrize(
+    ("used", "changes", "level"),
+    [(True, {}, "FAIL"), (False, {}, "note"), (True, {"allow_departures": True}, "note")],
+)
+def test_departures_fail_where_the_corpus_is_used_and_they_are_not_allowed(tree, used, changes, level):
+    savee_alone(tree, used, **changes)
+    make_savee()
+    [finding] = doctor.corpora()
+    assert finding.level == level
+    # Seven labels and four speakers; the first five are named.
+    expected = "savee: 8 utterances listed, 0 of them absent, under "
+    assert finding.text.startswith(expected) and "not as published: 11 departures (label neutral has 4" in finding.text
+
+
+def test_another_corpus_in_the_layout_is_fine(tree):
+    savee_alone(tree, used=True, official=False)
+    make_savee()
+    [finding] = doctor.corpora()
+    assert finding.level == "ok" and "published" not in finding.text
+
+
+def test_a_corpus_that_cannot_be_read_does_not_hide_the_others(tree):
+    savee_alone(tree, used=False)
+    tree["tasks"]["emotion"]["prepare"]["corpora"]["emodb"] = SAVEE | {"root": "emodb"}
+    written(tree)
+    make_savee(["x01"])
+    assert [(f.level, f.text.split(":")[0]) for f in doctor.corpora()] == [("note", "savee"), ("note", "emodb")]
+
+
+def test_listed_recordings_that_are_absent_fail_above_the_limit(tree):
+    turns = "".join(
+        f"[1.0 - 2.0]\tSes0{s}F_impro01_{letter}000\tneu\t[1, 1, 1]\n" for s in range(1, 6) for letter in "FM"
+    )
+    evaluations = Path("corpora/iemocap/Session1/dialog/EmoEvaluation")
+    evaluations.mkdir(parents=True)
+    (evaluations / "all.txt").write_text(turns)
+    prepare = tree["tasks"]["emotion"]["prepare"]
+    options = SAVEE | {"root": "iemocap", "official": False, "classes": "four"}
+    prepare |= {"corpus": "iemocap", "corpora": {"iemocap": options}}
+    tree["tasks"] = {"emotion": tree["tasks"]["emotion"]}
+    for limit, level in ((0.9, "FAIL"), (1.0, "note")):
+        prepare["max_absent"] = limit
+        written(tree)
+        [finding] = doctor.corpora()
+        assert (finding.level, finding.text.split(", under")[0]) == (
+            level,
+            "iemocap: 10 utterances listed, 10 of them absent",
+        )
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ([], "tier1: not trained yet, `dvc repro` trains it"),
+        (["seed-1"], "tier1: trained, {0}"),
+        (
+            [f"fold-{fold}_seed-1" for fold in range(1, 6)],
+            "tier1: trained, 5 members: {0}, {1}, {2}, ...",
+        ),
+    ],
+)
+def test_trained_members_are_counted_and_the_first_named(tree, monkeypatch, members, expected):
+    files = [Path("data/checkpoints/tier1", member, "averaged.safetensors") for member in members]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    restored = []
+    monkeypatch.setattr(by_name, "restore", lambda path, *about: restored.append(path))
+    tree["systems"] = {"tier1": tree["systems"]["tier1"]}
+    written(tree)
+    [finding] = doctor.weights()
+    assert finding.text == expected.format(*files) and restored == files
+
+
+def test_the_exit_status_counts_what_failed(tree, monkeypatch, capsys):
+    tree["seed"] = "one"
+    written(tree)
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.disk, doctor.parameters))
+    monkeypatch.setattr(doctor.logging, "disable", lambda level: None)
+    monkeypatch.setattr(sys, "argv", ["doctor"])
+    with pytest.raises(SystemExit, match="1"):
+        doctor.main()
+    assert (
+        "FAIL  parameters: params.yaml.seed is 'one', expected int\n1 of 2 checks failed\n" in capsys.readouterr().out
+    )
+
+
+def test_a_bug_in_a_check_is_no_finding(tree, monkeypatch):
+    monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([1 / 0]),))
+    with pytest.raises(ZeroDivisionError):
+        doctor.examine()
