@@ -80,22 +80,46 @@ def test_audio_that_cannot_be_decoded_is_named_and_left_out(tmp_path, caplog):
     assert "b-1.flac: unreadable" in caplog.text and "README" not in caplog.text
 
 
-def test_a_folder_becomes_a_corpus(tmp_path, capsys):
+def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
     rng = np.random.default_rng(0)
     for k in range(6):
         folder = tmp_path / "clean" / f"book {k % 2}"
         folder.mkdir(parents=True, exist_ok=True)
         soundfile.write(folder / f"voice{k}-1.ogg", syllables(rng, 7.0, 22_050), 22_050)
     line = [str(tmp_path / "clean"), str(tmp_path / "out"), "--speaker", "prefix", "--seconds", "1", "1.5"]
+    (tmp_path / "out" / ".LA-left" / "recordings").mkdir(parents=True)  # by a killed run
     make_la.main([*line, "--utterances", "9", "--jobs", "1"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".LA.lock", "LA"]
     printed = capsys.readouterr().out
     assert "train: 2 speakers, 3 bona fide, 6 spoof" in printed and "eval: ASV EER" in printed
     corpus = asvspoof2019_la.read(tmp_path, asvspoof2019_la.Options("out", official=False))
     assert corpus.report["absent"]["count"] == 0 and len(corpus.trials) == 27
-    with pytest.raises(SystemExit, match="LA is there already"):
+    with pytest.raises(SystemExit, match="1"):
         make_la.main([*line, "--jobs", "1"])
+    assert "LA is there already" in caplog.text
 
 
-def test_a_folder_without_audio_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match=r"make_la: .* holds no audio; known endings are aif"):
-        make_la.main([str(tmp_path), str(tmp_path / "out")])
+@pytest.mark.parametrize(
+    ("words", "jobs", "message"),
+    [
+        ([], None, "holds no audio; known endings are aif"),
+        (["--jobs", "0"], None, "--jobs is 0, expected 1 or more"),
+        ([], "all", "VOXDAG_JOBS is 'all', expected a whole number of 1 or more"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path, monkeypatch, caplog, words, jobs, message):
+    if jobs:
+        monkeypatch.setenv("VOXDAG_JOBS", jobs)
+    with pytest.raises(SystemExit, match="1"):
+        make_la.main([str(tmp_path), str(tmp_path / "out"), *words])
+    assert message in caplog.text and not (tmp_path / "out").exists()
+
+
+def test_the_number_of_processes_is_that_of_the_environment(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(make_la, "find_segments", lambda folder, rule, seconds, jobs: asked.append(jobs) or [])
+    monkeypatch.setenv("VOXDAG_JOBS", "3")
+    for words in ([], ["--jobs", "2"]):
+        with pytest.raises(SystemExit, match="1"):
+            make_la.main([str(tmp_path), str(tmp_path / "out"), *words])
+    assert asked == [3, 2]

@@ -11,8 +11,6 @@ ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of
 
 import argparse
 import logging
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +21,9 @@ import soundfile
 
 from voxdag.audio.decode import BadAudio, resample
 from voxdag.audio.decode import read as read_audio
-from voxdag.core import streams
+from voxdag.core import command, streams
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import parallel_map
+from voxdag.core.parallel import alone, parallel_map
 from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
@@ -169,23 +167,31 @@ def _arguments(line: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, nargs=2, default=(2.0, 4.0), metavar=("MIN", "MAX"))
     parser.add_argument("--utterances", type=int, help="utterances in each split; all there is material for if absent")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
+    parser.add_argument("--jobs", type=int, help="processes; default: VOXDAG_JOBS, or one a processor")
     return parser.parse_args(line)
 
 
-def main(line: Sequence[str] | None = None) -> None:
-    """Make the corpus and print what is in it; exits with the reason if that cannot be done."""
-    arguments = _arguments(line)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    seconds = tuple(arguments.seconds)
-    try:
-        segments = find_segments(arguments.folder, arguments.speaker, seconds, arguments.jobs)
-        material = share_out(segments, arguments.utterances, arguments.seed)
-        write(arguments.out / "LA", material, load, seconds, arguments.seed, arguments.jobs)
-    except (ValueError, FileExistsError) as error:
-        sys.exit(f"make_la: {error}")
+def make(arguments: argparse.Namespace) -> None:
+    """Make the corpus and print what is in it.
+
+    Raises Refused for recordings or settings that no corpus can be made of, FileExistsError if OUT/LA is there.
+    """
+    seconds, jobs = tuple(arguments.seconds), command.jobs() if arguments.jobs is None else arguments.jobs
+    if jobs < 1:
+        raise Refused(f"--jobs is {jobs}, expected 1 or more")
+    segments = find_segments(arguments.folder, arguments.speaker, seconds, jobs)
+    material = share_out(segments, arguments.utterances, arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with alone(arguments.out / "LA"):
+        write(arguments.out / "LA", material, load, seconds, arguments.seed, jobs)
     made = asvspoof2019_la.Options(root=str(arguments.out.resolve()), official=False)
     print(_summary(asvspoof2019_la.read(Path(), made)))
+
+
+def main(line: Sequence[str] | None = None) -> None:
+    """Read the command line and make the corpus."""
+    arguments = _arguments(line)
+    command.guarded(lambda: make(arguments))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,6 @@ def jobs() -> int:
     asked = os.environ.get("VOXDAG_JOBS")
     if asked is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not asked.isdigit() or int(asked) < 1:
+    if not asked.isdecimal() or int(asked) < 1:
         raise Refused(f"VOXDAG_JOBS is {asked!r}, expected a whole number of 1 or more")
     return int(asked)

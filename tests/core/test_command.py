@@ -1,0 +1,65 @@
+"""What a command line prints when it cannot go on, and with which exit status."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from voxdag.core import command
+from voxdag.core.errors import Refused
+
+BUG = "import numpy; command.guarded(lambda: numpy.ones(2) @ numpy.ones(3))"
+REFUSAL = "command.guarded(lambda: command.jobs())"
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", f"from voxdag.core import command; {code}"],
+        env={**os.environ, "VOXDAG_DEBUG": "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_bug_shows_its_traceback():
+    ended = run(BUG)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Traceback") and "ValueError: matmul" in ended.stderr
+
+
+def test_a_refusal_is_one_line():
+    ended = run(REFUSAL, VOXDAG_JOBS="many")
+    assert ended.returncode == 1
+    assert ended.stderr == "error: VOXDAG_JOBS is 'many', expected a whole number of 1 or more\n"
+
+
+def test_a_refusal_shows_its_traceback_where_that_is_asked_for():
+    ended = run(REFUSAL, VOXDAG_JOBS="many", VOXDAG_DEBUG="1")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Traceback") and "Refused: VOXDAG_JOBS is 'many'" in ended.stderr
+
+
+def test_a_file_that_cannot_be_opened_is_one_line(caplog, monkeypatch, tmp_path):
+    monkeypatch.delenv("VOXDAG_DEBUG", raising=False)
+    with pytest.raises(SystemExit, match="1"):
+        command.guarded(lambda: (tmp_path / "a.csv").read_text())
+    assert caplog.messages == [f"error: [Errno 2] No such file or directory: '{tmp_path / 'a.csv'}'"]
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "1.5", "", "two", "\N{SUPERSCRIPT TWO}"])
+def test_a_number_of_processes_that_is_none_is_named(monkeypatch, asked):
+    monkeypatch.setenv("VOXDAG_JOBS", asked)
+    with pytest.raises(Refused, match=f"VOXDAG_JOBS is {asked!r}, expected a whole number of 1 or more"):
+        command.jobs()
+
+
+def test_the_number_of_processes_is_what_is_asked_or_what_there_are(monkeypatch):
+    monkeypatch.setenv("VOXDAG_JOBS", "7")
+    assert command.jobs() == 7
+    monkeypatch.delenv("VOXDAG_JOBS")
+    assert command.jobs() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert command.jobs() == 5
