@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import models
+from voxdag.core.errors import Refused
 from voxdag.core.modules import available
 from voxdag.networks import by_name
 from voxdag.networks.weights import write_weights
@@ -85,11 +86,11 @@ def test_a_changed_field_changes_the_network_and_no_other_field():
         ({"dropout": "high"}, "aasist/aasist_s: changes.dropout is 'high', expected float"),
         ({"pool_ratios": [0.5]}, "aasist/aasist_s: changes.pool_ratios is [0.5], expected a list of 3"),
         ({"encoder_channels": [8, 2.5]}, "aasist/aasist_s: changes.encoder_channels[1] is 2.5, expected int"),
-        ({"dropout": 3}, "dropout 3.0: expected a factor from 0 to below 2"),
+        ({"dropout": 3}, "aasist/aasist_s: changes: dropout 3.0: expected a factor from 0 to below 2"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(changes, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(Refused, match=re.escape(message)):
         by_name.build("aasist", "aasist_s", changes, 2)
 
 
