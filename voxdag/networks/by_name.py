@@ -59,8 +59,10 @@ def resolve(network: str, config: str, changes: Mapping[str, object]) -> object:
     where = f"{network}/{config}: changes"
     try:
         return params.change(sizes[config], changes, where)
+    except Refused:
+        raise
     except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
-        raise reason if isinstance(reason, Refused) else Refused(f"{where}: {reason}") from reason
+        raise Refused(f"{where}: {reason}") from reason
 
 
 def about(network: str, config: str, changes: Mapping[str, object], outputs: int) -> dict[str, object]:
