@@ -107,6 +107,7 @@ def test_departures_may_be_allowed_and_are_reported_then(savee, caplog):
     assert read(allow_departures=True).report["departures"] == expected
     assert [record.message for record in caplog.records] == [f"savee is not as published: {text}" for text in expected]
     assert len(read(official=False).trials) == 479
+    assert manifest.counted(["one"]) == "1 departure (one)"
 
 
 def test_recordings_that_are_listed_and_absent_are_departures_of_the_published_corpus_alone():

@@ -86,7 +86,7 @@ def departures(corpus: Corpus) -> list[str]:
 def counted(found: list[str]) -> str:
     """How many departures there are, and the first few."""
     shown = [*found[:LISTED], "..."] if len(found) > LISTED else found
-    return f"{len(found)} departures ({'; '.join(shown)})"
+    return f"{len(found)} departure{'s' * (len(found) > 1)} ({'; '.join(shown)})"
 
 
 def _admitted(name: str, module: ModuleType, options: Any, key: str) -> Corpus:
