@@ -195,9 +195,16 @@ def test_an_output_that_git_has_otherwise_differs(file):
     assert [line.stage for line in prove.prove(given) if not line.holds] == ["baseline@svm"]
 
 
-def test_a_stage_that_has_not_run_since_a_change_is_behind():
-    behind = proof(stages(), disk=Disk(behind={"train@a": ("params.yaml",)}), machine=INTEL)
-    assert said(behind)["train@a"] == ("behind: changed since it ran: params.yaml; run `dvc repro`", False)
+@pytest.mark.parametrize(("reasons", "words"), [(["x"], "x changed"), (["x", "y", "z"], "x and 2 more changed")])
+def test_a_stage_that_has_not_run_since_a_change_is_behind(reasons, words):
+    behind = proof(stages(), disk=Disk(behind={"train@a": reasons}), machine=INTEL)
+    assert said(behind)["train@a"] == (f"behind: {words} since it ran; run `dvc repro`", False)
+
+
+def test_a_lock_older_than_seeds_is_compared_too():
+    old = {name: replace(stage, settings={}) for name, stage in RETRAINED.items()}
+    before = {name: replace(stage, settings={}) for name, stage in stages().items()}
+    assert holds(proof(old, eer=0.21, before=before, machine=INTEL))
 
 
 # ------------------------------------------------------------------------------------------------- the command line

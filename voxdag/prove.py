@@ -138,7 +138,8 @@ def _wrong(proof: Proof, name: str) -> str | None:
     if set(settings) - set(DIGITS):
         return f"differs: other settings, {', '.join(sorted(set(settings) - set(DIGITS)))}"
     if name in proof.disk.behind:
-        return f"behind: changed since it ran: {', '.join(proof.disk.behind[name])}; run `dvc repro`"
+        first, *more = proof.disk.behind[name]
+        return f"behind: {first}{f' and {len(more)} more' if more else ''} changed since it ran; run `dvc repro`"
     return None
 
 
@@ -176,7 +177,7 @@ def changed_metrics(proof: Proof, stage: str) -> list[Metric]:
     before, after = proof.metrics[system]
     if not after:
         return [Metric(system, HEADLINE, None, None, None, 0)]
-    seeds = len(proof.after[stage].settings[f"systems.{system}.seeds"])
+    seeds = len(proof.after[stage].settings.get(f"systems.{system}.seeds", [None]))
     changed = []
     for name in {**before, **after}:
         if name.endswith(OF_MEMBERS) or (name in after and after[name] == before.get(name)):

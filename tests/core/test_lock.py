@@ -87,7 +87,7 @@ STATUS = {
 
 def test_departures_are_sorted_by_what_they_are():
     found = lock.departures(STATUS, ["plots/a.png"])
-    assert found.gone == {"out.txt"} and found.changed == {"ck"}  # what only the cache lacks is as it should be
+    assert found.gone == {"out.txt", "m.json"} and found.changed == {"ck"}
     assert found.behind == {"train": ("out.txt",), "plot": ("changed command",)}
     assert found.uncommitted == {"plots/a.png"}
 

@@ -18,7 +18,8 @@ from voxdag.core.errors import NotHere, Refused
 LOCK = "dvc.lock"
 COMMIT = "HEAD"
 ALWAYS = "always changed"  # what DVC says of a stage that runs every time
-GONE, OTHER = "deleted", ("modified", "new")  # what DVC says of an output that is not the lock's
+# What DVC says of an output that is not the lock's; of one that its cache lacks it says no more, there or not
+GONE, OTHER = ("deleted", "not in cache"), ("modified", "new")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Stage:
 class Disk:
     """Where the disk departs from the lock that lies on it, and from the commit.
 
-    gone, changed  outputs that are not there, and whose content is another
+    gone, changed  outputs that are not there (or not in DVC's cache), and whose content is another
     behind         stage -> what it depends on and what has changed since it ran
     uncommitted    files that are not as committed, or not in the commit and not ignored
     """
@@ -83,7 +84,7 @@ def departures(status: Mapping[str, list], uncommitted: Iterable[str]) -> Disk:
             if reasons:
                 behind[stage] = (*behind.get(stage, ()), *reasons)
     return Disk(
-        gone=frozenset(path for path, what in outs.items() if what == GONE),
+        gone=frozenset(path for path, what in outs.items() if what in GONE),
         changed=frozenset(path for path, what in outs.items() if what in OTHER),
         behind=behind,
         uncommitted=frozenset(uncommitted),
