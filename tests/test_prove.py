@@ -126,6 +126,11 @@ def test_a_metric_that_is_gone_is_not_within(after):
     assert not holds(proof(RETRAINED, machine=INTEL, metrics={"a": ({"eer": 0.2}, after)}))
 
 
+def test_an_undefined_metric_that_is_gone_is_another_result():
+    assert not holds(proof(RETRAINED, machine=INTEL, metrics={"a": ({"eer": 0.2, "auc": None}, {"eer": 0.2})}))
+    assert holds(proof(RETRAINED, machine=INTEL, metrics={"a": ({"eer": 0.2, "auc": None}, {"eer": 0.2, "auc": None})}))
+
+
 def test_a_system_that_was_never_measured_is_not_within():
     assert not holds(proof(RETRAINED, machine=INTEL, metrics={"a": ({}, {})}))
 
@@ -212,7 +217,10 @@ def test_a_lock_older_than_seeds_is_compared_too():
 
 LOCK = """
 stages:
+  code:
+    outs: [{path: data/code, md5: 1}]
   train@a:
+    deps: [{path: data/code/train/a.txt}]
     params: {params.yaml: {systems.a.seeds: [1, 2, 3]}}
     outs: [{path: data/checkpoints/a, md5: HASH}]
 """
@@ -252,8 +260,9 @@ def test_the_command_line_compares_with_the_commit_and_ends_as_it_says(clone, mo
     assert run(monkeypatch, AMD) == 0
     assert capsys.readouterr().out.splitlines() == [
         "made on this class of machine, AuthenticAMD, AVX512 VNNI BF16, none, 2.11.0: equal bytes are expected",
+        "  code     equal",
         "  train@a  equal",
-        "1 stages: 1 equal, 0 within the spread, 0 not proved",
+        "2 stages: 2 equal, 0 within the spread, 0 not proved",
     ]
     write(clone, "2", 0.21)
     assert run(monkeypatch, AMD) == 1
@@ -261,14 +270,14 @@ def test_the_command_line_compares_with_the_commit_and_ends_as_it_says(clone, mo
     assert run(monkeypatch, INTEL) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("made on another class of machine, AuthenticAMD, ")
-    assert printed[1] == "  train@a  differs: data/checkpoints/a; another class of machine; metrics within the spread"
+    assert printed[2] == "  train@a  differs: data/checkpoints/a; another class of machine; metrics within the spread"
     assert (
-        printed[2]
+        printed[3]
         == f"  a eer: 0.21, committed 0.2: within {round(LOW, 6)} to {round(HIGH, 6)}, the spread over 3 seeds"
     )
-    assert printed[3] == "1 stages: 0 equal, 1 within the spread, 0 not proved"
+    assert printed[4] == "2 stages: 1 equal, 1 within the spread, 0 not proved"
     assert run(monkeypatch, INTEL, "--strict") == 1
-    assert capsys.readouterr().out.splitlines()[1].startswith("! train@a  differs")
+    assert capsys.readouterr().out.splitlines()[2].startswith("! train@a  differs")
 
 
 def test_a_spread_that_is_not_committed_excuses_nothing(clone, monkeypatch, capsys):

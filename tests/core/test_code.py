@@ -1,5 +1,6 @@
 """Which code a result depends on: by meaning, through every kind of import, in toy trees and in the real one."""
 
+import ast
 import hashlib
 import importlib.metadata
 import itertools
@@ -122,6 +123,12 @@ def test_every_change_of_meaning_is_seen(tree, before, after):
     assert code.describe(["voxdag.a"], {}, tree({"voxdag.a": SOURCE})) != code.describe(["voxdag.a"], {}, other)
 
 
+def test_values_that_python_takes_for_nothing_are_told_apart(tree):
+    values = ("0", "False", "''", "b''", "None", "()", "[]", "{}", "0.0", "-0.0", "f''", "...")
+    texts = {code.describe(["voxdag.a"], {}, tree({"voxdag.a": f"x = {value}"})) for value in values}
+    assert len(texts) == len(values)
+
+
 def test_a_string_that_is_not_a_docstring_is_code(tree):
     first, second = tree({"voxdag.a": 'x = 1\n"one"\n'}), tree({"voxdag.a": 'x = 1\n"two"\n'})
     assert code.describe(["voxdag.a"], {}, first) != code.describe(["voxdag.a"], {}, second)
@@ -164,6 +171,11 @@ def test_every_kind_of_import_is_followed_and_brings_the_packages_above(tree, li
     )
     above = ["voxdag/__init__.py", "voxdag/a.py", "voxdag/audio/__init__.py"]
     assert closure(root, "voxdag.a") == [*above, "voxdag/audio/vad.py"]
+
+
+def test_what_is_imported_from_a_module_may_be_a_module_too():
+    source = code.Source(ast.parse("from voxdag.audio import vad\nfrom torch.nn import functional"), "", "voxdag/a.py")
+    assert source.imports == {"voxdag.audio", "voxdag.audio.vad"} and source.packages == {"torch"}
 
 
 def test_relative_imports_climb_from_where_they_stand(tree):

@@ -51,10 +51,16 @@ def test_every_change_of_a_corpus_shows(tmp_path, changes):
     assert inputs.listing(fill(tmp_path / "before", FILES)) != inputs.listing(fill(tmp_path / "after", changes))
 
 
-def test_where_it_lies_the_order_on_disk_and_dot_folders_do_not_show(tmp_path):
-    backwards = fill(tmp_path / "after", dict(reversed(FILES.items())))
-    fill(backwards, {".git/config": "x", "b/.cache/f.wav": "x"})
-    assert inputs.listing(fill(tmp_path / "before", FILES)) == inputs.listing(backwards)
+def test_where_it_lies_and_dot_folders_do_not_show(tmp_path):
+    other = fill(tmp_path / "after", FILES | {".git/config": "x", "b/.cache/f.wav": "x"})
+    assert inputs.listing(fill(tmp_path / "before", FILES)) == inputs.listing(other)
+
+
+def test_the_order_on_disk_does_not_show(tmp_path, monkeypatch):
+    folder = fill(tmp_path, FILES | {"f.wav": "f"})
+    before, in_some_order = inputs.listing(folder), os.scandir
+    monkeypatch.setattr(os, "scandir", lambda place: reversed(list(in_some_order(place))))
+    assert inputs.listing(folder) == before
 
 
 def test_a_linked_folder_is_entered_and_shows_as_one_that_is_not(tmp_path):
