@@ -346,8 +346,8 @@ def test_training_depends_on_its_network_and_task_alone(real):
     assert "voxdag/audio/augment.py" in tier1 - aasist
 
 
-def test_decoding_depends_on_no_reader_and_no_task(real):
-    for room in ("corpora", "tasks", "simulation"):
+def test_decoding_depends_on_no_reader_and_no_synthesiser(real):
+    for room in ("corpora", "simulation"):
         assert not below(f"voxdag/{room}", real["features", "antispoof"] | real["features", "emotion"])
 
 
