@@ -1,4 +1,5 @@
 # make repro   the whole pipeline: an environment from the pinned requirements, then `dvc repro`
+# make prove   after a run: whether it gave what the committed dvc.lock says, stage by stage
 # make test    the tests, in the same environment
 # make lint    style
 # make lock    resolve requirements.in into requirements.txt anew
@@ -10,10 +11,13 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint lock
+.PHONY: repro prove test lint lock
 
 repro: $(READY)
 	dvc repro
+
+prove: $(READY)
+	python -m voxdag.prove
 
 test: $(READY)
 	python -m pytest

@@ -44,13 +44,15 @@ def listing(folder: Path) -> str:
 def files(folder: Path) -> Iterator[tuple[str, int]]:
     """(path below `folder`, bytes) of every file; folders whose name starts with a dot are not entered.
 
-    A linked folder is entered, unless it is one of those around it.
+    A linked folder is entered, unless it is one of those around it. A link that leads nowhere is no file.
     """
     waiting = [(folder, frozenset({_identity(folder)}))]
     while waiting:
         place, around = waiting.pop()
         below = place.relative_to(folder).as_posix()
         for entry in os.scandir(place):
+            if entry.is_symlink() and not Path(entry.path).exists():
+                continue
             if entry.is_dir():
                 identity = _identity(entry)
                 if not entry.name.startswith(".") and identity not in around:

@@ -147,7 +147,7 @@ def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
     learner = make_learner(name, system, member, device)
     run_state = open_run_state(name, system, member, run, learner)
     record = Path("data/runs") / name / f"{member.name}-{run_state.folder.name}.json"
-    runtime.write_record(record, device, {"member": member._asdict(), "system": asdict(system)})
+    runtime.write_record(record, device, **member._asdict(), settings=asdict(system))
     loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state)
     out = layout.checkpoints(name, member.name)
     artifacts.write_json(out / "summary.json", train(loop, out))

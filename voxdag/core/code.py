@@ -5,7 +5,8 @@ nothing, a changed constant reruns what imports it. The same text is the code de
 part of the key under which unfinished training is resumed, and a part of a simulated corpus's fingerprint.
 
 Imports are read from the source, those within functions too. A module that is picked by name is imported by
-`load_module` with a literal template, whose places are filled from `picked`.
+`load_module` with a literal template, whose places are filled from `picked`. An import for type checkers counts as any
+other.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ DIGITS = 16  # hexadecimal, of a file's hash
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "silero_vad": "silero-vad"}  # import name -> package
 LOADERS = ("load_module", "load_optional")  # of voxdag.core.modules
 MODULES = "voxdag/core/modules.py"  # where they are made of importlib
+IMPORTERS = frozenset({"import_module", "__import__", "spec_from_file_location", "run_module", "run_path"})
 NOT_CODE = frozenset({"ctx", "kind", "type_comment"})  # fields of a syntax tree that say nothing of its meaning
 
 Picked = Mapping[str, Sequence[str]]  # place of a template -> the names that an item of params.yaml picks
@@ -37,7 +39,8 @@ Picked = Mapping[str, Sequence[str]]  # place of a template -> the names that an
 def describe(modules: Iterable[str], picked: Picked, root: Path = ROOT) -> str:
     """One line per file of the closure of `modules` (dotted names) and per package that it imports, sorted.
 
-    Raises Refused for a dynamic import that is not one of LOADERS with a literal template.
+    Raises Refused for a dynamic import that is not a call of one of LOADERS with a literal template, and for a module
+    that is not there.
     """
     files = closure(modules, picked, root)
     lines = [f"{file.relative_to(root).as_posix()} {_digest(file)}" for file in sorted(files) if _digest(file)]
@@ -53,7 +56,7 @@ def fingerprint(settings: object, module: str) -> str:
 def closure(modules: Iterable[str], picked: Picked, root: Path = ROOT) -> set[Path]:
     """Every file of ours that is imported when `modules` are, directly or not."""
     found: set[Path] = set()
-    waiting = [file for name in modules for file in _files(name, root)]
+    waiting = [file for name in modules for file in _named(name, root)]
     while waiting:
         file = waiting.pop()
         if file in found:
@@ -73,11 +76,7 @@ class Source:
         self.imports = {name for name in names if name.split(".")[0] in OURS}
         others = {name.split(".")[0] for name in names} - set(OURS) - set(sys.stdlib_module_names)
         self.packages = {DISTRIBUTIONS.get(name, name) for name in others}
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        self.templates = {_template(node, where) for node in calls if _called(node) in LOADERS and where != MODULES}
-        for node in calls:
-            if _called(node) in ("import_module", "__import__") and where != MODULES:
-                raise Refused(f"{where}:{node.lineno}: an import by name that is none of {', '.join(LOADERS)}")
+        self.templates = set(_templates(tree, where)) if where != MODULES else set()
 
 
 @functools.cache
@@ -103,14 +102,20 @@ def _hash(text: str) -> str:
 
 
 def _canonical(node: object) -> str:
-    """A syntax tree as text, without docstrings and empty fields: new versions of Python add such fields."""
+    """A syntax tree as text, the same in Python 3.11 to 3.13.
+
+    Without docstrings, and without what depends on the version: empty fields and empty pieces of f-strings, which some
+    versions add, and characters beyond ASCII, which some write as escapes.
+    """
     if isinstance(node, list):
         return f"[{','.join(map(_canonical, node))}]"
     if not isinstance(node, ast.AST):
-        return repr(node)
+        return ascii(node)
     fields = {name: value for name, value in ast.iter_fields(node) if name not in NOT_CODE}
     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         fields["body"] = [line for i, line in enumerate(node.body) if i or not _is_text(line)]
+    if isinstance(node, ast.JoinedStr):
+        fields["values"] = [piece for piece in node.values if getattr(piece, "value", None) != ""]
     kept = (f"{name}={_canonical(value)}" for name, value in fields.items() if value is not None and value != [])
     return f"{type(node).__name__}({','.join(kept)})"
 
@@ -130,20 +135,36 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def _called(node: ast.Call) -> str | None:
-    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
+def _templates(tree: ast.Module, where: str) -> Iterator[str]:
+    """The templates of dynamic imports. Raises Refused for a dynamic import in any other form, by file and line."""
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        renamed = isinstance(node, ast.alias) and node.asname
+        name = node.name if renamed else getattr(node, "id", None) or getattr(node, "attr", None)
+        if name in IMPORTERS or (name in LOADERS and id(node) not in calls):
+            raise Refused(f"{where}:{node.lineno}: {name} imports by name; expected a call of {' or '.join(LOADERS)}")
+        if name in LOADERS:
+            yield _template(calls[id(node)], name, where)
 
 
-def _template(node: ast.Call, where: str) -> str:
-    if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-        return node.args[0].value
-    raise Refused(f"{where}:{node.lineno}: the template of {_called(node)} is not written out")
+def _template(call: ast.Call, name: str, where: str) -> str:
+    if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
+        return call.args[0].value
+    raise Refused(f"{where}:{call.lineno}: the template of {name} is not written out")
 
 
 def _filled(template: str, picked: Picked) -> Iterator[str]:
     places = [name for _, name, _, _ in string.Formatter().parse(template) if name]
     for names in itertools.product(*(picked.get(place, ()) for place in places)):
         yield template.format(**dict(zip(places, names, strict=True)))
+
+
+def _named(name: str, root: Path) -> tuple[Path, ...]:
+    """As `_files`, of a module that must be there."""
+    files, place = _files(name, root), root.joinpath(*name.split("."))
+    if not {place.with_suffix(".py"), place / "__init__.py"} & set(files):
+        raise Refused(f"there is no module {name}")
+    return files
 
 
 @functools.cache

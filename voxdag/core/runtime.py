@@ -17,6 +17,10 @@ from voxdag.core.errors import Refused
 from voxdag.core.params import Run
 
 DEVICES = ("auto", "cpu", "cuda")
+CPUINFO = Path("/proc/cpuinfo")
+VENDOR = ("vendor_id", "CPU implementer")  # of x86, of ARM
+# Flags of a processor beyond what torch names, by which oneDNN chooses kernels (its cpu_isa_t) -> names of ours
+EXTENSIONS = {"avx512_vnni": "VNNI", "avx512_bf16": "BF16", "avx512_fp16": "FP16", "amx_tile": "AMX", "i8mm": "I8MM"}
 
 
 def setup(run: Run) -> torch.device:
@@ -51,24 +55,34 @@ def workers(device: torch.device) -> int:
 
 
 def machine_class() -> dict[str, str]:
-    """What decides in which digits float sums end: processor, instruction set, GPU and torch."""
+    """What decides in which digits float sums end: the processor's maker and instruction sets, the GPU, and torch.
+
+    Libraries choose their kernels by these, so machines of one class give the same bytes where caches do not decide how
+    sums are cut; the model name is left out, since it tells apart what computes alike.
+    """
+    cpu = _cpuinfo()
+    vendor = next((cpu[name] for name in VENDOR if name in cpu), platform.machine())
+    flags = f"{cpu.get('flags', '')} {cpu.get('Features', '')}".split()
+    isa = [torch.backends.cpu.get_cpu_capability(), *(name for flag, name in EXTENSIONS.items() if flag in flags)]
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    isa = torch.backends.cpu.get_cpu_capability()
-    return {"processor": _processor(), "isa": isa, "gpu": gpu, "torch": torch.__version__.split("+")[0]}
+    return {"processor": vendor, "isa": " ".join(isa), "gpu": gpu, "torch": torch.__version__.split("+")[0]}
 
 
-def write_record(path: Path, device: torch.device, settings: dict) -> None:
-    """Record commit, packages, hardware and settings of a run in `path`, which no stage declares."""
+def write_record(path: Path, device: torch.device, *, fold: str, seed: int, settings: dict) -> None:
+    """Record commit, packages, hardware, fold, seed and settings of a training in `path`, which no stage declares."""
     record = {
         "git": {"commit": _git("rev-parse", "HEAD"), "changed_files": _git("status", "--porcelain").splitlines()},
         "python": platform.python_version(),
         "packages": dict(sorted((d.metadata["Name"], d.version) for d in importlib.metadata.distributions())),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "machine": machine_class(),
+        "processor": _cpuinfo().get("model name", platform.processor()),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "fold": fold,
+        "seed": seed,
         "settings": settings,
     }
     artifacts.write_bytes(path, (json.dumps(record, indent=2, default=str) + "\n").encode())
@@ -81,11 +95,11 @@ def _git(*arguments: str) -> str:
         return ""  # outside a git checkout; the record says so by an empty commit
 
 
-def _processor() -> str:
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the first processor; nothing elsewhere."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        first = CPUINFO.read_text().partition("\n\n")[0]
     except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}

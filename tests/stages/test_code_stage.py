@@ -1,0 +1,62 @@
+"""Which items the stage `code` describes, and what each picks by name."""
+
+import pytest
+
+from stages import code as stage
+
+STAGES = {
+    "code": {"cmd": "python -m stages.code", "always_changed": True},
+    "prepare": {"foreach": "${tasks}", "do": {}},
+    "train": {"foreach": "${systems}", "do": {}},
+    "cleaned": {"foreach": "${cleaned}", "do": {}},
+    "results": {"cmd": "python -m stages.results"},
+}
+TREE = {
+    "tasks": {"emotion": {"prepare": {"corpus": "savee", "eval_corpus": "emodb"}}},
+    "systems": {"tier1": {"task": "emotion", "network": "tier1"}, "wide": {"task": "emotion", "network": "tier1"}},
+    "cleaned": None,
+}
+
+
+def test_every_item_of_a_stage_that_can_be_up_to_date_is_described():
+    assert [(name, item) for name, item, _ in stage.items(STAGES, TREE)] == [
+        ("prepare", "emotion"),
+        ("train", "tier1"),
+        ("train", "wide"),
+        ("results", "all"),
+    ]
+
+
+def test_a_system_picks_its_task_and_network():
+    assert stage.picked("wide", TREE["systems"]["wide"]) == {"task": ["emotion"], "network": ["tier1"], "corpus": []}
+
+
+def test_a_task_picks_itself_and_the_corpora_that_it_reads():
+    assert stage.picked("emotion", TREE["tasks"]["emotion"]) == {
+        "task": ["emotion"],
+        "network": [],
+        "corpus": ["savee", "emodb"],
+    }
+    one = {"prepare": {"corpus": "savee", "eval_corpus": None}}
+    assert stage.picked("emotion", one)["corpus"] == ["savee"]
+
+
+def test_a_text_is_written_for_every_item_and_what_is_gone_is_removed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/code/train").mkdir(parents=True)
+    (tmp_path / "data/code/train/gone.txt").touch()
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {foreach: '${systems}', do: {}}}")
+    (tmp_path / "params.yaml").write_text(
+        "{seed: 1, num_threads: 1, device: cpu, tasks: {}, cleaned: {}, embedded: {}, synthetic: {}, baselines: {},"
+        " systems: {tier1: {task: emotion, network: tier1}}}"
+    )
+    monkeypatch.setattr(stage.code, "describe", lambda modules, picked: f"{modules} {picked['network']}\n")
+    stage.main()
+    written = list((tmp_path / "data/code").rglob("*.txt"))
+    assert written == [tmp_path / "data/code/train/tier1.txt"]
+    assert written[0].read_text() == "['stages.train'] ['tier1']\n"
+
+
+@pytest.mark.parametrize("item", [{}, {"task": "emotion"}])
+def test_what_an_item_does_not_say_is_not_picked(item):
+    assert stage.picked("svm", item)["network"] == stage.picked("svm", item)["corpus"] == []

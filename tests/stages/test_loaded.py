@@ -1,0 +1,58 @@
+"""What a stage loads is seen, however it is imported: on a toy tree whose declarations are wrong on purpose."""
+
+import pytest
+
+from tests.stages import loaded
+
+FILES = {
+    "voxdag/__init__.py": '"""Words alone."""\n',
+    "voxdag/plain.py": "import json\n",
+    "voxdag/inside.py": "A = 1\n",
+    "voxdag/hidden.py": "A = 1\n",
+    "voxdag/idle.py": "A = 1\n",
+    "stages/__init__.py": "",
+    "stages/train.py": """
+import builtins, sys
+from voxdag import plain
+
+if __name__ == "__main__":
+    from voxdag import inside
+    if sys.argv[1] == "tier1":
+        getattr(builtins, "__imp" + "ort__")("voxdag.hidden")
+    if sys.argv[1] == "broken":
+        sys.exit("no such system: broken")
+""",
+    "stages/results.py": "import sys\nfrom voxdag import plain\nassert sys.argv[1:] == []\n",
+    "data/code/train/aasist.txt": "stages/train.py 1\nvoxdag/inside.py 2\nvoxdag/plain.py 3\npackage json 1\n",
+    "data/code/train/tier1.txt": "stages/train.py 1\nvoxdag/inside.py 2\nvoxdag/plain.py 3\n",
+    "data/code/results/all.txt": "stages/results.py 1\n",
+}
+
+
+@pytest.fixture
+def toy(tmp_path):
+    for path, text in FILES.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+def test_a_stage_that_loads_what_it_declares_has_nothing_undeclared(toy):
+    assert loaded.loaded(toy, toy / "out", "train", "aasist") == {
+        *("stages/__init__.py", "stages/train.py"),
+        *("voxdag/__init__.py", "voxdag/inside.py", "voxdag/plain.py"),
+    }
+    assert loaded.undeclared(toy, toy / "out", "train", "aasist") == set()
+
+
+def test_an_import_that_no_source_shows_is_undeclared(toy):
+    assert loaded.undeclared(toy, toy / "out", "train", "tier1") == {"voxdag/hidden.py"}
+
+
+def test_a_stage_that_goes_over_nothing_is_called_without_a_name(toy):
+    assert loaded.undeclared(toy, toy / "out", "results", "all") == {"voxdag/plain.py"}
+
+
+def test_a_stage_that_fails_says_why(toy):
+    with pytest.raises(RuntimeError, match=r"stages\.train broken: no such system: broken"):
+        loaded.loaded(toy, toy / "out", "train", "broken")
