@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from voxdag.core.errors import NotHere
+from voxdag.core.errors import NotHere, Refused
 from voxdag.core.files import write_bytes as write_bytes
 
 DECIMALS = 6  # finer digits differ between machines and would make every `dvc metrics diff` noisy
 
-TEXT_COLUMNS = (
-    *("id", "path", "split", "fold", "folds", "speaker", "label", "predicted", "key", "audio", "crc32", "reason"),
-    *("attack", "sex", "intensity", "sentence", "value", "column"),
-)
+REST = "*"  # ends a key of a schema: "p_*" is every column whose name begins with p_, "*" every other
+
+TYPES = {int: "a whole number", float: "a number"}  # of columns that are not text
+
+Columns = Mapping[str, type]  # a table's schema: column, or prefix and REST -> str, int or float
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -39,11 +40,44 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_bytes(path, rounded.to_csv(index=False, lineterminator="\n").encode())
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV. Names stay text even when they look like numbers; an empty cell is missing, the text "NA" is not."""
-    return pd.read_csv(
-        _existing(path), dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""], low_memory=False
-    )
+def read_table(path: Path, columns: Columns) -> pd.DataFrame:
+    """Read a CSV by its schema. What the schema does not name is text: codec "001" stays "001".
+
+    columns: the name itself goes before a prefix, a longer prefix before a shorter one. It says types, not which columns
+    must be there: one that the table lacks is no error here, but where it is needed.
+
+    An empty cell is missing, the text "NA" is not. Whole numbers are int64, or Int64 where some are missing.
+
+    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type.
+    """
+    table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
+
+
+def column_type(name: str, columns: Columns) -> type:
+    """The type of a column under a schema."""
+    if name in columns:
+        return columns[name]
+    prefixes = [key for key in columns if key.endswith(REST) and name.startswith(key.removesuffix(REST))]
+    return columns[max(prefixes, key=len)] if prefixes else str
+
+
+def _typed(texts: pd.Series, kind: type, path: Path) -> pd.Series:
+    if kind is str:
+        return texts
+    values = [_parsed(text, kind, f"{path}, line {i + 2}, column {texts.name}") for i, text in enumerate(texts)]
+    if kind is float:
+        return pd.Series(values, dtype=float, index=texts.index)
+    return pd.Series(values, dtype="Int64" if None in values else "int64", index=texts.index)
+
+
+def _parsed(text: object, kind: type, where: str) -> int | float | None:
+    if pd.isna(text):
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise Refused(f"{where}: {text!r} is not {TYPES[kind]}") from None
 
 
 def _existing(path: Path) -> Path:
