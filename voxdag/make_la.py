@@ -25,7 +25,7 @@ from voxdag.audio.decode import BadAudio, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.core import streams
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import each
+from voxdag.core.parallel import parallel_map
 from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
@@ -87,7 +87,7 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
     if not paths:
         raise Refused(f"{folder} holds no audio; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
-    found = each(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
+    found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
     for path, segments in zip(paths, found, strict=True):
         if isinstance(segments, str):
             logger.warning("left out %s: %s", path, segments)

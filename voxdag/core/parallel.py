@@ -1,17 +1,32 @@
-"""How corpora are made: by many processes, and by one command line at a time."""
+"""Work on many files or folds at once: a function over items, in processes of their own, results in the items' order."""
+
+from __future__ import annotations
 
 import fcntl
+import itertools
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import reprlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+
+from voxdag.core import command
+from voxdag.core.errors import Refused
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+CHUNK = 8  # items a worker takes at once: small enough to keep all busy, large enough to hide the queue
+WAITING = 2  # chunks for each worker that are made ahead of who reads the results
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read by libraries when they are loaded
 
 
 @contextmanager
@@ -22,19 +37,99 @@ def alone(target: Path) -> Iterator[None]:
         yield
 
 
-def each(function: Callable, items: Sequence, jobs: int, what: str) -> list:
-    """The function's results in the items' order, by `jobs` processes of one thread each."""
-    progress = partial(tqdm, total=len(items), desc=what, disable=None)  # None: on a terminal only
-    if jobs == 1:
-        with threadpool_limits(1):
-            return [function(item) for item in progress(items)]
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int,
+    what: str,
+    chunk: int = CHUNK,
+    threads: int = 1,
+    executor: Executor | None = None,
+) -> list[Result]:
+    """All that `stream` gives."""
+    return list(stream(function, items, jobs, what, chunk, threads, executor))
+
+
+def stream(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int,
+    what: str,
+    chunk: int = CHUNK,
+    threads: int = 1,
+    executor: Executor | None = None,
+) -> Iterator[Result]:
+    """The function's results in the items' order, whatever the number of jobs; few of them are in memory at a time.
+
+    function   of the top level of a module (or a partial of one): it and the items travel to processes
+    jobs       processes (`command.jobs`); one is this process itself
+    what       the items are, for the progress bar
+    chunk      items that a process takes at once: 1 for work of minutes
+    threads    of each process's numerical libraries; they change the order of float sums
+    executor   who does the work instead of processes of our own: that of a cluster; it sees to its threads itself
+
+    An error in `function` is raised here, in the place of its item's result, and names the item.
+    """
+    total = len(items) if isinstance(items, Sized) else None
+    progress = partial(tqdm, total=total, desc=what, disable=None)  # None: on a terminal only
+    if executor is not None:
+        yield from progress(_windowed(function, items, jobs, chunk, executor))
+    elif jobs == 1:
+        yield from progress(_here(function, items, threads))
+    else:
+        with _processes(jobs, threads) as pool:
+            yield from progress(_windowed(function, items, jobs, chunk, pool))
+
+
+def _here(function: Callable, items: Iterable, threads: int) -> Iterator:
+    for item in items:
+        with threadpool_limits(threads):
+            result = _named(function, item)
+        yield result
+
+
+@contextmanager
+def _processes(jobs: int, threads: int) -> Iterator[Executor]:
     context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker) as pool:
-        return list(progress(pool.map(function, items, chunksize=8)))
+    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
-    threadpool_limits(1)
+def _windowed(function: Callable, items: Iterable, jobs: int, chunk: int, executor: Executor) -> Iterator:
+    items, waiting = iter(items), deque[Future]()
+    while chunk_items := list(itertools.islice(items, chunk)):
+        waiting.append(executor.submit(_of_chunk, function, chunk_items))
+        if len(waiting) >= jobs * WAITING:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+def _of_chunk(function: Callable, items: Sequence) -> list:
+    return [_named(function, item) for item in items]
+
+
+def _named(function: Callable, item: object) -> object:
+    try:
+        return function(item)
+    except Refused as error:
+        raise type(error)(f"{_name(item)}: {error}") from error
+    except Exception as error:
+        error.add_note(f"while working on {_name(item)}")
+        raise
+
+
+def _name(item: object) -> str:
+    return item if isinstance(item, str) else reprlib.repr(item)
+
+
+def _start_worker(threads: int) -> None:
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))  # for libraries that are loaded with the function
+    threadpool_limits(threads)  # for those that are loaded already
+    command.log_to_stderr()
     Thread(target=_end_with_parent, daemon=True).start()
 
 

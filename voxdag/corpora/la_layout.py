@@ -23,7 +23,7 @@ import soundfile
 
 from voxdag.core import streams
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import each
+from voxdag.core.parallel import parallel_map
 from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
 from voxdag.simulation import asv
 from voxdag.simulation.attacks import spoof
@@ -109,9 +109,9 @@ def write(
         for needed in [store, *(unfinished / AUDIO[split] for split in SPLITS)]:
             needed.mkdir(parents=True)
         recordings = sorted({r for u in utterances for r in (u.source, *u.donors)}, key=lambda r: r.name)
-        each(partial(_keep, load=load, store=store), recordings, jobs, "recordings")
+        parallel_map(partial(_keep, load=load, store=store), recordings, jobs, "recordings")
         make = partial(_make, folder=unfinished, store=store, seconds=seconds, seed=seed, attack=attack)
-        embeddings = np.stack(each(make, utterances, jobs, "utterances"))
+        embeddings = np.stack(parallel_map(make, utterances, jobs, "utterances"))
         _write_protocols(unfinished, utterances)
         _write_asv_scores(unfinished, utterances, embeddings, seed)
         unfinished.replace(folder)

@@ -25,7 +25,7 @@ import soundfile
 
 from voxdag.core import code, streams
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import alone, each
+from voxdag.core.parallel import alone, parallel_map
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import FOLDS, known, rotation
 from voxdag.corpora.readers import ravdess
@@ -183,7 +183,7 @@ def _make(target: Path, options: Options, jobs: int) -> None:
         unfinished = Path(name, target.name)
         for actor in range(1, options.actors + 1):
             (unfinished / f"Actor_{actor:02d}").mkdir(parents=True)
-        each(partial(_write, folder=unfinished, seed=options.seed), utterances(options), jobs, "utterances")
+        parallel_map(partial(_write, folder=unfinished, seed=options.seed), utterances(options), jobs, "utterances")
         unfinished.replace(target)
 
 
