@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from voxdag.data import shards
-from voxdag.training.batches import Batches, Crops, Supply
+from voxdag.training.batches import Batches, Crops, LoaderSettings
 
 RATE, CROP, BATCH, SHARD = 16_000, 64_600, 24, 128 * 2**20
 
@@ -36,11 +36,11 @@ def measure(folder: Path, seconds: float) -> tuple[float, int]:
     """(crops a second, recordings)."""
     packed = shards.Shards(folder)
     crops = Crops(packed, np.zeros(len(packed), np.int64), CROP, seed=0)
-    batches = Batches(crops, Supply(BATCH, 0, torch.device("cpu"), workers=0))
+    batches = Batches(crops, LoaderSettings(BATCH, 0, torch.device("cpu"), workers=0))
     drawn, epoch, start = 0, 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
-        for waves, _ in batches.epoch(epoch):
-            drawn += len(waves)
+        for batch in batches.epoch(epoch):
+            drawn += len(batch["waves"])
             if time.perf_counter() - start >= seconds:
                 break
         epoch += 1

@@ -5,7 +5,7 @@ Reads:  data/features/<task>/train, dev, eval            recordings
         data/manifest/<task>/dev, eval                   the task's other tables
         params.yaml                                      seed, num_threads, device, tasks.<task>.scoring,
                                                          baselines.<baseline>
-Writes: data/predictions/<baseline>/dev.csv, eval.csv    one row per utterance
+Writes: data/predictions/<baseline>/dev.csv, eval.csv    one row per utterance and fold
         metrics/<baseline>/evaluate.json                 headline: eval's metrics, and the dev criterion
         metrics/<baseline>/intervals.csv                 those of eval with their bootstrap intervals
 """
@@ -17,45 +17,32 @@ import pandas as pd
 from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.modules import load_module
 from voxdag.core.params import Baseline
-from voxdag.data import folds, layout
+from voxdag.data import layout
+from voxdag.data.members import members
 from voxdag.data.shards import Shards
+from voxdag.tasks import results
 
 
 def predict(name: str, baseline: Baseline, seed: int) -> dict[str, pd.DataFrame]:
     """Predictions on dev and eval, fold by fold, rounded as they are written."""
     module = load_module("voxdag.tasks.{task}.baseline", task=baseline.task)
     settings = params.bind(module.Settings, baseline.settings, f"baselines.{name}.settings")
-    shards = {split: Shards(layout.recordings(layout.features(baseline.task), split)) for split in layout.SPLITS}
-    tables = {split: layout.tables(baseline.task, split) for split in ("dev", "eval")}
-    names = folds.names(shards["dev"].index)
-    of_folds = [
-        module.predict({split: packed.fold(fold) for split, packed in shards.items()}, tables, settings, seed)
-        for fold in names
-    ]
-    predictions = {}
-    for split in tables:
-        rows = [
-            table[split].assign(fold=fold) if fold != folds.FIXED else table[split]
-            for fold, table in zip(names, of_folds, strict=True)
-        ]
-        predictions[split] = pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS)
-    return predictions
+    packed = layout.features(baseline.task)
+    shards = {split: Shards(layout.recordings(packed, split)) for split in layout.SPLITS}
+    tables = results.tables(baseline.task)
+    predictions = {split: [] for split in results.SPLITS}
+    for member in members(shards["dev"].index, [seed]):
+        of_fold = {split: recordings.fold(member.fold) for split, recordings in shards.items()}
+        for split, table in module.predict(of_fold, tables, settings, seed).items():
+            predictions[split].append(member.mark(table))
+    return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}
 
 
 def main(name: str) -> None:
     tree = params.read()
     run, baseline = params.run(tree), params.baseline(tree, name)
     runtime.setup(run)
-    report = load_module("voxdag.tasks.{task}.report", task=baseline.task)
-    where = f"tasks.{baseline.task}.scoring"
-    scoring = params.bind(report.Scoring, params.task(tree, baseline.task).scoring, where)
-    predictions = predict(name, baseline, run.seed)
-    for split, table in predictions.items():
-        artifacts.write_table(layout.predictions(name) / f"{split}.csv", table)
-    tables = {split: layout.tables(baseline.task, split) for split in predictions}
-    artifacts.write_json(layout.metrics(name) / "evaluate.json", report.headline(predictions, tables))
-    intervals = report.intervals(predictions, tables, scoring, run.seed)
-    artifacts.write_table(layout.metrics(name) / "intervals.csv", intervals)
+    results.write(name, baseline.task, predict(name, baseline, run.seed), tree)
 
 
 if __name__ == "__main__":

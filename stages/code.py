@@ -24,7 +24,7 @@ FOLDER = Path("data/code")
 
 
 def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
-    """(stage, item's name, item) of every stage that can be up to date; a stage that goes over nothing has one, "all"."""
+    """(stage, item's name, item) of every stage that can be up to date; one that goes over nothing has "all"."""
     for stage, body in stages.items():
         if "foreach" in body:
             group = body["foreach"].removeprefix("${").removesuffix("}")

@@ -26,6 +26,7 @@ from voxdag.data import layout
 from voxdag.figures.plot import COLUMNS
 from voxdag.figures.png import save_png
 from voxdag.scoring import paired
+from voxdag.tasks import results
 
 BY = "speaker"  # whose intervals are drawn
 
@@ -55,11 +56,9 @@ def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.
     """The paired differences; no row where there is one system alone."""
     if len(names) < 2:
         return pd.DataFrame(columns=list(paired.COLUMNS))
-    scoring = params.bind(report.Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")
-    inference = load_module("voxdag.tasks.{task}.inference", task=task)
-    predictions = {name: layout.predictions_of(name, inference.COLUMNS) for name in names}
-    tables = {split: layout.tables(task, split) for split in ("dev", "eval")}
-    return paired.pairs(predictions, tables, report.statistic, scoring, params.run(tree).seed)
+    predictions = {name: results.read(name, task) for name in names}
+    scoring, seed = results.scoring(tree, task), params.run(tree).seed
+    return paired.pairs(predictions, results.tables(task), report.statistic, scoring, seed)
 
 
 def main(task: str) -> None:
@@ -68,7 +67,8 @@ def main(task: str) -> None:
     names = [*systems, *baselines]
     if not names:
         return
-    report, figures = (load_module("voxdag.tasks.{task}.report", task=task), load_module("voxdag.tasks.{task}.figures", task=task))
+    report = load_module("voxdag.tasks.{task}.report", task=task)
+    figures = load_module("voxdag.tasks.{task}.figures", task=task)
     folder = layout.comparison(task)
     for figure, table in figure_tables(systems, {}).items():  # as text: as they were written
         artifacts.write_table(folder / "figures" / f"{figure}.csv", table)

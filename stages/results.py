@@ -5,8 +5,8 @@ Reads:  params.yaml                        which systems and baselines a task ha
         data/predictions, metrics, plots   contents
 Writes: data/results/<task>.txt            one line per file: its hash
 
-`compare` goes over tasks, and DVC cannot list the systems of one. With this file between, a new result of one task does not
-compare the systems of another again.
+`compare` goes over tasks, and DVC cannot list the systems of one. With this file between, a new result of one task
+does not compare the systems of another again.
 """
 
 from __future__ import annotations

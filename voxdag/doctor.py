@@ -92,7 +92,7 @@ def parameters() -> Iterator[Finding]:
         system, where = params.system(tree, name), f"systems.{name}"
         params.bind(Recipe, system.train, f"{where}.train")
         params.bind(
-            load_module("voxdag.tasks.{task}.learning", task=system.task).Settings,
+            load_module("voxdag.tasks.{task}.learner", task=system.task).Settings,
             system.objective,
             f"{where}.objective",
         )

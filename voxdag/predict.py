@@ -1,8 +1,10 @@
 """Score any audio file or folder with a trained system, or with other weights of its network.
 
-Usage:  python -m voxdag.predict --system aasist PATH...
+Usage:  python -m voxdag.predict --system aasist PATH...                              the mean of its members
+        python -m voxdag.predict --system tier1 --member fold-3_seed-1234 PATH...     one of them
         python -m voxdag.predict --system aasist --weights AASIST.pth --config aasist PATH...
-Reads:  params.yaml, data/checkpoints/<system>/ or the weights file, and the audio (any libsndfile format and rate)
+Reads:  params.yaml, data/checkpoints/<system>/<member>/ or the weights file, and the audio, of any format
+        and rate that libsndfile reads
 Prints: CSV, one row per file: path, seconds, the system's outputs (score: higher is more bona fide), and error, which
         says why a file has no output. The exit status is 1 if any file has none.
 """
@@ -12,13 +14,17 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
+import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
@@ -32,6 +38,7 @@ from voxdag.data.recordings import Features, through_front_end
 from voxdag.figures import waveform
 from voxdag.figures.png import save_png
 from voxdag.networks import by_name
+from voxdag.networks.denoisers import denoiser
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +46,28 @@ PLOT_HOPS = 4  # scores per window length along a recording
 
 
 class Scorer:
-    """A network, and how its task scores recordings with it on a device."""
+    """The networks of a system's members, and how its task scores recordings with them on a device: their mean."""
 
     def __init__(
-        self, network: nn.Module, inference: ModuleType, settings: object, features: Features, device: torch.device
+        self,
+        networks: Sequence[nn.Module],
+        inference: ModuleType,
+        settings: object,
+        features: Features,
+        device: torch.device,
     ):
-        self.network, self.inference, self.settings, self.features = network.to(device), inference, settings, features
-        self.device = device
+        self.networks = [network.to(device) for network in networks]
+        self.inference, self.settings, self.features, self.device = inference, settings, features, device
+        self._enhance = denoiser(features)
 
     def decode(self, path: Path) -> np.ndarray:
         """(n,) int16 at the system's rate, through its front end. Raises BadAudio."""
-        return through_front_end(decode(path, self.features.decoding), self.features).samples
+        return through_front_end(decode(path, self.features.decoding), self.features, self._enhance).samples
+
+    def outputs(self, recordings: list[np.ndarray]) -> pd.DataFrame:
+        """One row per recording: what the members say of it, on the average."""
+        tables = [self.inference.outputs(network, recordings, self.settings, self.device) for network in self.networks]
+        return tables[0] if len(tables) == 1 else self.inference.average(tables)
 
     def rows(self, paths: Iterable[Path]) -> Iterator[dict]:
         """One row per file, in order; a batch of files is in memory at a time."""
@@ -66,7 +84,7 @@ class Scorer:
                 errors[path] = str(reason)
         outputs = {}
         if recordings:
-            table = self.inference.outputs(self.network, list(recordings.values()), self.settings, self.device)
+            table = self.outputs(list(recordings.values()))
             outputs = dict(zip(recordings, table.to_dict("records"), strict=True))
         for path in paths:
             row = {"path": str(path), "seconds": "", **dict.fromkeys(self.inference.OUTPUTS, ""), "error": ""}
@@ -79,47 +97,73 @@ class Scorer:
         """Draw waveform, spectrogram and the output along the recording."""
         samples, rate, window = self.decode(path), self.features.decoding.rate, self.settings.samples
         starts = np.arange(0, max(len(samples) - window, 0) + 1, max(window // PLOT_HOPS, 1))
-        windows = [samples[start : start + window] for start in starts]
-        table = self.inference.outputs(self.network, windows, self.settings, self.device)
-        drawn = {name: table[name].to_numpy() for name in self.inference.DRAWN if table[name].notna().any()}
+        table = self.outputs([samples[start : start + window] for start in starts])
+        known = {name: label for name, label in self.inference.DRAWN.items() if table[name].notna().any()}
+        drawn = {label: table[name].to_numpy() for name, label in known.items()}
         centres = (starts + min(window, len(samples)) / 2) / rate
-        save_png(waveform.figure(samples / INT16_SCALE, rate, centres, drawn), picture)
+        figure = waveform.figure(samples / INT16_SCALE, rate, centres, drawn, ylabel=self.inference.DRAWN_AXIS)
+        save_png(figure, picture)
 
 
-def checkpoint(system: str, fold: str | None) -> Path:
-    """The folder of a system's weights: of the fold asked for, or the first where it is cross-validated.
+def checkpoints(name: str, chosen: str, member: str | None) -> list[Path]:
+    """The weights called `chosen` of all members that are trained, or of one. Raises Refused with those there are."""
+    folder = layout.checkpoints(name)
+    found = sorted(folder.glob(f"*/{chosen}.safetensors"), key=lambda path: _natural(path.parent.name))
+    if not found:
+        raise Refused(f"{name} is not trained: no {folder}/*/{chosen}.safetensors; `dvc repro` trains it")
+    if member is None:
+        return found
+    asked = [path for path in found if path.parent.name == member]
+    if not asked:
+        there = ", ".join(path.parent.name for path in found)
+        raise Refused(f"member {member} of {name} is not trained; trained members: {there}")
+    return asked
 
-    Raises Refused for a fold that was not trained.
-    """
-    trained = sorted(layout.checkpoints(system).glob("fold-*"), key=lambda path: (len(path.name), path.name))
-    if fold is None:
-        return trained[0] if trained else layout.checkpoints(system)
-    if layout.checkpoints(system, fold) not in trained:
-        names = ", ".join(path.name.removeprefix("fold-") for path in trained) or "none"
-        raise Refused(f"fold {fold} of {system} is not trained; trained folds: {names}")
-    return layout.checkpoints(system, fold)
 
+def open_scorer(name: str, weights: Path | None, config: str | None, member: str | None) -> Scorer:
+    """The system with its trained members (or one), or with `weights` of the size `config` (default: its own).
 
-def open_scorer(system_name: str, weights: Path | None, config: str | None, fold: str | None) -> Scorer:
-    """The system with its trained weights (of a fold), or with `weights` of the size `config` (default: its own).
-
-    Of a size that is named here, the weights file says what was changed.
+    Of a size that is named here, the weights file says what was changed. Raises Refused for a system that does not read
+    its task's features: what a stage made of them in between cannot be made of a file here.
     """
     tree = params.read()
-    system = params.system(tree, system_name)
+    system = params.system(tree, name)
+    own = layout.features(system.task)
+    if system.recordings != own:
+        raise Refused(f"{name} reads {system.recordings}, not {own}: a file cannot be made into that here")
     inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
-    settings = params.bind(inference.Settings, system.inference, f"systems.{system_name}.inference")
-    where = f"tasks.{system.task}.features"
-    features = params.bind(Features, params.task(tree, system.task).features, where)
-    if weights is None:
-        weights = checkpoint(system_name, fold) / f"{system.evaluate.checkpoint}.safetensors"
+    settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
+    features = params.bind(Features, params.task(tree, system.task).features, f"tasks.{system.task}.features")
+    files = [weights] if weights is not None else checkpoints(name, system.evaluate.checkpoint, member)
     size, changes = (config, None) if config else (system.model.config, system.model.changes)
-    network = by_name.restore(weights, system.network, size, changes, inference.OUTPUT_SIZE, inference.BUFFERS)
-    return Scorer(network, inference, settings, features, runtime.setup(params.run(tree)))
+    networks = [
+        by_name.restore(file, system.network, size, changes, inference.OUTPUT_SIZE, inference.BUFFERS) for file in files
+    ]
+    return Scorer(networks, inference, settings, features, runtime.setup(params.run(tree)))
+
+
+def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """A picture in `folder` for each file, below the folders that tell the files apart.
+
+    Files that differ in their endings alone keep those in their pictures' names.
+    """
+    common = Path(os.path.commonpath([file.absolute().parent for file in files])) if files else Path()
+    stems = Counter(file.absolute().with_suffix("") for file in files)
+    names = {}
+    for file in files:
+        below = file.absolute().relative_to(common)
+        alone = stems[file.absolute().with_suffix("")] == 1
+        names[file] = folder / (below.with_suffix(".png") if alone else below.with_name(f"{below.name}.png"))
+    return names
+
+
+def _natural(name: str) -> list[str | int]:
+    """A key that sorts fold-2 before fold-10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def audio_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as given, folders searched for audio. Raises NotHere, or ValueError for a folder without any."""
+    """Files as given, folders searched for audio. Raises NotHere, or Refused for a folder without any."""
     for path in paths:
         if not path.is_dir():
             if not path.exists():
@@ -137,12 +181,12 @@ def predict(scorer: Scorer, paths: list[Path], plots: Path | None) -> int:
     """Print the rows and draw the pictures; gives how many files have no output."""
     writer = csv.DictWriter(sys.stdout, ["path", "seconds", *scorer.inference.OUTPUTS, "error"], lineterminator="\n")
     writer.writeheader()
-    failed = 0
+    failed, pictures = 0, picture_names(paths, plots) if plots is not None else {}
     for row in scorer.rows(paths):
         writer.writerow(row)
         failed += bool(row["error"])
-        if plots is not None and not row["error"]:
-            scorer.plot(Path(row["path"]), plots / f"{Path(row['path']).stem}.png")
+        if pictures and not row["error"]:
+            scorer.plot(Path(row["path"]), pictures[Path(row["path"])])
     return failed
 
 
@@ -153,11 +197,11 @@ def main() -> None:
     parser.add_argument("--system", required=True, help="a system of params.yaml")
     parser.add_argument("--weights", type=Path, help="safetensors or torch state dict; default: the checkpoint")
     parser.add_argument("--config", help="the size of the network that --weights holds; default: the system's")
-    parser.add_argument("--fold", help="of a cross-validated system, whose weights; default: the first")
+    parser.add_argument("--member", help="one training, such as seed-1 or fold-3_seed-1; default: the mean of all")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
     arguments = parser.parse_args()
     files = list(audio_files(arguments.paths))
-    scorer = open_scorer(arguments.system, arguments.weights, arguments.config, arguments.fold)
+    scorer = open_scorer(arguments.system, arguments.weights, arguments.config, arguments.member)
     failed = predict(scorer, files, arguments.plot)
     if failed:
         raise Refused(f"{failed} of {len(files)} files have no output; the column error says why")

@@ -263,6 +263,31 @@ def test_mixup_mixes_features_and_targets_alike_and_keeps_the_longer_length():
     assert (longest > frames).any()
 
 
+def test_mixup_holds_the_mean_of_the_shorter_recording_where_zero_is_not_silence():
+    # log powers, one row: A is -4, -8 (mean -6) for two frames of four, B is -1, -2, -3; the fourth frame is padding.
+    features = torch.tensor([[[-4.0, -8.0, 0.0, 0.0]], [[-1.0, -2.0, -3.0, 0.0]]])
+    rng = np.random.default_rng(3)  # swaps the two
+    mixed, longest, targets = mixup(features, torch.tensor([2, 3]), torch.eye(2), 0.4, 1.0, rng, "mean")
+    a, b = targets[0].tolist()  # the weights of A and B in the first
+    assert 0 < a < 1
+    expected = [-4 * a - b, -8 * a - 2 * b, -6 * a - 3 * b, 0.0]
+    torch.testing.assert_close(mixed[0, 0], torch.tensor(expected))
+    assert longest.tolist() == [3, 3]
+
+
+def test_mixup_with_zeros_has_the_shorter_recordings_share_missing_behind_its_end():
+    features = torch.tensor([[[-4.0, 0.0]], [[-1.0, -2.0]]])
+    mixed, _, targets = mixup(features, torch.tensor([1, 2]), torch.eye(2), 0.4, 1.0, np.random.default_rng(3))
+    assert mixed[0, 0, 1].item() == pytest.approx(-2 * targets[0, 1].item())
+
+
+@pytest.mark.parametrize("fill", ["zero", "mean"])
+def test_mixup_of_recordings_of_one_length_is_the_same_with_any_filling(fill):
+    features, frames = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(0)), torch.full((4,), 5)
+    mixed, _, targets = mixup(features, frames, torch.eye(4), 0.4, 1.0, np.random.default_rng(1), fill)
+    torch.testing.assert_close(mixed, torch.einsum("ij,jft->ift", targets, features))
+
+
 def test_the_weight_of_mixup_is_beta_distributed():
     rng = np.random.default_rng(0)
     pair, frames = torch.zeros(2, 1, 1), torch.ones(2, dtype=torch.int64)
@@ -290,3 +315,5 @@ def test_wrong_mixup_is_refused():
         mixup(features, frames, torch.eye(3), 0.4, -0.1, rng)
     with pytest.raises(ValueError, match=r"targets are \(3,\) torch.int64, expected \(3, K\) floats"):
         mixup(features, frames, torch.tensor([0, 1, 2]), 0.4, 0.5, rng)
+    with pytest.raises(ValueError, match="fill is 'median', expected one of zero, mean"):
+        mixup(features, frames, torch.eye(3), 0.4, 1.0, rng, "median")

@@ -3,15 +3,12 @@
 import importlib
 import re
 import sys
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 import models
-from stages import train
-from voxdag.core import params
 from voxdag.core.modules import available
 from voxdag.networks import by_name
 from voxdag.networks.weights import write_weights
@@ -159,17 +156,6 @@ def test_any_network_takes_the_outputs_and_buffers_of_a_task(task, network):
     last = built.out_layer if network == "aasist" else built.head[-1]
     assert last.out_features == inference.OUTPUT_SIZE
     assert inference.BUFFERS.keys() <= built.state_dict().keys()
-
-
-def test_training_builds_what_the_parameters_say_and_its_weights_say_so(monkeypatch, tmp_path):
-    system = params.system(params.read(), "aasist")
-    changed = replace(system, model=replace(system.model, changes={"dropout": 0.2}))
-    assert train.new_network(changed, 1).drop.p == 0.1 and train.new_network(system, 1).drop.p == 0.15
-    monkeypatch.setattr(train, "depends_on", lambda _: [])
-    monkeypatch.setenv("VOXDAG_RESUME", str(tmp_path))
-    about = train.open_workshop("a", "1", params.run(params.read()), changed).about
-    expected = {"network": "aasist", "config": "aasist_s", "changes": {"dropout": 0.2}, "outputs": 2, "system": "a"}
-    assert about == expected
 
 
 def test_missing_weights_say_where_to_put_them(tmp_path, monkeypatch):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from voxdag.networks.weights import load, read_weights, write_weights
+from voxdag.networks.frozen import frozen_names
+from voxdag.networks.weights import load, load_with_base, read_weights, write_weights
 
 
 def network(width=3):
@@ -84,3 +85,91 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match="expected a mapping from names to tensors"):
         read_weights(tmp_path / "a.pth")
+
+
+def partly_frozen(seed):
+    torch.manual_seed(seed)
+    whole = nn.ModuleDict({"front": nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), "head": nn.Linear(3, 1)})
+    nn.init.normal_(whole["front"][1].running_mean)
+    whole["front"].requires_grad_(False)
+    return whole
+
+
+@pytest.fixture
+def on_base(tmp_path):
+    """Weights of a head on a frozen front end, and the base that has the front end; gives the network."""
+    network = partly_frozen(1)
+    torch.save(
+        network.state_dict() | {"head.weight": torch.zeros(1, 3), "decoder.weight": torch.zeros(9)},
+        tmp_path / "base.pth",
+    )
+    write_weights(tmp_path / "head.safetensors", network, {"network": "toy", "base": "base.pth"})
+    return network
+
+
+def test_a_file_without_its_frozen_tensors_names_them_and_their_base(tmp_path, on_base):
+    tensors, about = read_weights(tmp_path / "head.safetensors")
+    assert sorted(tensors) == ["head.bias", "head.weight"]
+    frozen = [name for name in on_base.state_dict() if name.startswith("front.")]
+    assert about == {"network": "toy", "base": "base.pth", "frozen": frozen} and len(frozen) == 7
+
+
+def test_frozen_tensors_come_back_from_the_base_and_nothing_else_does(tmp_path, on_base):
+    other = partly_frozen(2)
+    load_with_base(other, tmp_path / "head.safetensors", tmp_path.joinpath)
+    assert equal(other, on_base)
+
+
+def test_frozen_tensors_come_back_into_a_network_in_which_nothing_is_frozen(tmp_path, on_base):
+    other = partly_frozen(2).requires_grad_(True)
+    load_with_base(other, tmp_path / "head.safetensors", tmp_path.joinpath)
+    assert equal(other, on_base)
+
+
+def test_a_file_without_frozen_tensors_needs_no_base(tmp_path):
+    write_weights(tmp_path / "a.safetensors", network(), {})
+    other = network()
+    nn.init.zeros_(other[0].weight)
+    load_with_base(other, tmp_path / "a.safetensors", lambda name: pytest.fail(f"asked for {name}"))
+    assert equal(other, network())
+
+
+def test_without_its_base_such_a_file_is_refused_by_name(tmp_path, on_base):
+    with pytest.raises(
+        ValueError, match=r"7 missing \(such as front.0.weight\).*7 are to come from its base, base.pth"
+    ):
+        load(partly_frozen(2), tmp_path / "head.safetensors")
+
+
+def test_into_a_network_that_holds_its_frozen_tensors_such_a_file_loads_alone(tmp_path, on_base):
+    other = partly_frozen(1)
+    nn.init.zeros_(other["head"].weight)
+    load(other, tmp_path / "head.safetensors", held=frozen_names(other))
+    assert equal(other, on_base)
+
+
+def test_a_base_may_have_a_base_itself(tmp_path, on_base):
+    nn.init.ones_(on_base["head"].weight)  # trained further, from the first file
+    write_weights(tmp_path / "further.safetensors", on_base, {"base": "head.safetensors"})
+    other = partly_frozen(2)
+    load_with_base(other, tmp_path / "further.safetensors", tmp_path.joinpath)
+    assert equal(other, on_base)
+
+
+def test_another_base_is_refused_with_what_it_lacks_or_whose_shape_differs(tmp_path, on_base):
+    torch.save(nn.ModuleDict({"front": nn.Sequential(nn.Linear(2, 3))}).state_dict(), tmp_path / "base.pth")
+    with pytest.raises(
+        ValueError, match=r"base.pth is not the base of .*head.safetensors: .* 5 tensors, such as front.1"
+    ):
+        load_with_base(partly_frozen(2), tmp_path / "head.safetensors", tmp_path.joinpath)
+    wider = nn.ModuleDict({"front": nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))})
+    torch.save(wider.state_dict(), tmp_path / "base.pth")
+    with pytest.raises(ValueError, match=r"tensors 6 of another shape \(such as front.0.weight\)"):
+        load_with_base(partly_frozen(2), tmp_path / "head.safetensors", tmp_path.joinpath)
+
+
+@pytest.mark.parametrize("about", [{}, {"base": None}])
+def test_frozen_tensors_without_a_base_are_not_left_out_silently(tmp_path, about):
+    with pytest.raises(ValueError, match=r"7 tensors are frozen \(such as front.0.weight\) .*must name their base"):
+        write_weights(tmp_path / "a.safetensors", partly_frozen(1), about)
+    assert not (tmp_path / "a.safetensors").exists()

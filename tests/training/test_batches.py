@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from voxdag.data import shards
-from voxdag.training.batches import Batches, Crops, Supply
+from voxdag.training.batches import Batches, Crops, LoaderSettings
 
 CPU = torch.device("cpu")
 
@@ -20,13 +20,13 @@ def packed(tmp_path):
 
 def epoch(packed, number, first=0, workers=0, seed=3):
     crops = Crops(packed, np.arange(10), 64, seed)
-    return list(Batches(crops, Supply(4, seed, CPU, workers)).epoch(number, first))
+    return list(Batches(crops, LoaderSettings(4, seed, CPU, workers)).epoch(number, first))
 
 
 def same(a, b):
     if len(a) != len(b):
         return False
-    return all(torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
+    return all(torch.equal(x, q[name]) for p, q in zip(a, b, strict=True) for name, x in p.items())
 
 
 def test_two_workers_or_none_give_the_same_batches(packed):
@@ -43,19 +43,19 @@ def test_epochs_and_seeds_differ(packed):
 
 
 def test_one_epoch_after_another_is_as_if_asked_for_alone(packed):
-    batches = Batches(Crops(packed, np.arange(10), 64, 3), Supply(4, 3, CPU, 0))
+    batches = Batches(Crops(packed, np.arange(10), 64, 3), LoaderSettings(4, 3, CPU, 0))
     list(batches.epoch(0))
     assert same(list(batches.epoch(1)), epoch(packed, 1))
 
 
 def test_an_epoch_visits_no_utterance_twice_and_drops_the_rest(packed):
-    labels = torch.cat([labels for _, labels in epoch(packed, 0)]).tolist()
+    labels = torch.cat([batch["labels"] for batch in epoch(packed, 0)]).tolist()
     assert len(labels) == len(set(labels)) == 8
 
 
 def test_crops_are_stretches_of_their_recording(packed):
-    for waves, labels in epoch(packed, 2):
-        for wave, label in zip(waves.numpy(), labels.tolist(), strict=True):
+    for batch in epoch(packed, 2):
+        for wave, label in zip(batch["waves"].numpy(), batch["labels"].tolist(), strict=True):
             samples = np.resize(packed[label], max(64, len(packed[label])))
             assert any((samples[start : start + 64] == wave).all() for start in range(len(samples) - 63))
 
@@ -74,4 +74,4 @@ def test_a_recording_exactly_as_long_as_the_crop_starts_at_zero(packed):
 
 def test_fewer_utterances_than_a_batch_are_refused(packed):
     with pytest.raises(ValueError, match="10 training utterances do not fill one batch of 11"):
-        Batches(Crops(packed, np.arange(10), 64, 3), Supply(11, 3, CPU, 0))
+        Batches(Crops(packed, np.arange(10), 64, 3), LoaderSettings(11, 3, CPU, 0))

@@ -1,6 +1,5 @@
-"""The training loop on a small problem: resume is exact, controls fail, skips are counted, stopping stops."""
+"""The training loop on small problems: resume is exact, controls fail, skips are counted, stopping stops."""
 
-import json
 import math
 import os
 import signal
@@ -9,132 +8,65 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
-from torch import nn
 
-from voxdag.core.streams import generator, order
-from voxdag.networks.weights import write_weights
-from voxdag.training.averaging import Averaging
-from voxdag.training.loop import Loop, Recipe
-from voxdag.training.stopping import Stopping
-from voxdag.training.workshop import Workshop
+from tests.training.toys import (
+    Gan,
+    PartlyFrozen,
+    Regression,
+    TwoHeaded,
+    all_bytes,
+    kill,
+    killed_and_resumed,
+    loop,
+    nan_at,
+    nothing,
+    partly_frozen,
+    recipe,
+    two_heads,
+)
+from voxdag.networks.weights import read_weights
+from voxdag.training.early_stopping import StoppingRules
 
-N, BATCH, EPOCHS = 24, 4, 3
-CPU = torch.device("cpu")
-
-
-class Toy:
-    """Regression on a dozen features; dropout and batch norm are in the network, the order of batches is seeded."""
-
-    def __init__(self, seed=0, fault=None):
-        self.seed, self.fault = seed, fault
-        draw = generator(seed, "toy")
-        self.x = torch.tensor(draw.normal(size=(N, 12)), dtype=torch.float32)
-        self.y = self.x[:, :3].sum(1, keepdim=True)
-        self.asked = 0
-
-    def __len__(self):
-        return N // BATCH
-
-    def batches(self, epoch, first):
-        rows = order(self.seed, epoch, N)
-        for i in range(first, len(self)):
-            chosen = rows[i * BATCH : (i + 1) * BATCH]
-            yield self.x[chosen], self.y[chosen]
-
-    HIGHER = frozenset()
-
-    def inputs(self, batch):
-        return (batch[0],)
-
-    def finish(self, network):
-        pass
-
-    def loss(self, network, batch):
-        self.asked += 1
-        if self.fault is not None:
-            self.fault(self.asked)
-        return ((network(batch[0]) - batch[1]) ** 2).mean()
-
-    def criteria(self, network):
-        return {"mse": ((network(self.x) - self.y) ** 2).mean().item(), "undefined": None}
-
-
-def network():
-    torch.manual_seed(5)
-    return nn.Sequential(nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 1))
-
-
-def recipe(**changes):
-    settings = {
-        "epochs": EPOCHS,
-        "batch_size": BATCH,
-        "optimizer": "adam",
-        "lr": 1e-2,
-        "lr_floor": 1e-4,
-        "warmup": 4,
-        "betas": (0.9, 0.999),
-        "weight_decay": 1e-4,
-        "clip_norm": 1.0,
-        "precision": "fp32",
-        "max_nonfinite": 2,
-        "averaging": Averaging("tail", 0.3),
-        "stopping": Stopping("mse", None, 0.0, 0.0, 1),
-    }
-    return Recipe(**(settings | changes))
-
-
-def loop(folder, objective=None, **changes):
-    return Loop(network(), objective or Toy(), recipe(**changes), 7, CPU, Workshop(folder, 0.0, {"network": "toy"}))
-
-
-def all_bytes(finished, folder):
-    write_weights(folder / "last.safetensors", finished.network, {})
-    parts = [(folder / "last.safetensors").read_bytes()]
-    parts += [finished.workshop.best(name, best["epoch"]).read_bytes() for name, best in finished.progress.best.items()]
-    assert finished.averaged()
-    write_weights(folder / "averaged.safetensors", finished.network, {})
-    return [*parts, (folder / "averaged.safetensors").read_bytes(), json.dumps(finished.progress.history).encode()]
+GAN_STEPS = 18  # 6 an epoch
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    finished = loop(folder / "state")
+    finished = loop(folder / "state", Regression)
     finished.run()
     return all_bytes(finished, folder)
 
 
-class Killed(Exception):
-    pass
+@pytest.fixture(scope="module")
+def unbroken_gan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    finished = loop(folder / "state", Gan)
+    finished.run()
+    return all_bytes(finished, folder)
 
 
-def killed_and_resumed(folder, step, before_resume=lambda resumed: None):
-    def kill(asked):
-        if asked == step:
-            raise Killed
-
-    with pytest.raises(Killed):
-        loop(folder / "state", Toy(fault=kill)).run()
-    resumed = loop(folder / "state")
-    before_resume(resumed)
-    resumed.run()
-    return all_bytes(resumed, folder)
-
-
-@pytest.mark.parametrize("step", [1, 2, 6, 7, 9, 17])
+@pytest.mark.parametrize("step", [1, 2, 6, 7, 9, 18])
 def test_a_run_killed_at_any_step_ends_with_the_same_bytes(tmp_path, unbroken, step):
-    # 6 steps an epoch: the first step, mid-epoch, an epoch's last and first, mid-epoch again, the last but one
-    assert killed_and_resumed(tmp_path, step) == unbroken
+    # 6 steps an epoch: the first step, mid-epoch, an epoch's last and first, mid-epoch again, the last
+    assert killed_and_resumed(tmp_path, Regression, step) == unbroken
+
+
+def test_a_run_killed_three_times_ends_with_the_same_bytes(tmp_path, unbroken):
+    for begun in (3, 5):  # steps, of which the last is not finished: 2, then 4 more
+        kill(tmp_path, Regression, begun)
+    assert killed_and_resumed(tmp_path, Regression, 7) == unbroken
 
 
 def test_control_without_the_dropout_stream_the_resume_differs(tmp_path, unbroken, monkeypatch):
     def forget(_):
         torch.manual_seed(0)  # a new process's stream, from the start
-        monkeypatch.setattr("voxdag.training.loop.seed_torch", lambda *names: None)
+        monkeypatch.setattr("voxdag.training.updater.seed_torch", nothing)
 
-    assert killed_and_resumed(tmp_path, 9, forget) != unbroken
+    assert killed_and_resumed(tmp_path, Regression, 9, forget) != unbroken
 
 
 def test_control_without_the_schedule_step_the_resume_differs(tmp_path, unbroken):
@@ -142,97 +74,302 @@ def test_control_without_the_schedule_step_the_resume_differs(tmp_path, unbroken
         schedule = resumed.schedule
         resumed.schedule = lambda step: schedule(max(step - 8, 0))
 
-    assert killed_and_resumed(tmp_path, 9, forget) != unbroken
+    assert killed_and_resumed(tmp_path, Regression, 9, forget) != unbroken
 
 
 def test_control_without_the_optimizer_state_the_resume_differs(tmp_path, unbroken):
     def forget(resumed):
-        resumed.optimizer.load_state_dict = lambda state: None
+        resumed.learner.optimizers["main"].load_state_dict = nothing
 
-    assert killed_and_resumed(tmp_path, 9, forget) != unbroken
+    assert killed_and_resumed(tmp_path, Regression, 9, forget) != unbroken
+
+
+def test_control_without_the_mean_of_weights_the_resume_differs(tmp_path, unbroken):
+    def forget(resumed):
+        resumed.average.load = nothing
+
+    assert killed_and_resumed(tmp_path, Regression, 14, forget) != unbroken  # one epoch is in the mean
+
+
+@pytest.mark.parametrize("update", range(1, 2 * GAN_STEPS + 1))
+def test_a_gan_killed_before_any_update_ends_with_the_same_bytes(tmp_path, unbroken_gan, update):
+    # odd: before a step's discriminator; even: between discriminator and generator
+    assert killed_and_resumed(tmp_path, Gan, update) == unbroken_gan
+
+
+@pytest.mark.parametrize("optimizer", ["discriminator", "generator"])
+def test_control_without_one_optimizers_state_the_gan_differs(tmp_path, unbroken_gan, optimizer):
+    def forget(resumed):
+        resumed.learner.optimizers[optimizer].load_state_dict = nothing
+
+    assert killed_and_resumed(tmp_path, Gan, 19, forget) != unbroken_gan
+
+
+def test_control_without_the_discriminators_weights_the_gan_differs(tmp_path, unbroken_gan):
+    def forget(resumed):
+        resumed.learner.networks["discriminator"].load_state_dict = nothing
+
+    assert killed_and_resumed(tmp_path, Gan, 19, forget) != unbroken_gan
+
+
+def test_control_without_the_replay_buffer_the_gan_differs(tmp_path, unbroken_gan):
+    def forget(resumed):
+        resumed.learner.load = nothing
+
+    assert killed_and_resumed(tmp_path, Gan, 19, forget) != unbroken_gan
+
+
+def test_control_without_the_dropout_stream_of_later_updates_the_gan_differs(tmp_path, unbroken_gan, monkeypatch):
+    def forget(_):
+        from voxdag.training.seeding import seed_torch
+
+        def first_update_only(*names):
+            if len(names) == 3:
+                seed_torch(*names)
+
+        monkeypatch.setattr("voxdag.training.updater.seed_torch", first_update_only)
+
+    assert killed_and_resumed(tmp_path, Gan, 19, forget) != unbroken_gan
+
+
+def killed_with_nine(folder, setup):
+    """Run a Regression in a process of its own, which `setup` makes kill itself."""
+    script = textwrap.dedent(
+        """
+        import os, signal, torch
+        from pathlib import Path
+        from tests.training.toys import Regression, loop, nothing
+        def kill():
+            os.kill(os.getpid(), signal.SIGKILL)
+        class At:
+            def __init__(self, n):
+                self.left = n
+            def __call__(self, *_):
+                self.left -= 1
+                if self.left == 0:
+                    kill()
+        fault = nothing
+        torch.set_num_threads(1)  # as in the test: it changes the order of float sums
+        """
+    )
+    script += f"{textwrap.dedent(setup)}\nloop(Path({str(folder)!r}), lambda made: Regression(made, fault)).run()\n"
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def test_kill_nine_in_the_middle_of_an_epoch(tmp_path, unbroken):
-    script = textwrap.dedent(f"""
-        import importlib.util, os, signal, sys
-        from pathlib import Path
-        spec = importlib.util.spec_from_file_location("toy", {str(Path(__file__))!r})
-        toy = importlib.util.module_from_spec(spec); spec.loader.exec_module(toy)
-        def kill(asked):
-            if asked == 10:
-                os.kill(os.getpid(), signal.SIGKILL)
-        toy.loop(Path({str(tmp_path / "state")!r}), toy.Toy(fault=kill)).run()
-    """)
-    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
-    assert done.returncode == -signal.SIGKILL
-    resumed = loop(tmp_path / "state")
+    killed_with_nine(tmp_path / "state", "fault = At(10)")
+    resumed = loop(tmp_path / "state", Regression)
     resumed.resume()
     assert resumed.progress.epoch == 1 and resumed.progress.tally.steps == 3  # 9 steps done, 6 of them the first epoch
     resumed.run()
     assert all_bytes(resumed, tmp_path) == unbroken
 
 
+@pytest.mark.parametrize(
+    ("name", "write", "steps"),
+    [("state.pt", 1, None), ("state.pt", 7, 6), ("state.pt", 11, 9), ("best_mse", 2, 12)],
+)
+def test_kill_nine_between_writing_a_file_and_giving_it_its_name(tmp_path, unbroken, name, write, steps):
+    # Saved after each of the 6 steps of an epoch and at its end: the 7th state is the first epoch's, the 11th that of
+    # step 10. The mean square error falls from epoch to epoch, so the second epoch's weights are the second kept.
+    killed_with_nine(
+        tmp_path / "state",
+        f"""
+        replace, at = Path.replace, At({write})
+        def replace_or_die(self, target):
+            if Path(target).name.startswith({name!r}):
+                at()
+            return replace(self, target)
+        Path.replace = replace_or_die
+        """,
+    )
+    assert list((tmp_path / "state").glob(f".{name}*.partial"))  # it was written, and has not got its name
+    resumed = loop(tmp_path / "state", Regression)
+    resumed.resume()
+    assert resumed.progress.step == (steps or 0)
+    resumed.run()
+    assert all_bytes(resumed, tmp_path) == unbroken
+
+
 def test_another_seed_gives_other_bytes(tmp_path, unbroken):
-    other = loop(tmp_path / "state", Toy(seed=1))
+    other = loop(tmp_path / "state", lambda made: Regression(made, seed=1))
     other.run()
     assert all_bytes(other, tmp_path) != unbroken
 
 
+def test_losses_and_norms_of_several_updates_are_columns_of_their_own(tmp_path):
+    finished = loop(tmp_path, Gan)
+    finished.run()
+    assert finished.columns() == [
+        "epoch", "step", "lr", "train_discriminator", "train_real", "train_generator", "grad_norm_discriminator",
+        "grad_norm_generator", "skipped", "dev_mse",
+    ]  # fmt: skip
+    assert all(0 < row["train_real"] < row["train_discriminator"] for row in finished.progress.history)
+
+
+def test_a_run_without_an_epoch_has_columns_too(tmp_path):
+    finished = loop(tmp_path, Regression, epochs=0)
+    assert finished.run().epoch == 0
+    assert finished.columns() == ["epoch", "step", "lr", "train_loss", "grad_norm", "skipped"]
+
+
+def test_mean_losses_and_norms_are_those_of_the_steps(tmp_path):
+    finished = loop(tmp_path, Regression, epochs=1)
+    outcomes, step = [], finished.run_step
+
+    def remember(batch):
+        step(batch)
+        outcomes.extend(finished.updater.outcomes)
+
+    finished.run_step = remember
+    row = finished.run().history[0]
+    assert len(outcomes) == 6
+    assert row["train_loss"] == pytest.approx(sum(outcome.loss for outcome in outcomes) / 6, rel=1e-12)
+    assert row["grad_norm"] == pytest.approx(sum(outcome.grad_norm for outcome in outcomes) / 6, rel=1e-12)
+
+
 def test_an_undefined_criterion_selects_nothing(tmp_path):
-    finished = loop(tmp_path)
+    finished = loop(tmp_path, Regression)
     assert finished.run().best.keys() == {"mse"}
     assert "dev_undefined" not in finished.progress.history[0]
 
 
+class Scored(Regression):
+    """Dev criteria as given, epoch by epoch."""
+
+    def __init__(self, made, **values):
+        super().__init__(made)
+        self.values = {name: iter(of_epochs) for name, of_epochs in values.items()}
+
+    def criteria(self):
+        return {name: next(values) for name, values in self.values.items()}
+
+
+class Skilled(Scored):
+    HIGHER = frozenset({"mse"})
+
+
+@pytest.mark.parametrize(("learner", "best"), [(Scored, 0.4), (Skilled, 0.7)])
+def test_a_criterion_that_is_not_a_number_is_never_best(tmp_path, learner, best):
+    values = [math.nan, 0.7, math.nan, 0.4]
+    finished = loop(tmp_path, lambda made: learner(made, mse=values), epochs=4)
+    assert finished.run().best == {"mse": {"value": best, "epoch": values.index(best) + 1}}
+    table = pd.DataFrame(finished.progress.history, columns=finished.columns())
+    assert table["dev_mse"].isna().tolist() == [True, False, True, False]
+
+
+def test_a_criterion_that_dev_defined_before_may_be_undefined_for_some_weights(tmp_path):
+    finished = loop(tmp_path, lambda made: Scored(made, mse=[0.7, None, 0.4]))
+    assert finished.run().best == {"mse": {"value": 0.4, "epoch": 3}}
+    assert "dev_mse" not in finished.progress.history[1]
+
+
+def test_an_epoch_whose_criterion_is_not_a_number_enters_no_mean_of_the_best_and_gains_nothing(tmp_path):
+    rules = StoppingRules("mse", patience=2, min_delta=0.0, train_loss_threshold=0.0, plateau_patience=1)
+    averaging = type(recipe().averaging)("best", 0.0)
+    make = lambda made: Scored(made, mse=[math.nan, 0.7, math.nan, math.nan, 0.1])  # noqa: E731
+    finished = loop(tmp_path, make, epochs=5, stopping=rules, averaging=averaging)
+    finished.run()
+    assert finished.progress.epoch == 4 and finished.average.count == 1
+    assert finished.progress.stopped == "no gain of mse above 0.0 in 2 epochs"
+
+
 def test_best_is_the_first_lowest_of_the_history(tmp_path):
-    progress = loop(tmp_path, epochs=6).run()
+    progress = loop(tmp_path, Regression, epochs=6).run()
     values = [row["dev_mse"] for row in progress.history]
     epoch = values.index(min(values)) + 1
     assert progress.best["mse"] == {"value": min(values), "epoch": epoch}
     assert [path.name for path in tmp_path.glob("best_*")] == [f"best_mse-{epoch:04d}.safetensors"]
 
 
-class NaNFirst(Toy):
+class NaNAt(Regression):
     """The loss of the chosen steps is not a number."""
 
-    def __init__(self, steps):
-        super().__init__()
-        self.steps = steps
+    def __init__(self, made, steps):
+        super().__init__(made)
+        self.factor = nan_at(steps)
 
-    def loss(self, network, batch):
-        value = super().loss(network, batch)
-        return value * math.nan if self.asked in self.steps else value
+    def loss(self, batch):
+        return super().loss(batch) * self.factor()
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
-    finished = loop(tmp_path, NaNFirst({2, 3, 8}))
+    finished = loop(tmp_path, lambda made: NaNAt(made, {2, 3, 8}))
     progress = finished.run()
     assert [row["skipped"] for row in progress.history] == [2, 1, 0]
     assert all(parameter.isfinite().all() for parameter in finished.network.parameters())
     assert all(math.isfinite(row["train_loss"]) for row in progress.history)
 
 
+def test_an_epoch_of_skipped_steps_has_no_mean_loss(tmp_path):
+    finished = loop(tmp_path, lambda made: NaNAt(made, set(range(1, 7))), max_nonfinite=6, epochs=1)
+    row = finished.run().history[0]
+    assert row["skipped"] == 6 and math.isnan(row["train_loss"]) and math.isnan(row["grad_norm"])
+
+
 def test_too_many_in_a_row_are_fatal(tmp_path):
-    with pytest.raises(ValueError, match=r"3 steps in a row .*max_nonfinite is 2.* at step 4: loss nan"):
-        loop(tmp_path, NaNFirst({2, 3, 4})).run()
+    with pytest.raises(ValueError, match=r"3 steps in a row .*max_nonfinite is 2.* at step 4, .* main: loss nan"):
+        loop(tmp_path, lambda made: NaNAt(made, {2, 3, 4})).run()
+
+
+class DiscriminatorNaN(Gan):
+    def __init__(self, made, steps):
+        super().__init__(made)
+        self.factor = nan_at(steps)
+
+    def step(self, batch, update):
+        def spoiled(name, loss):
+            return update(name, loss * self.factor() if name == "discriminator" else loss)
+
+        spoiled.step = update.step
+        return super().step(batch, spoiled)
+
+
+def test_a_step_that_skips_one_of_its_updates_makes_the_other_and_has_no_part_in_the_mean_losses(tmp_path):
+    finished = loop(tmp_path, lambda made: DiscriminatorNaN(made, {1, 2, 3, 4, 5, 6}), epochs=1, max_nonfinite=6)
+    start = {name: network[0].weight.clone() for name, network in finished.learner.networks.items()}
+    row = finished.run().history[0]
+    assert row["skipped"] == 6 and math.isnan(row["train_generator"]) and math.isnan(row["grad_norm_discriminator"])
+    assert row["grad_norm_generator"] > 0
+    networks = finished.learner.networks
+    assert torch.equal(networks["discriminator"][0].weight, start["discriminator"])
+    assert not torch.equal(networks["generator"][0].weight, start["generator"])
+
+
+def test_a_step_that_skips_one_of_its_updates_counts_as_one_in_a_row(tmp_path):
+    with pytest.raises(ValueError, match=r"3 steps in a row .* at step 3, optimizer discriminator: loss nan"):
+        loop(tmp_path, lambda made: DiscriminatorNaN(made, {1, 2, 3})).run()
 
 
 def test_patience_stops_and_is_remembered_by_a_resume(tmp_path):
-    rules = Stopping("mse", patience=2, min_delta=100.0, train_loss_threshold=0.0, plateau_patience=1)
-    progress = loop(tmp_path, epochs=9, stopping=rules).run()
+    rules = StoppingRules("mse", patience=2, min_delta=100.0, train_loss_threshold=0.0, plateau_patience=1)
+    progress = loop(tmp_path, Regression, epochs=9, stopping=rules).run()
     assert progress.epoch == 3 and "no gain of mse above 100.0 in 2 epochs" in progress.stopped
-    assert loop(tmp_path, epochs=9, stopping=rules).run().epoch == 3  # a finished run is not trained further
+    again = loop(tmp_path, Regression, epochs=9, stopping=rules).run()
+    assert again.epoch == 3 and len(again.history) == 3  # a finished run is not trained further
 
 
 def test_a_plateau_of_the_training_loss_stops(tmp_path):
-    rules = Stopping("mse", patience=None, min_delta=0.0, train_loss_threshold=1e9, plateau_patience=2)
-    progress = loop(tmp_path, stopping=rules).run()
+    rules = StoppingRules("mse", patience=None, min_delta=0.0, train_loss_threshold=1e9, plateau_patience=2)
+    progress = loop(tmp_path, Regression, stopping=rules).run()
     assert progress.epoch == 2 and "training loss below 1000000000.0 for 2 epochs" in progress.stopped
 
 
 def test_an_unknown_stopping_criterion_is_named(tmp_path):
     with pytest.raises(ValueError, match="stopping.criterion is 'uar', which dev does not define; it has mse"):
-        loop(tmp_path, stopping=Stopping("uar", None, 0.0, 0.0, 1)).run()
+        loop(tmp_path, Regression, stopping=StoppingRules("uar", None, 0.0, 0.0, 1)).run()
+
+
+def test_a_stopping_criterion_that_dev_cannot_define_is_named(tmp_path):
+    with pytest.raises(ValueError, match="stopping.criterion is 'undefined', which dev does not define; it has mse"):
+        loop(tmp_path, Regression, stopping=StoppingRules("undefined", None, 0.0, 0.0, 1)).run()
+
+
+def test_a_rule_about_the_training_loss_needs_one_of_that_name(tmp_path):
+    with pytest.raises(ValueError, match=r"train_loss_threshold is 0.5, but no .* 'loss'; the history has train_disc"):
+        loop(tmp_path, Gan, stopping=StoppingRules("mse", None, 0.0, 0.5, 1)).run()
 
 
 @pytest.mark.parametrize("change", [{"optimizer": "sgd"}, {"precision": "fp8"}])
@@ -241,19 +378,93 @@ def test_an_unknown_choice_is_refused_with_the_valid_ones(change):
         recipe(**change)
 
 
+def test_clipping_to_nothing_is_refused():
+    with pytest.raises(ValueError, match="clip_norm is 0.0, expected more than 0, or null"):
+        recipe(clip_norm=0.0)
+
+
 def test_bf16_trains(tmp_path):
-    progress = loop(tmp_path, precision="bf16", epochs=6).run()
+    progress = loop(tmp_path, Regression, precision="bf16", epochs=6).run()
     assert progress.history[-1]["train_loss"] < progress.history[0]["train_loss"]
 
 
 def test_a_criterion_of_which_higher_is_better_keeps_the_highest_and_its_first_tie(tmp_path):
-    class Scored(Toy):
-        HIGHER = frozenset({"skill"})
-        values = iter([0.2, 0.6, 0.6, 0.4, 0.5])
+    make = lambda made: Skilled(made, mse=[0.2, 0.6, 0.6, 0.4, 0.5])  # noqa: E731
+    finished = loop(tmp_path, make, epochs=5, stopping=StoppingRules("mse", 3, 0.0, 0.0, 1))
+    assert finished.run().best == {"mse": {"value": 0.6, "epoch": 2}}
+    assert finished.progress.stopped == "no gain of mse above 0.0 in 3 epochs"
 
-        def criteria(self, network):
-            return {"skill": next(self.values)}
 
-    finished = loop(tmp_path, Scored(), epochs=5, stopping=Stopping("skill", 3, 0.0, 0.0, 1))
-    assert finished.run().best == {"skill": {"value": 0.6, "epoch": 2}}
-    assert finished.progress.stopped == "no gain of skill above 0.0 in 3 epochs"
+def frozen_learner(made, fault=nothing):
+    return Regression(made, fault, network=partly_frozen())
+
+
+def test_a_frozen_part_is_a_fixed_function_in_no_state_in_no_mean_and_in_no_weights_file(tmp_path):
+    about = {"network": "toy", "base": "base.safetensors"}
+    finished = loop(tmp_path, frozen_learner, about)
+    finished.run()
+    fresh = partly_frozen().state_dict()
+    trained = finished.network.state_dict()
+    assert all(torch.equal(trained[name], fresh[name]) for name in fresh if name.startswith("front."))
+    for name in ("head.2.weight", "head.0.running_mean"):
+        assert not torch.equal(trained[name], fresh[name])
+    weights, header = read_weights(next(tmp_path.glob("best_mse-*")))
+    for held in (finished.state()["networks"]["main"], finished.average.mean, weights):
+        assert held and all(name.startswith("head.") for name in held)
+    assert header == about | {"frozen": [name for name in fresh if name.startswith("front.")]}
+    assert len(finished.learner.optimizers["main"].param_groups[0]["params"]) == 4
+
+
+def test_a_refresh_leaves_the_statistics_of_a_frozen_part(tmp_path):
+    finished = loop(tmp_path, frozen_learner, {"base": "base.safetensors"})
+    finished.run()
+    assert finished.load_average()
+    assert torch.equal(finished.network.front[1].running_mean, torch.linspace(-1, 1, 16))
+
+
+@pytest.mark.parametrize("step", [1, 8, 18])
+def test_a_run_with_a_frozen_part_ends_with_the_same_bytes(tmp_path, step):
+    about = {"base": "base.safetensors"}
+    finished = loop(tmp_path / "unbroken" / "state", frozen_learner, about)
+    finished.run()
+    resumed = killed_and_resumed(tmp_path, frozen_learner, step, about=about)
+    assert resumed == all_bytes(finished, tmp_path / "unbroken")
+
+
+def test_a_state_of_another_split_into_frozen_and_trained_is_refused(tmp_path):
+    loop(tmp_path, frozen_learner, {"base": "base.safetensors"}, epochs=1).run()
+    other = loop(tmp_path, lambda made: Regression(made, network=PartlyFrozen()), epochs=1)
+    with pytest.raises(ValueError, match=r"a state of 7 tensors for 16 .*they differ in front.0.bias"):
+        other.run()
+
+
+def gradients(columns):
+    learner = TwoHeaded(recipe(), columns)
+    learner.loss(columns).backward()
+    return {name: parameter.grad for name, parameter in learner.network.named_parameters()}
+
+
+def test_an_item_without_a_target_for_a_head_has_no_influence_on_its_gradients():
+    whole = two_heads()
+    other_target = whole["valence"].clone()
+    other_target[2] = 1e4  # the item has no valence: whatever stands there is not looked at
+    changed = gradients(two_heads(valence=other_target))
+    assert all(torch.equal(gradient, changed[name]) for name, gradient in gradients(whole).items())
+
+    other_input = whole["x"].clone()
+    other_input[2] = 5.0
+    changed = gradients(two_heads(x=other_input))
+    assert torch.equal(changed["valence.weight"], gradients(whole)["valence.weight"])
+    assert not torch.equal(changed["arousal.weight"], gradients(whole)["arousal.weight"])
+
+
+def test_a_head_without_a_target_in_the_batch_has_no_gradient_and_no_nan():
+    none = gradients(two_heads(mask_valence=torch.zeros(4, dtype=torch.bool)))
+    assert none["valence.weight"].eq(0).all() and none["arousal.weight"].ne(0).any()
+    assert all(gradient.isfinite().all() for gradient in none.values())
+
+
+def test_the_losses_of_the_heads_are_columns(tmp_path):
+    finished = loop(tmp_path, lambda made: TwoHeaded(made, two_heads()), epochs=2)
+    for row in finished.run().history:
+        assert row["train_loss"] == pytest.approx(row["train_arousal"] + row["train_valence"], rel=1e-6)

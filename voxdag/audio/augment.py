@@ -202,8 +202,7 @@ def spec_augment(
 
     Raises Refused for another fill, a frequency width above F, or a number of generators other than B.
     """
-    if fill not in FILLS:
-        raise Refused(f"fill is {fill!r}, expected one of {', '.join(FILLS)}")
+    filling = _filling(features, frames, fill)
     size, rows, width = features.shape
     if settings.freq_width > rows:
         raise Refused(f"freq_width is {settings.freq_width}, above the {rows} feature rows")
@@ -216,7 +215,7 @@ def spec_augment(
         _draw(over_rows[i], settings.freq_masks, settings.freq_width, generator)
         _draw(over_frames[i, :own], settings.time_masks, widest, generator)
     hidden = torch.from_numpy(over_rows[:, :, None] | over_frames[:, None, :]).to(features.device)  # (B, F, T)
-    return torch.where(hidden, _filling(features, frames, fill), features)
+    return torch.where(hidden & mask(frames, width)[:, None], filling, features)
 
 
 def _draw(hidden: np.ndarray, masks: int, widest: int, rng: np.random.Generator) -> None:
@@ -228,23 +227,36 @@ def _draw(hidden: np.ndarray, masks: int, widest: int, rng: np.random.Generator)
 
 
 def _filling(features: Tensor, frames: Tensor, fill: str) -> Tensor:
+    """What stands for a recording that is not heard: zero (), or each row's mean over the recording's frames (B, F, 1).
+
+    Raises Refused for another fill.
+    """
+    if fill not in FILLS:
+        raise Refused(f"fill is {fill!r}, expected one of {', '.join(FILLS)}")
     if fill == "zero":
         return features.new_zeros(())
     own = mask(frames, features.shape[2])[:, None]
-    return (features * own).sum(2, keepdim=True) / frames[:, None, None] * own
+    return (features * own).sum(2, keepdim=True) / frames[:, None, None]
 
 
 def mixup(
-    features: Tensor, frames: Tensor, targets: Tensor, alpha: float, share: float, rng: np.random.Generator
+    features: Tensor,
+    frames: Tensor,
+    targets: Tensor,
+    alpha: float,
+    share: float,
+    rng: np.random.Generator,
+    fill: str = "zero",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """With probability `share`, a batch as a convex combination of itself and a permutation of itself.
 
     x = lambda x_i + (1 - lambda) x_j and the same of the targets, lambda ~ Beta(alpha, alpha), one for the batch: Zhang
-    et al., "mixup: beyond empirical risk minimization" (2018). features (B, F, T) with zeros behind frames (B,): the
-    shorter recording of a pair is silent there, and the pair is as long as the longer one. targets (B, K): one-hot or
-    other probabilities. Drawn, always: the chance, lambda, the permutation.
+    et al., "mixup: beyond empirical risk minimization" (2018). features (B, F, T) with zeros behind frames (B,). A pair
+    is as long as its longer recording; the shorter one goes on with `fill`: zero, or its rows' means over its frames
+    (`mean`: for features that are not normalised, where zero is no mean but the log of a full-scale power). targets
+    (B, K): one-hot or other probabilities. Drawn, always: the chance, lambda, the permutation.
 
-    Raises Refused unless targets are floating point (B, K), alpha is above 0 and share within 0..1.
+    Raises Refused unless targets are floating point (B, K), alpha is above 0, share within 0..1 and fill known.
     """
     _check_share("share", share)
     if not 0 < alpha < math.inf:
@@ -255,8 +267,10 @@ def mixup(
     if chance >= share:
         return features, frames, targets
     other = torch.from_numpy(order).to(features.device)
-    mixed, soft = (weight * part + (1 - weight) * part[other] for part in (features, targets))
-    return mixed, torch.maximum(frames, frames[other]), soft
+    width, longer = features.shape[2], torch.maximum(frames, frames[other])
+    held = torch.where(mask(frames, width)[:, None], features, _filling(features, frames, fill))  # (B, F, T)
+    mixed, soft = (weight * part + (1 - weight) * part[other] for part in (held, targets))
+    return mixed.masked_fill(~mask(longer, width)[:, None], 0), longer, soft
 
 
 def _within(limits: tuple[float, float], place: float) -> float:

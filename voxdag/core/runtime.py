@@ -50,6 +50,13 @@ def workers(device: torch.device) -> int:
     return 0 if device.type == "cpu" else min(8, os.cpu_count() or 1)
 
 
+def machine_class() -> dict[str, str]:
+    """What decides in which digits float sums end: processor, instruction set, GPU and torch."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    isa = torch.backends.cpu.get_cpu_capability()
+    return {"processor": _processor(), "isa": isa, "gpu": gpu, "torch": torch.__version__.split("+")[0]}
+
+
 def write_record(path: Path, device: torch.device, settings: dict) -> None:
     """Record commit, packages, hardware and settings of a run in `path`, which no stage declares."""
     record = {

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from voxdag.core import artifacts
-from voxdag.data import folds
 
 SPLITS = ("train", "dev", "eval")
 UTTERANCES = "utterances"  # the manifest's own table; any other beside it is the corpus's (ASV scores)
@@ -44,9 +43,9 @@ def quarantine(task: str) -> Path:
     return Path("data/features") / task / "quarantine.csv"
 
 
-def checkpoints(system: str, fold: str = folds.FIXED) -> Path:
-    """Folder of the weights that training kept; of one fold where the system is cross-validated."""
-    return Path("data/checkpoints") / system / (f"fold-{fold}" if fold else "")
+def checkpoints(system: str, member: str = "") -> Path:
+    """Folder of what training kept of a system; of the weights of one of its members."""
+    return Path("data/checkpoints") / system / member
 
 
 def predictions(system: str) -> Path:

@@ -19,7 +19,7 @@ from voxdag.core import params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import weights_folder
-from voxdag.networks.weights import load, read_weights
+from voxdag.networks.weights import load_with_base, read_weights
 
 WORDS = ("network", "config", "changes", "outputs")
 NONE: Mapping = MappingProxyType({})
@@ -89,7 +89,7 @@ def restore(
     if missing:
         raise Refused(f"{path} does not say of which network it is: name its {', '.join(missing)}")
     restored = build(**words, buffers=buffers)
-    load(restored, path)
+    load_with_base(restored, path, weights_file)
     return restored
 
 

@@ -1,10 +1,14 @@
-"""Weights on disk: ours are safetensors that name their network; others are read as plain tensors, never unpickled."""
+"""Weights on disk: ours are safetensors that name their network; others are read as plain tensors, never unpickled.
+
+The frozen tensors of a network (see `voxdag.networks.frozen`) are not in our files. The header lists them, and names
+the base where they are: the weights file that training started from.
+"""
 
 from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -14,14 +18,32 @@ from torch import Tensor, nn
 
 from voxdag.core import artifacts
 from voxdag.core.errors import NotHere, Refused
+from voxdag.networks.frozen import frozen_names, trained_state
 
 METADATA = "voxdag"  # one key, since safetensors writes several in no fixed order
 
 
 def write_weights(path: Path, network: nn.Module, about: Mapping[str, object]) -> None:
-    """Write the network's state dict as safetensors, with `about` (network, config, ...) in its header."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    artifacts.write_bytes(path, save(tensors, metadata={METADATA: json.dumps(dict(about), sort_keys=True)}))
+    """Write what is not frozen of the network's state dict as safetensors, with `about` (network, config, ...) in its
+    header, and there, under `frozen`, the names of the tensors that are left out.
+
+    Raises Refused as `check_base` does.
+    """
+    check_base(network, about)
+    frozen = frozen_names(network)
+    header = dict(about) | ({"frozen": frozen} if frozen else {})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained_state(network).items()}
+    artifacts.write_bytes(path, save(tensors, metadata={METADATA: json.dumps(header, sort_keys=True)}))
+
+
+def check_base(network: nn.Module, about: Mapping[str, object]) -> None:
+    """Raises Refused if tensors of the network are frozen and `about` names no `base` that has them."""
+    frozen = frozen_names(network)
+    if frozen and not about.get("base"):
+        raise Refused(
+            f"{len(frozen)} tensors are frozen (such as {frozen[0]}) and not written into weights files, which must "
+            "name their base, the weights file that training starts from"
+        )
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -44,23 +66,63 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     return _unwrap(content, path), {}
 
 
-def load(network: nn.Module, path: Path) -> dict[str, object]:
+def load(network: nn.Module, path: Path, held: Collection[str] = ()) -> dict[str, object]:
     """Load a file's weights into `network`, every name and shape checked; gives what its header says.
+
+    held: names of tensors that the network holds already, and that the file may lack (the frozen ones).
 
     Raises Refused naming what is missing, what is unknown and whose shape differs.
     """
     tensors, about = read_weights(path)
+    base = f"; {len(about['frozen'])} are to come from its base, {about['base']}" if "frozen" in about else ""
+    _set(network, tensors, held, path, base)
+    return about
+
+
+def load_with_base(network: nn.Module, path: Path, find: Callable[[str], Path]) -> dict[str, object]:
+    """Load a file's weights into `network`, its frozen tensors from the base that its header names; gives the header.
+
+    find: name of a base -> its file. A file without frozen tensors has no base and is loaded as `load` does.
+
+    Raises Refused as `load` does, and if the base lacks a frozen tensor.
+    """
+    tensors, about = read_with_base(path, find)
+    _set(network, tensors, (), path)
+    return about
+
+
+def read_with_base(path: Path, find: Callable[[str], Path]) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """(state dict, header) of a weights file, with its frozen tensors from its base, which may have a base itself.
+
+    Of a base no other tensor is taken. Raises Refused if it lacks one.
+    """
+    tensors, about = read_weights(path)
+    frozen = about.get("frozen", [])
+    if not frozen:
+        return tensors, about
+    base_path = find(str(about["base"]))
+    base = read_with_base(base_path, find)[0]
+    missing = [name for name in frozen if name not in base]
+    if missing:
+        raise Refused(f"{base_path} is not the base of {path}: it lacks {len(missing)} tensors, such as {missing[0]}")
+    return {name: base[name] for name in frozen} | tensors, about
+
+
+def _set(
+    network: nn.Module, tensors: Mapping[str, Tensor], held: Collection[str], path: Path, remark: str = ""
+) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     problems = {
-        "missing": [name for name in expected if name not in tensors],
+        "missing": [name for name in expected if name not in tensors and name not in held],
         "unknown": [name for name in tensors if name not in expected],
         "of another shape": [n for n, t in tensors.items() if n in expected and tuple(t.shape) != expected[n]],
     }
     found = [f"{len(names)} {kind} (such as {names[0]})" for kind, names in problems.items() if names]
     if found:
-        raise Refused(f"{path} is of another architecture: tensors {', '.join(found)}; expected {len(expected)} in all")
-    network.load_state_dict(tensors)
-    return about
+        raise Refused(
+            f"{path} is of another architecture: tensors {', '.join(found)}; expected {len(expected)} in all{remark}"
+        )
+    network.load_state_dict(tensors, strict=False)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,13 +11,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from voxdag.core.errors import Refused
+from voxdag.networks.frozen import is_frozen, train_mode
 
 
 @dataclass(frozen=True)
 class Averaging:
     """over   "tail": every epoch from the share `start` of training on; "best": every epoch that is the best so far by
-              the
-           stopping criterion, ties included (clovaai/aasist main.py); "none"
+           the stopping criterion, ties included (clovaai/aasist main.py); "none"
     start  0..1, for "tail"
     """
 
@@ -36,7 +36,7 @@ class Averaging:
 
 
 class Average:
-    """A running mean of parameters; `count` weights have entered it."""
+    """A running mean of the parameters that are not frozen; `count` weights have entered it."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -45,7 +45,7 @@ class Average:
     def add(self, network: nn.Module) -> None:
         """Take in the network's parameters (not its buffers: `refresh_batch_norm` makes those anew)."""
         self.count += 1
-        for name, parameter in network.named_parameters():
+        for name, parameter in _trained_parameters(network):
             value = parameter.detach().to(torch.float32)
             if self.count == 1:
                 self.mean[name] = value.clone()
@@ -55,7 +55,7 @@ class Average:
     def copy_to(self, network: nn.Module) -> None:
         """Set the network's parameters to the mean."""
         with torch.no_grad():
-            for name, parameter in network.named_parameters():
+            for name, parameter in _trained_parameters(network):
                 parameter.copy_(self.mean[name])
 
     def state(self) -> dict:
@@ -70,19 +70,21 @@ class Average:
 
 @torch.no_grad()
 def refresh_batch_norm(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
-    """Estimate every batch norm's statistics anew, as plain means over `batches` of the network's arguments, for the
-    weights that it has now.
+    """Estimate every batch norm's statistics anew, for the weights that the network has now; frozen ones stay.
 
-    Dropout stays off (the network is scored without it), unlike the pass that clovaai/aasist makes with it on.
+    The running mean becomes the plain mean of the batches' means, the running variance that of their variances (divisor
+    n - 1), over `batches` of the network's arguments. Dropout stays off (the network is scored without it), unlike the
+    pass that clovaai/aasist makes with it on. Every module has its mode and momentum back afterwards.
     """
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and not is_frozen(module)]
     if not norms:
         return
+    modes = {module: module.training for module in network.modules()}
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # torch then keeps the cumulative mean
-    network.train()
+    train_mode(network)
     for module in network.modules():
         if isinstance(module, _DropoutNd):
             module.eval()
@@ -90,4 +92,9 @@ def refresh_batch_norm(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]
         network(*batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    network.eval()
+    for module, mode in modes.items():
+        module.training = mode
+
+
+def _trained_parameters(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad)

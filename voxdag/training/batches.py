@@ -1,4 +1,8 @@
-"""Batches of an epoch, from any batch on: the order and every crop are functions of (seed, epoch, utterance)."""
+"""Batches of an epoch, from any batch on: the order and every crop are functions of (seed, epoch, utterance).
+
+A batch is a dict of tensors. Where a task has several heads and an item no target for one of them, `mask_<head>` (B,)
+bool says which have one (see `voxdag.training.learner.masked_mean`).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from voxdag.core import streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 
+Batch = dict[str, Tensor]
+
 
 class Crops(Dataset):
     """Random crops of equal length from packed recordings, with one integer label each.
@@ -30,12 +36,13 @@ class Crops(Dataset):
     def __len__(self) -> int:
         return len(self.shards)
 
-    def __getitems__(self, items: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        """(waves (B, length) int16, labels (B,) int64)."""
+    def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
+        """waves (B, length) int16, labels (B,) int64."""
         waves = np.empty((len(items), self.length), np.int16)
         for row, (epoch, i) in zip(waves, items, strict=True):
             row[:] = fit_length(self.shards[i], self.start(epoch, i), self.length)
-        return torch.from_numpy(waves), torch.from_numpy(self.labels[[i for _, i in items]])
+        labels = self.labels[[i for _, i in items]]
+        return {"waves": torch.from_numpy(waves), "labels": torch.from_numpy(labels)}
 
     def start(self, epoch: int, i: int) -> int:
         """The first sample of recording i's crop in this epoch; uniform over all that fit."""
@@ -62,7 +69,7 @@ class EpochOrder(Sampler):
 
 
 @dataclass(frozen=True)
-class Supply:
+class LoaderSettings:
     """How batches are made and where they go; workers: processes that load them, 0 for none but this one."""
 
     batch_size: int
@@ -72,28 +79,28 @@ class Supply:
 
 
 class Batches:
-    """Batches of a dataset, epoch by epoch."""
+    """Batches of a dataset, epoch by epoch; its `__getitems__` makes one of a list of (epoch, i)."""
 
-    def __init__(self, dataset: Dataset, supply: Supply):
-        self.order = EpochOrder(len(dataset), supply.batch_size, supply.seed)
+    def __init__(self, dataset: Dataset, settings: LoaderSettings):
+        self.order = EpochOrder(len(dataset), settings.batch_size, settings.seed)
         self.loader = DataLoader(
             dataset,
             batch_sampler=self.order,
-            num_workers=supply.workers,
+            num_workers=settings.workers,
             collate_fn=_as_it_is,
-            persistent_workers=supply.workers > 0,
-            pin_memory=supply.device.type == "cuda",
+            persistent_workers=settings.workers > 0,
+            pin_memory=settings.device.type == "cuda",
             generator=torch.Generator(),  # else the loader would draw from torch's global one
         )
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of the 0-based epoch from batch `first` on."""
         self.order.epoch, self.order.first = epoch, first
         return iter(self.loader)
 
 
-def _as_it_is(batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _as_it_is(batch: Batch) -> Batch:
     return batch

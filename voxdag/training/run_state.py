@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -19,10 +20,12 @@ import torch
 from torch import nn
 
 from voxdag.core import artifacts
+from voxdag.core.errors import Refused
 from voxdag.core.workspace import resume_folder
 from voxdag.networks.weights import write_weights
 
 STATE = "state.pt"
+SAVE_SECONDS = "300"
 
 
 def run_key(settings: Mapping[str, object], files: Iterable[Path]) -> str:
@@ -34,7 +37,22 @@ def run_key(settings: Mapping[str, object], files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-class Workshop:
+def save_seconds() -> float:
+    """How often an unfinished run is saved within an epoch: VOXDAG_SAVE_SECONDS, or 300. Results never depend on it.
+
+    Raises Refused for anything but a number of seconds.
+    """
+    asked = os.environ.get("VOXDAG_SAVE_SECONDS", SAVE_SECONDS)
+    try:
+        seconds = float(asked)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise Refused(f"VOXDAG_SAVE_SECONDS is {asked!r}, expected a number of seconds from 0 on, such as 300")
+    return seconds
+
+
+class RunState:
     """State and best weights of one run in `folder`, saved at every epoch's end and every `save_seconds` between.
 
     about: what the weights files say of themselves (see `checkpoints.write_weights`).
@@ -45,10 +63,10 @@ class Workshop:
         self._saved = time.monotonic()
 
     @staticmethod
-    def of(system: str, key: str, about: Mapping[str, object]) -> Workshop:
-        """The workshop of a system's run, below VOXDAG_RESUME (data/resume), saving every VOXDAG_SAVE_SECONDS (300)."""
+    def of_run(system: str, key: str, about: Mapping[str, object]) -> RunState:
+        """The state of a system's run, below VOXDAG_RESUME (data/resume), saved every VOXDAG_SAVE_SECONDS."""
         folder = resume_folder() / system / key
-        return Workshop(folder, float(os.environ.get("VOXDAG_SAVE_SECONDS", "300")), about)
+        return RunState(folder, save_seconds(), about)
 
     def is_due(self, now: float) -> bool:
         """Whether `save_seconds` have gone since the last save; `now` in seconds of time.monotonic()."""
@@ -56,9 +74,9 @@ class Workshop:
 
     def keep(self, criterion: str, epoch: int, network: nn.Module) -> None:
         """Keep the weights as the best by a criterion, in the epoch's own file: a state never names other weights."""
-        write_weights(self.best(criterion, epoch), network, self.about)
+        write_weights(self.best_file(criterion, epoch), network, self.about)
 
-    def best(self, criterion: str, epoch: int) -> Path:
+    def best_file(self, criterion: str, epoch: int) -> Path:
         """The file of the weights that were kept."""
         return self.folder / f"best_{criterion}-{epoch:04d}.safetensors"
 
@@ -67,12 +85,12 @@ class Workshop:
         content = BytesIO()
         torch.save(state, content)
         artifacts.write_bytes(self.folder / STATE, content.getvalue())
-        named = {self.best(criterion, epoch) for criterion, epoch in best.items()}
+        named = {self.best_file(criterion, epoch) for criterion, epoch in best.items()}
         for path in set(self.folder.glob("best_*.safetensors")) - named:
             path.unlink()
         self._saved = time.monotonic()
 
-    def state(self, device: torch.device) -> dict | None:
+    def read(self, device: torch.device) -> dict | None:
         """The last state, or None where there is none."""
         path = self.folder / STATE
         return torch.load(path, map_location=device, weights_only=True) if path.is_file() else None

@@ -3,13 +3,13 @@ criteria that select checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
@@ -21,7 +21,8 @@ from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 from voxdag.tasks.emotion import criteria, inference
 from voxdag.tasks.emotion.data import LABELS, targets
-from voxdag.training.batches import Batches, Supply
+from voxdag.training.batches import Batch
+from voxdag.training.learner import Materials, OneLoss
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,17 @@ class Recordings(Dataset):
     def __len__(self) -> int:
         return len(self.shards)
 
-    def __getitems__(self, items: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """(waves (B, N) float32, lengths (B,) samples, labels (B,), rows (B,), epoch ())."""
+    def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
+        """waves (B, N) float32, lengths (B,) samples, labels (B,), rows (B,) of the index, epoch ()."""
         waves, lengths = inference.padded([self.augmented(epoch, i) for epoch, i in items])
         rows = np.array([i for _, i in items])
-        epoch = torch.tensor(items[0][0])
-        return waves, lengths, torch.from_numpy(self.labels[rows]), torch.from_numpy(rows), epoch
+        return {
+            "waves": waves,
+            "lengths": lengths,
+            "labels": torch.from_numpy(self.labels[rows]),
+            "rows": torch.from_numpy(rows),
+            "epoch": torch.tensor(items[0][0]),
+        }
 
     def augmented(self, epoch: int, i: int) -> np.ndarray:
         """Recording i as it is heard in this epoch: (n,) float32."""
@@ -78,74 +84,67 @@ class Recordings(Dataset):
         return augment(wave, inference.RATE, self.augmentation, draw).astype(np.float32)
 
 
-class Objective:
-    """The task's part of the training loop (see `voxdag.training.loop.Objective`)."""
+class Recogniser(OneLoss):
+    """The task's learner (see `voxdag.training.learner.Learner`)."""
 
     HIGHER = criteria.HIGHER
 
-    def __init__(
-        self,
-        splits: dict[str, Shards],
-        dev_tables: dict[str, pd.DataFrame],
-        settings: Settings,
-        scoring: inference.Settings,
-        supply: Supply,
-    ):
-        labels = targets(splits["train"].index["label"])
-        self._classes = torch.from_numpy(np.unique(labels))
-        self._weights = _weights(labels, settings.class_weights).to(supply.device)
+    def __init__(self, materials: Materials, settings: Settings, scoring: inference.Settings):
+        train, seed, device = materials.splits["train"], materials.loader.seed, materials.loader.device
+        labels = targets(train.index["label"])
+        self._classes = torch.from_numpy(np.unique(labels)).to(device)
+        self._weights = _weights(labels, settings.class_weights).to(device)
         if settings.shuffle_labels:
-            labels = streams.generator(supply.seed, "shuffle_labels").permutation(labels)
-        self._batches = Batches(Recordings(splits["train"], labels, settings.augmentation, supply.seed), supply)
-        self._extractor = Extractor(scoring.acoustic, inference.RATE).to(supply.device)
+            labels = streams.generator(seed, "shuffle_labels").permutation(labels)
+        super().__init__(materials, Recordings(train, labels, settings.augmentation, seed))
+        self._extractor = Extractor(scoring.acoustic, inference.RATE).to(device)
         by_speaker = scoring.acoustic.cmvn == "speaker"
-        self._speakers = inference.SpeakerStatistics(splits["train"], scoring, supply.device) if by_speaker else None
-        self._dev, self._tables, self._scoring = splits["dev"], dev_tables, scoring
+        self._speakers = inference.SpeakerStatistics(train, scoring, device) if by_speaker else None
+        self._dev, self._tables, self._scoring = materials.splits["dev"], dict(materials.dev_tables), scoring
         self._fill = "mean" if scoring.acoustic.cmvn == "none" else "zero"
-        self._settings, self._seed, self._device = settings, supply.seed, supply.device
+        self._settings, self._seed = settings, seed
 
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def batches(self, epoch: int, first: int) -> Iterator[tuple[Tensor, ...]]:
-        """The batches (see `Recordings`) of an epoch from batch `first` on."""
-        return self._batches.epoch(epoch, first)
-
-    def inputs(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features (B, F, T) and frames (B,) on the device, masked and mixed."""
         return self._mixed(batch)[:2]
 
-    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Cross entropy over the classes of train with smoothed targets, each class with its weight.
 
         Mixed recordings have mixed targets: with y of two recordings, the same as mixing their losses.
         """
         features, frames, soft = self._mixed(batch)
-        logits = network(features, frames)[:, self._classes.to(self._device)].float()  # (B, K)
+        logits = self.network(features, frames)[:, self._classes].float()  # (B, K)
         return F.cross_entropy(logits, soft, self._weights, label_smoothing=self._settings.label_smoothing)
 
-    def criteria(self, network: nn.Module) -> dict[str, float]:
+    def criteria(self) -> dict[str, float | None]:
         """UAR and loss on dev."""
-        return criteria.criteria(self._predict(network))
+        return criteria.criteria(self._predict())
 
-    def finish(self, network: nn.Module) -> None:
+    def calibrate(self) -> None:
         """Fit the temperature on dev (Guo et al., "On calibration of modern neural networks", ICML 2017)."""
-        network.temperature.fill_(criteria.temperature(self._predict(network)))
+        self.network.temperature.fill_(criteria.temperature(self._predict()))
 
-    def _predict(self, network: nn.Module) -> pd.DataFrame:
-        network.trained.fill_(False)[self._classes.to(self._device)] = True
-        return inference.predict(network, self._dev, self._scoring, self._device, self._tables)
+    def _predict(self) -> pd.DataFrame:
+        self.network.trained.fill_(False)[self._classes] = True
+        return inference.predict(self.network, self._dev, self._scoring, self.device, self._tables)
 
-    def _mixed(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    def _mixed(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Features (B, F, T), frames (B,) and soft targets (B, K); draws depend on (seed, epoch, first utterance)."""
-        waves, lengths, labels, rows, epoch = batch
-        draw = streams.generator(self._seed, "batch", int(epoch), int(rows[0]))
-        features, frames = self._extractor(waves.to(self._device), lengths.to(self._device))
+        rows = batch["rows"].numpy()
+        draw = streams.generator(self._seed, "batch", int(batch["epoch"]), int(rows[0]))
+        features, frames = self._extractor(batch["waves"].to(self.device), batch["lengths"].to(self.device))
         if self._speakers is not None:
-            features = self._speakers.normalise(features, frames, rows.numpy())
+            features = self._speakers.normalise(features, frames, rows)
         features = spec_augment(features, frames, self._settings.spec_augment, draw, self._fill)
-        soft = F.one_hot(labels, len(LABELS))[:, self._classes].float().to(self._device)
-        return mixup(features, frames, soft, self._settings.mixup.alpha, self._settings.mixup.share, draw)
+        soft = F.one_hot(batch["labels"].to(self.device), len(LABELS))[:, self._classes].float()  # (B, K)
+        blend = self._settings.mixup
+        return mixup(features, frames, soft, blend.alpha, blend.share, draw, self._fill)
+
+
+def make(materials: Materials, settings: Settings, scoring: inference.Settings) -> Recogniser:
+    """The learner of a run."""
+    return Recogniser(materials, settings, scoring)
 
 
 def _weights(labels: np.ndarray, kind: str) -> Tensor:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
-class Stopping:
-    """criterion             which of the task's dev criteria `patience` watches
+class StoppingRules:
+    """criterion             which of the task's dev criteria `patience` is about
     patience              stop after this many epochs without a gain of more than `min_delta`; null: never
     train_loss_threshold  stop once the training loss was below this for `plateau_patience` epochs in a row; 0: never
     """
@@ -21,18 +21,19 @@ class Stopping:
 
 
 @dataclass
-class Watch:
-    """The state of the two rules."""
+class EarlyStopping:
+    """How far the two rules have counted."""
 
     best: float = math.inf
     without_gain: int = 0
     below_threshold: int = 0
 
-    def update(self, rules: Stopping, errors: dict[str, float], train_loss: float) -> str | None:
+    def update(self, rules: StoppingRules, errors: dict[str, float], train_loss: float) -> str | None:
         """Count one epoch, given the dev criteria signed so that lower is better; the reason to stop, or None.
 
-        `min_delta` gates only this, not which checkpoint is best."""
-        value = errors[rules.criterion]
+        An epoch without the criterion has no gain. `min_delta` gates only this, not which checkpoint is best.
+        """
+        value = errors.get(rules.criterion, math.inf)
         gained = value < self.best - rules.min_delta
         self.best = value if gained else self.best
         self.without_gain = 0 if gained else self.without_gain + 1

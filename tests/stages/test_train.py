@@ -1,0 +1,104 @@
+"""What training builds, and under which key an unfinished run is found again."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from stages import train
+from voxdag.core import code, params, runtime
+from voxdag.data.members import Member
+
+ROOT = Path(__file__).parents[2]
+MEMBER = Member("", 7)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """What a key reads, in a folder of its own: indices, tables of dev and the parameters."""
+    for name in (
+        "features/antispoof/train/index.csv",
+        "features/antispoof/dev/index.csv",
+        "manifest/antispoof/dev/asv.csv",
+    ):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(f"{name}\n")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data"
+
+
+def key(member=MEMBER, run=None, **changes):
+    tree = params.read()
+    system = replace(params.system(tree, "aasist"), **changes)
+    return train.resume_key("aasist", system, member, run or params.run(tree))
+
+
+def test_a_network_is_built_with_what_the_parameters_change_and_its_weights_say_so(monkeypatch):
+    system = params.system(params.read(), "aasist")
+    changed = replace(system, model=replace(system.model, changes={"dropout": 0.2}))
+    assert train.new_network(changed, 1).drop.p == 0.1 and train.new_network(system, 1).drop.p == 0.15
+    monkeypatch.setattr(train, "resume_key", lambda *_: "key")
+    learner = type("Learner", (), {"networks": {"main": nn.Linear(1, 1)}, "main": "main"})
+    about = train.open_run_state("a", changed, MEMBER, params.run(params.read()), learner).about
+    expected = {"network": "aasist", "config": "aasist_s", "changes": {"dropout": 0.2}, "outputs": 2, "system": "a"}
+    assert about == expected
+
+
+def test_the_same_run_has_the_same_key(files):
+    assert key() == key()
+
+
+@pytest.mark.parametrize("name", ["features/antispoof/train/index.csv", "features/antispoof/dev/index.csv"])
+def test_other_recordings_have_another_key(files, name):
+    before = key()
+    (files / name).write_text("other\n")
+    assert key() != before
+
+
+def test_other_tables_of_dev_have_another_key(files):
+    # ASV scores select best_min_tdcf
+    before = key()
+    (files / "manifest/antispoof/dev/asv.csv").write_text("other\n")
+    assert key() != before
+
+
+def test_another_member_seed_or_setting_has_another_key(files):
+    run = params.run(params.read())
+    keys = {
+        key(),
+        key(Member("2", 7)),
+        key(Member("", 8)),
+        key(train={"epochs": 3}),
+        key(run=replace(run, num_threads=run.num_threads + 1)),
+    }
+    assert len(keys) == 5
+
+
+def test_settings_that_training_does_not_read_leave_the_key(files):
+    run = params.run(params.read())
+    assert key() == key(seeds=(7, 8)) == key(evaluate=params.Evaluate("last")) == key(run=replace(run, seed=99))
+
+
+def test_another_class_of_machine_has_another_key(files, monkeypatch):
+    before = key()
+    monkeypatch.setattr(runtime, "machine_class", lambda: {"processor": "another"})
+    assert key() != before
+
+
+def test_other_code_or_packages_have_another_key_whatever_file_they_are_in(files, monkeypatch):
+    # the text is that of data/code: every file of the import closure, and the packages' versions
+    before, describe = key(), code.describe
+    monkeypatch.setattr(code, "describe", lambda *arguments: describe(*arguments) + "package torch 9.9\n")
+    assert key() != before
+
+
+def test_other_weights_to_start_from_have_another_key(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("VOXDAG_WEIGHTS", str(tmp_path))
+    model = replace(params.system(params.read(), "aasist").model, init_weights="start.pth")
+    (tmp_path / "start.pth").write_bytes(b"one")
+    before = key(model=model)
+    (tmp_path / "start.pth").write_bytes(b"two")
+    assert key(model=model) != before

@@ -1,0 +1,41 @@
+"""What the stages behind training write of a system or baseline, and read back: predictions, headline, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from voxdag.core import artifacts, params
+from voxdag.core.modules import load_module
+from voxdag.data import layout
+from voxdag.scoring.tables import Scoring
+
+SPLITS = ("dev", "eval")
+
+
+def write(name: str, task: str, predictions: Mapping[str, pd.DataFrame], tree: Mapping[str, Any]) -> None:
+    """Write a system's or baseline's predictions by split, and what the task measures of them."""
+    report, held = load_module("voxdag.tasks.{task}.report", task=task), tables(task)
+    for split, table in predictions.items():
+        artifacts.write_table(layout.predictions(name) / f"{split}.csv", table)
+    artifacts.write_json(layout.metrics(name) / "evaluate.json", report.headline(predictions, held))
+    intervals = report.intervals(predictions, held, scoring(tree, task), params.run(tree).seed)
+    artifacts.write_table(layout.metrics(name) / "intervals.csv", intervals)
+
+
+def read(name: str, task: str) -> dict[str, pd.DataFrame]:
+    """The predictions of a system or baseline by split."""
+    columns = load_module("voxdag.tasks.{task}.inference", task=task).COLUMNS
+    return {split: artifacts.read_table(layout.predictions(name) / f"{split}.csv", columns) for split in SPLITS}
+
+
+def tables(task: str) -> dict[str, dict[str, pd.DataFrame]]:
+    """The task's other tables (ASV scores) by split."""
+    return {split: layout.tables(task, split) for split in SPLITS}
+
+
+def scoring(tree: Mapping[str, Any], task: str) -> Scoring:
+    """How the task's metrics are made."""
+    return params.bind(Scoring, params.task(tree, task).scoring, f"tasks.{task}.scoring")

@@ -1,0 +1,91 @@
+"""One update of one optimizer, the same for every learner: the only place where gradients are made and used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from voxdag.core.errors import Refused
+from voxdag.training.optimizers import set_learning_rate
+from voxdag.training.recipe import PRECISIONS, Recipe
+from voxdag.training.seeding import seed_torch
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one update: its loss, the norm of its gradients before clipping, whether the optimizer stepped."""
+
+    optimizer: str
+    loss: float
+    grad_norm: float
+    taken: bool
+
+
+class Updater:
+    """What a learner's `step` is given: `updater(optimizer, loss)` makes one update, `updater.step` is the global step.
+
+    A learner may update several times within a step, the same optimizer too. Learning rates are functions of the step;
+    torch's own draws (dropout) before the first update are a function of (seed, step), those after the n-th one of
+    (seed, step, n). So nothing depends on what was drawn before, and nothing of it needs to be saved.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Optimizer], recipe: Recipe, seed: int, device: torch.device):
+        self.optimizers, self.clip_norm, self.seed, self.device = optimizers, recipe.clip_norm, seed, device
+        self.precision = PRECISIONS[recipe.precision]
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
+        self.step = 0
+        self.outcomes: list[Outcome] = []
+
+    def begin(self, step: int, lr: float) -> None:
+        """Begin the global step with this learning rate."""
+        self.step, self.outcomes = step, []
+        for optimizer in self.optimizers.values():
+            set_learning_rate(optimizer, lr)
+        seed_torch(self.seed, "dropout", step)
+
+    def __call__(self, name: str, loss: Tensor) -> float:
+        """Update the optimizer `name` to lower `loss`, a scalar; gives the loss.
+
+        The gradients are those of this loss alone. An update whose loss or gradient is not finite leaves weights and
+        optimizer as they are. That must be known before the optimizer steps, so the two numbers are fetched from the
+        device here, in one transfer, the only one.
+
+        Raises Refused for an optimizer that the learner does not have.
+        """
+        optimizer = self._optimizer(name)
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, enabled=False):  # backward runs in the precisions of forward
+            self.scaler.scale(loss).backward()
+        self.scaler.unscale_(optimizer)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, math.inf if self.clip_norm is None else self.clip_norm)
+        outcome = self._outcome(name, loss, norm)
+        if outcome.taken:
+            self.scaler.step(optimizer)
+        self.scaler.update()
+        self._begin_next(outcome)
+        return outcome.loss
+
+    def autocast(self) -> AbstractContextManager:
+        """Mixed precision of the forward passes."""
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32)
+
+    def _optimizer(self, name: str) -> Optimizer:
+        if name not in self.optimizers:
+            raise Refused(f"no optimizer {name!r}; the learner has {', '.join(self.optimizers)}")
+        return self.optimizers[name]
+
+    def _outcome(self, name: str, loss: Tensor, norm: Tensor) -> Outcome:
+        value, size = torch.stack([loss.detach().double(), norm.double()]).tolist()
+        return Outcome(name, value, size, math.isfinite(value) and math.isfinite(size))
+
+    def _begin_next(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        torch.clear_autocast_cache()  # it holds the weights from before the update, cast
+        seed_torch(self.seed, "dropout", self.step, len(self.outcomes))
