@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_info
@@ -95,19 +96,20 @@ if __name__ == "__main__":
 
 def alive(process):
     try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="asks /proc who is alive")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "seen").mkdir()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (os.getcwd(), *sys.path) if path)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path)}
     parent = subprocess.Popen(
-        [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")],
+        env=environment,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not (started := list((tmp_path / "seen").iterdir())):

@@ -1,4 +1,4 @@
-"""Work on many files or folds at once: a function over items, in processes of their own, results in the items' order."""
+"""Work on many files or folds at once: a function over items, in other processes, results in the items' order."""
 
 from __future__ import annotations
 

@@ -33,6 +33,8 @@ class Sign(nn.Module):
     """Hears the mean of a wave: logits (B, 2) of spoof and bona fide, of which `gain` > 0 gives bona fide the higher
     one where the mean is positive."""
 
+    TAKES = "wave"
+
     def __init__(self, gain):
         super().__init__()
         self.gain = nn.Parameter(torch.tensor(float(gain)))
@@ -44,6 +46,8 @@ class Sign(nn.Module):
 
 class Given(nn.Module):
     """Gives the logits that it was made with."""
+
+    TAKES = "wave"
 
     def __init__(self, logits):
         super().__init__()
@@ -59,8 +63,8 @@ def packed(folder, labels, lengths=None):
     for i, label in enumerate(labels):
         samples = LEVEL + 200 * i + np.arange(lengths[i] if lengths else 100)
         about = {"id": f"u{i}", "speaker": f"s{i % 2}", "label": label, "attack": "A01" if label == "spoof" else None}
-        rows.append((about, np.int16(samples if label == "bonafide" else -samples)))
-    shards.write(folder, rows, 10**9)
+        rows.append((about, {"wave": np.int16(samples if label == "bonafide" else -samples)}))
+    shards.write(folder, rows, shards.wave_at(16000), 100)
     return shards.Shards(folder)
 
 
