@@ -18,9 +18,6 @@ and hardware is written to data/runs/<system>/, which is no output of the stage.
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -31,6 +28,7 @@ from torch import nn
 
 from voxdag.core import artifacts, code, command, params, runtime
 from voxdag.core.modules import load_module
+from voxdag.core.parallel import parallel_map
 from voxdag.core.params import Run, System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
@@ -156,22 +154,15 @@ def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
     return member.mark(pd.DataFrame(loop.progress.history or None, columns=loop.columns())), run_state
 
 
-def train_members(name: str, every: list[Member], at_once: int) -> Iterator[tuple[pd.DataFrame, RunState]]:
-    """Train all members, `at_once` of them side by side; the order and the results do not depend on it."""
-    if at_once == 1 or len(every) == 1:
-        yield from map(partial(train_member, name=name), every)
-        return
-    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), initializer=command.log_to_stderr) as pool:
-        yield from pool.map(partial(train_member, name=name), every)
-
-
 def main(name: str) -> None:
     tree = params.read()
     run, system = params.run(tree), params.system(tree, name)
     on_cpu = runtime.setup(run).type == "cpu"
     every = members(layout.utterances(system.task, "dev"), system.seeds)
     at_once = max(1, command.jobs() // run.num_threads) if on_cpu else 1
-    histories, run_states = zip(*train_members(name, every, at_once), strict=True)
+    work = partial(train_member, name=name)
+    trained = parallel_map(work, every, min(at_once, len(every)), "members", chunk=1, threads=run.num_threads)
+    histories, run_states = zip(*trained, strict=True)
     artifacts.write_table(layout.checkpoints(name) / "history.csv", pd.concat(histories))
     for run_state in run_states:
         run_state.close()

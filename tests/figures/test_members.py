@@ -41,7 +41,7 @@ def test_what_tells_no_members_apart_is_not_in_their_names(table, names):
 def test_a_row_without_the_fold_that_others_have_is_refused_not_dropped(missing):
     table = trained(["1", "2"], [1])
     table.loc[1, "fold"] = missing
-    with pytest.raises(ValueError, match="1 of 4 rows have no fold: expected all or none"):
+    with pytest.raises(ValueError, match="some predictions have no fold, others have .*: expected all or none"):
         members.split(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
@@ -36,11 +36,3 @@ def members(utterances: pd.DataFrame, seeds: Iterable[int]) -> list[Member]:
     if not seeds or len(set(seeds)) < len(seeds):
         raise Refused(f"seeds are {seeds}, expected one or more, each once")
     return [Member(fold, seed) for fold in folds.names(utterances) for seed in seeds]
-
-
-def chosen(there: Sequence[Member], name: str) -> Member:
-    """The member called `name`. Raises Refused with the members there are."""
-    found = [member for member in there if member.name == name]
-    if not found:
-        raise Refused(f"no member {name!r}, expected one of {', '.join(member.name for member in there)}")
-    return found[0]

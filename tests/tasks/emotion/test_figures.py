@@ -12,6 +12,7 @@ from voxdag.figures import style
 from voxdag.figures.groups import MOST_GROUPS
 from voxdag.figures.png import png_bytes
 from voxdag.scoring.calibration import ece
+from voxdag.scoring.protocol import PREFIXES
 from voxdag.tasks.emotion import metrics
 from voxdag.tasks.emotion.criteria import criteria
 from voxdag.tasks.emotion.figures import CRITERIA, comparison, figures
@@ -85,7 +86,7 @@ def test_every_figure_has_its_name_and_at_most_about_a_thousand_rows(plots):
     assert max(len(plot.table) for plot in plots.values()) <= 1000
 
 
-@pytest.mark.parametrize("protocol", metrics.PREFIXES)
+@pytest.mark.parametrize("protocol", PREFIXES)
 def test_every_figure_and_table_says_under_which_protocol_it_was_measured(protocol):
     plots = draw(predictions(protocol=protocol))
     for name, plot in plots.items():
