@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -39,17 +39,16 @@ def read(path: str, folder: Path, features: Features) -> Recording | str:
 
 
 def pack(
-    utterances: pd.DataFrame, read: Callable[[str], Recording | str], folder: Path, features: Features, jobs: int
+    utterances: pd.DataFrame, found: Iterator[Recording | str], folder: Path, features: Features
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decode a split's files in `jobs` processes and pack them in the manifest's order, whatever the number of jobs.
+    """Pack a split's recordings in the manifest's order; gives (index, quarantine).
 
-    `read` gives a path's audio, or the reason why it cannot be used. Gives (index, quarantine).
+    found: of each utterance in order, its audio or the reason why it cannot be used; what comes after is left there.
     """
     quarantined: list[dict] = []
 
     def recordings() -> Iterator[tuple[dict, dict]]:
-        found = parallel.stream(read, utterances["path"].tolist(), jobs, "files")
-        for row, recording in zip(utterances.to_dict("records"), found, strict=True):
+        for row, recording in zip(utterances.to_dict("records"), found, strict=False):
             if isinstance(recording, str):
                 quarantined.append({"id": row["id"], "split": row["split"], "path": row["path"], "reason": recording})
             else:
@@ -77,17 +76,19 @@ def main(name: str) -> None:
     tree = params.read()
     task = params.task(tree, name)
     features = params.bind(Features, task.features, f"tasks.{name}.features")
-    read_file = functools.partial(read, folder=corpora_folder(), features=features)
     packed_in, columns = layout.features(name), load_module("voxdag.tasks.{task}.data", task=name).COLUMNS
-    total, packed, quarantined = 0, [], []
-    for split in SPLITS:
-        utterances = layout.utterances(name, split, columns)
-        index, broken = pack(utterances, read_file, layout.recordings(packed_in, split), features, command.jobs())
+    splits = {split: layout.utterances(name, split, columns) for split in SPLITS}
+    paths = pd.concat(splits.values())["path"].tolist()
+    read_file = functools.partial(read, folder=corpora_folder(), features=features)
+    found = parallel.stream(read_file, paths, command.jobs(), "files")
+    packed, quarantined = [], []
+    for split, utterances in splits.items():
+        index, broken = pack(utterances, found, layout.recordings(packed_in, split), features)
         log.info("%s %s: %d recordings packed, %d quarantined", name, split, len(index), len(broken))
-        total, packed, quarantined = total + len(utterances), [*packed, index], [*quarantined, broken]
+        packed, quarantined = [*packed, index], [*quarantined, broken]
     quarantine = pd.concat(quarantined)
     artifacts.write_table(layout.quarantine(name), quarantine)
-    check_quarantine(quarantine, total, features.max_quarantined, layout.quarantine(name))
+    check_quarantine(quarantine, len(paths), features.max_quarantined, layout.quarantine(name))
     artifacts.write_json(layout.recordings(packed_in, "split.json"), folds.describe(pd.concat(packed), AUDIO))
 
 

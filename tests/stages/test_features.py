@@ -9,6 +9,7 @@ import soundfile
 
 from stages import features
 from voxdag.audio.decode import Decoding
+from voxdag.core import parallel
 from voxdag.core.errors import Refused
 from voxdag.data.recordings import Features
 from voxdag.data.shards import Shards
@@ -28,7 +29,8 @@ def utterances(tmp_path):
 
 def packed(utterances, folder, out, jobs):
     read = functools.partial(features.read, folder=folder, features=SETTINGS)
-    return features.pack(utterances, read, out, SETTINGS, jobs)
+    found = parallel.stream(read, utterances["path"].tolist(), jobs, "files")
+    return features.pack(utterances, found, out, SETTINGS)
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_processes(utterances, tmp_path):
@@ -49,6 +51,15 @@ def test_recordings_are_in_the_manifests_order_and_what_is_broken_is_set_aside(u
     assert "path" not in kinds and "bytes" not in kinds and folder.index["codec"][0] == "001"
     assert kinds["label"] == "float64" and kinds["clipped"] == "int64" and kinds["speaker"] == "str"
     assert folder.waves(16000, "it").track.rate == 16000
+
+
+def test_the_recordings_of_the_next_split_are_left_to_it(utterances, tmp_path):
+    read = functools.partial(features.read, folder=tmp_path, features=SETTINGS)
+    found = parallel.stream(read, utterances["path"].tolist(), 1, "files")
+    for name, rows in (("dev", utterances[:5]), ("eval", utterances[5:])):
+        features.pack(rows, found, tmp_path / name, SETTINGS)
+    assert Shards(tmp_path / "dev").track("wave").lengths.tolist() == [2000, 2100, 2200, 2300]
+    assert Shards(tmp_path / "eval").track("wave").lengths.tolist() == [2000 + 100 * i for i in range(5, 12)]
 
 
 def test_too_many_broken_recordings_are_refused_with_examples():

@@ -228,8 +228,8 @@ class Shards:
         Raises Refused where there is none, or it is another.
         """
         waves, expected = self.track(WAVE), wave_at(rate)[WAVE]
-        if waves.track.rate != rate:
-            raise Refused(f"{self.folder} is at {waves.track.rate} Hz, {taker} takes {rate} Hz{self._where_from()}")
+        made_by, name = self.folder.parts[-3:-1] if len(self.folder.parts) > 2 else ("", "")
+        check_rate(waves.track.rate, rate, f"{self.folder} is", taker, name if made_by == "features" else None)
         if waves.track != expected:
             raise Refused(f"{self.folder} holds waves of {waves.track}, {taker} takes {expected}")
         return waves
@@ -246,9 +246,12 @@ class Shards:
         places = self.index[[SHARD, _column("start", name), _column("length", name)]].to_numpy(np.int64)
         return PackedTrack(files, self.index["id"].to_numpy(object), places, track)
 
-    def _where_from(self) -> str:
-        made_by, name = self.folder.parts[-3:-1] if len(self.folder.parts) > 2 else ("", "")
-        return f": see tasks.{name}.features.decoding.rate in params.yaml" if made_by == "features" else ""
+
+def check_rate(found: float | None, taken: int, what: str, taker: str, task: str | None) -> None:
+    """Raises Refused where `what` is at another rate (Hz) than `taker` takes; `task`: whose features they are."""
+    if found != taken:
+        key = f": see tasks.{task}.features.decoding.rate in params.yaml" if task else ""
+        raise Refused(f"{what} at {found} Hz, {taker} takes {taken} Hz{key}")
 
 
 def _mapped(files: Sequence[Path]) -> list[np.ndarray]:
