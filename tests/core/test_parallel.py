@@ -18,6 +18,9 @@ from voxdag.core import parallel
 from voxdag.core.errors import NotHere
 
 
+WITH_PATH = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path)}
+
+
 def root(number, by=2):
     if number == 13:
         raise NotHere(f"no root of {number}")
@@ -81,6 +84,29 @@ def test_few_items_are_taken_ahead_of_who_reads_the_results():
         assert list(results)[-1] == 99**2
 
 
+LOADED = """
+import numpy  # by the main module: a worker has its libraries before it is told how many threads to use
+from threadpoolctl import threadpool_info
+from voxdag.core.parallel import parallel_map
+
+def threads(_):
+    return sorted({library["num_threads"] for library in threadpool_info()})
+
+if __name__ == "__main__":
+    print(parallel_map(threads, range(2), 2, "workers", chunk=1))
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread anyway")
+def test_libraries_that_the_main_module_loads_are_limited_too(tmp_path):
+    (tmp_path / "script.py").write_text(LOADED)
+    environment = {name: value for name, value in WITH_PATH.items() if name not in parallel.THREADS}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "[[1], [1]]"
+
+
 SCRIPT = """
 import os, sys, time
 from voxdag.core.parallel import parallel_map
@@ -105,10 +131,9 @@ def alive(process):
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "seen").mkdir()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path)}
     parent = subprocess.Popen(
         [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")],
-        env=environment,
+        env=WITH_PATH,
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60

@@ -48,5 +48,6 @@ def test_it_is_the_network_of_the_file_and_read_once(weights, monkeypatch):
     enhance, wave = denoisers.denoiser(features()), np.random.default_rng(0).normal(size=2000).astype(np.float32)
     with torch.inference_mode():
         np.testing.assert_array_equal(enhance(wave), network(torch.from_numpy(wave)[None])[0].numpy())
+    assert not enhance.args[0].training
     (weights / "dns64-a7761ff99a7d5bb6.th").unlink()
     assert denoisers.denoiser(features()) is enhance

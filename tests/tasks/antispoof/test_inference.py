@@ -29,7 +29,7 @@ class Fixed(nn.Module):
         return (wave[:, :5], logits) if self.pair else logits
 
 
-class Smallest(Fixed):
+class FirstLessLast(Fixed):
     """The logit of bona fide is the wave's first sample less its last."""
 
     def forward(self, wave):
@@ -73,12 +73,11 @@ def test_logits_alone_are_as_good_as_a_pair_with_an_embedding():
 
 
 def test_a_long_recording_is_scored_from_its_start_and_a_short_one_is_repeated():
-    ramp = (1024 * np.arange(20)).astype(np.int16)
-    network = Smallest()
-    # samples 0 and 7 of the ramp: (0 - 7 * 1024) / 32768
-    assert inference.score(network, [ramp], settings(), CPU)[0] == -7 / 32
-    # 0 1 2 0 1 2 0 1: the last of eight is 1024
-    assert inference.score(network, [ramp[:3]], settings(), CPU)[0] == -1 / 32
+    squares = (64 * np.arange(20) ** 2).astype(np.int16)
+    # samples 0 and 7 of them: (0 - 49 * 64) / 32768; the last eight would give (144 - 361) * 64 / 32768
+    assert inference.score(FirstLessLast(), [squares], settings(), CPU)[0] == -49 / 512
+    # 0 1 4 0 1 4 0 1: the last of eight is 1 * 64
+    assert inference.score(FirstLessLast(), [squares[:3]], settings(), CPU)[0] == -1 / 512
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7])
