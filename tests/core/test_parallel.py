@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_info
 from voxdag.core import parallel
 from voxdag.core.errors import NotHere
 
-
 WITH_PATH = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path)}
 
 

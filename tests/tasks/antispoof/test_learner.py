@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from voxdag.core.errors import Refused
 from voxdag.data import shards
 from voxdag.scoring import tdcf
 from voxdag.tasks.antispoof import inference
@@ -195,3 +196,14 @@ def test_shuffled_labels_turn_it_no_way(tmp_path):
         gradients = [torch.autograd.grad(ours.loss(drawn), ours.network.gain)[0] for drawn in ours.batches(0, 0)]
         pulls[shuffled] = abs(sum(gradients).item())
     assert pulls[True] < 0.6 * pulls[False]  # 3.4 standard deviations
+
+
+def test_a_network_or_recordings_of_another_kind_are_refused_before_training(tmp_path, splits):
+    network = Sign(1)
+    network.TAKES = "features"
+    with pytest.raises(Refused, match="Sign takes features; anti-spoofing can give wave"):
+        learner(splits, network)
+    rows = [({"id": "a", "speaker": "s", "label": "spoof"}, {"wave": np.ones(90, np.int16)})] * 4
+    shards.write(tmp_path / "slow", rows, shards.wave_at(8000), 1)
+    with pytest.raises(Refused, match="is at 8000 Hz, anti-spoofing takes 16000 Hz"):
+        learner(splits | {"train": shards.Shards(tmp_path / "slow")}, Sign(1))
