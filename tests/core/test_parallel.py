@@ -15,7 +15,8 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from voxdag.core import parallel
-from voxdag.core.errors import NotHere
+from voxdag.core.errors import NotHere, Refused
+from voxdag.data.members import Member
 
 WITH_PATH = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path)}
 
@@ -26,6 +27,10 @@ def root(number, by=2):
     if number == 17:
         raise ZeroDivisionError("seventeen")
     return number**by
+
+
+def refuse(_):
+    raise Refused("not this one")
 
 
 def surroundings(_):
@@ -49,6 +54,11 @@ def test_an_error_is_of_its_own_kind_and_names_the_item(jobs):
     with pytest.raises(ZeroDivisionError, match="seventeen") as caught:
         parallel.parallel_map(root, [4, 17], jobs, "roots")
     assert "while working on 17" in caught.value.__notes__
+
+
+def test_an_item_that_has_a_name_is_called_by_it():
+    with pytest.raises(Refused, match="^fold-3_seed-1: not this one$"):
+        parallel.parallel_map(refuse, [Member("3", 1)], 1, "members")
 
 
 def test_results_before_the_error_are_given():
