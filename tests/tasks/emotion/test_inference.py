@@ -162,6 +162,8 @@ def test_a_network_that_takes_something_else_is_refused_by_name(packed, scoring)
     network.TAKES = "wave"
     with pytest.raises(Refused, match="Loudness takes wave; the emotion task can give features, waves"):
         inference.predict(network, packed["eval"], scoring(), CPU, {})
+    with pytest.raises(Refused, match="Linear takes None"):
+        inference.outputs(nn.Linear(1, 1), [packed["eval"].track("wave")[0]], scoring(), CPU)
 
 
 def test_recordings_at_another_rate_are_refused(tmp_path, scoring):

@@ -110,7 +110,11 @@ def tabulate(
 
 
 def transductive(network: nn.Module, settings: Settings) -> bool:
-    """Whether the network is given features that were normalised with all of a speaker's recordings."""
+    """Whether the network is given features that were normalised with all of a speaker's recordings.
+
+    Raises Refused for a network that takes nothing that the task can give.
+    """
+    scoring_loop.check_takes(network, TAKES, TASK)
     return network.TAKES == "features" and settings.acoustic.cmvn == "speaker"
 
 
@@ -144,7 +148,7 @@ def score(
 
 
 class Inputs:
-    """What a network is given of a batch: features, or the waves themselves. Raises Refused for one that takes neither.
+    """What a network is given of a batch: features, or the waves themselves. Raises Refused as `transductive` does.
 
     speakers: of the recordings that batches are of, for `cmvn: speaker`
     """
