@@ -18,23 +18,23 @@ import torch
 from voxdag.data import shards
 from voxdag.training.batches import Batches, Crops, LoaderSettings
 
-RATE, CROP, BATCH, SHARD = 16_000, 64_600, 24, 128 * 2**20
+RATE, CROP, BATCH, MEGABYTES = 16_000, 64_600, 24, 256
 
 
-def recordings(gigabytes: float) -> Iterator[tuple[dict, np.ndarray]]:
+def recordings(gigabytes: float) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
     """Noise of drawn lengths; the same block is cut anew each time, for speed."""
     rng = np.random.default_rng(0)
     block = rng.integers(-3000, 3000, 7 * RATE).astype(np.int16)
     left, number = gigabytes * 2**30 / 2, 0
     while left > 0:
         samples = block[: int(rng.uniform(1, 7) * RATE)]
-        yield {"id": f"u{number:07d}", "label": "spoof"}, samples
+        yield {"id": f"u{number:07d}", "label": "spoof"}, {shards.WAVE: samples}
         left, number = left - len(samples), number + 1
 
 
 def measure(folder: Path, seconds: float) -> tuple[float, int]:
     """(crops a second, recordings)."""
-    packed = shards.Shards(folder)
+    packed = shards.Shards(folder).waves(RATE, "this benchmark")
     crops = Crops(packed, np.zeros(len(packed), np.int64), CROP, seed=0)
     batches = Batches(crops, LoaderSettings(BATCH, 0, torch.device("cpu"), workers=0))
     drawn, epoch, start = 0, 0, time.perf_counter()
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        shards.write(Path(folder), recordings(arguments.gigabytes), SHARD)
+        shards.write(Path(folder), recordings(arguments.gigabytes), shards.wave_at(RATE), MEGABYTES)
         rate, count = measure(Path(folder), arguments.seconds)
     print(f"{rate:.0f} crops of {CROP} samples a second from {count} recordings, {arguments.gigabytes} GB, one process")
 

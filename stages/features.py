@@ -4,7 +4,8 @@ Usage:  python -m stages.features <task>                       after stages.prov
 Reads:  data/manifest/<task>/<split>/utterances.csv            one row per utterance
         the audio files that the manifest names
         params.yaml                                            tasks.<task>.features
-Writes: data/features/<task>/<split>/audio-*.npy, index.csv    the recordings
+Writes: data/features/<task>/<split>/wave-*.npy                the recordings
+        data/features/<task>/<split>/index.csv, shards.json    what is known of each, and where it lies
         data/features/<task>/quarantine.csv                    the recordings left out, each with its reason
         data/features/<task>/split.json                        what was packed, fold by fold; no two splits share audio
 """
@@ -13,47 +14,49 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
-from voxdag.core import artifacts, command, params
+from voxdag.core import artifacts, command, parallel, params
 from voxdag.core.errors import Refused
+from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
 from voxdag.data import folds, layout, shards
 from voxdag.data.layout import SPLITS
 from voxdag.data.recordings import AUDIO, Features, Recording, read_audio
+from voxdag.networks.denoisers import denoiser
 
 log = logging.getLogger(__name__)
-
-CHUNK = 16  # files a worker takes at once: small enough to keep all busy, large enough to hide the queue
 
 OF_THE_FILE = ("path", "bytes")  # manifest columns that stay behind: the index does not depend on where a file lay
 
 
-def pack(
-    utterances: pd.DataFrame, read: Callable[[str], Recording | str], folder: Path, features: Features, jobs: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decode a split's files in `jobs` processes and pack them in the manifest's order, whatever the number of jobs.
+def read(path: str, folder: Path, features: Features) -> Recording | str:
+    """The file's audio as it is packed, or the reason why it cannot be used; each process reads the denoiser once."""
+    return read_audio(path, folder, features, denoiser(features))
 
-    `read` gives a path's audio, or the reason why it cannot be used. Gives (index, quarantine).
+
+def pack(
+    utterances: pd.DataFrame, found: Iterator[Recording | str], folder: Path, features: Features
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pack a split's recordings in the manifest's order; gives (index, quarantine).
+
+    found: of each utterance in order, its audio or the reason why it cannot be used; what comes after is left there.
     """
     quarantined: list[dict] = []
 
-    def recordings() -> Iterator[tuple[dict, object]]:
-        for row, read_ in zip(utterances.to_dict("records"), _parallel(read, utterances["path"], jobs), strict=True):
-            if isinstance(read_, str):
-                quarantined.append({"id": row["id"], "split": row["split"], "path": row["path"], "reason": read_})
+    def recordings() -> Iterator[tuple[dict, dict]]:
+        for row, recording in zip(utterances.to_dict("records"), found, strict=False):
+            if isinstance(recording, str):
+                quarantined.append({"id": row["id"], "split": row["split"], "path": row["path"], "reason": recording})
             else:
                 kept = {name: value for name, value in row.items() if name not in OF_THE_FILE}
-                yield kept | read_.columns | {"seconds": len(read_.samples) / features.decoding.rate}, read_.samples
+                yield kept | recording.columns, {shards.WAVE: recording.samples}
 
-    index = shards.write(folder, recordings(), features.shard_megabytes * 2**20 // 2)
+    tracks = shards.wave_at(features.decoding.rate)
+    index = shards.write(folder, recordings(), tracks, features.shard_megabytes)
     return index, pd.DataFrame(quarantined, columns=["id", "split", "path", "reason"])
 
 
@@ -73,27 +76,20 @@ def main(name: str) -> None:
     tree = params.read()
     task = params.task(tree, name)
     features = params.bind(Features, task.features, f"tasks.{name}.features")
-    read = functools.partial(read_audio, folder=corpora_folder(), features=features)
-    packed_in = layout.features(name)
-    total, packed, quarantined = 0, [], []
-    for split in SPLITS:
-        utterances = layout.utterances(name, split)
-        index, broken = pack(utterances, read, layout.recordings(packed_in, split), features, command.jobs())
+    packed_in, columns = layout.features(name), load_module("voxdag.tasks.{task}.data", task=name).COLUMNS
+    splits = {split: layout.utterances(name, split, columns) for split in SPLITS}
+    paths = pd.concat(splits.values())["path"].tolist()
+    read_file = functools.partial(read, folder=corpora_folder(), features=features)
+    found = parallel.stream(read_file, paths, command.jobs(), "files")
+    packed, quarantined = [], []
+    for split, utterances in splits.items():
+        index, broken = pack(utterances, found, layout.recordings(packed_in, split), features)
         log.info("%s %s: %d recordings packed, %d quarantined", name, split, len(index), len(broken))
-        total, packed, quarantined = total + len(utterances), [*packed, index], [*quarantined, broken]
+        packed, quarantined = [*packed, index], [*quarantined, broken]
     quarantine = pd.concat(quarantined)
     artifacts.write_table(layout.quarantine(name), quarantine)
-    check_quarantine(quarantine, total, features.max_quarantined, layout.quarantine(name))
+    check_quarantine(quarantine, len(paths), features.max_quarantined, layout.quarantine(name))
     artifacts.write_json(layout.recordings(packed_in, "split.json"), folds.describe(pd.concat(packed), AUDIO))
-
-
-def _parallel(read: Callable, paths: Iterable[str], jobs: int) -> Iterator[Recording | str]:
-    progress = functools.partial(tqdm, total=len(paths), unit="file", disable=not sys.stderr.isatty())
-    if jobs == 1:
-        yield from progress(map(read, paths))
-        return
-    with ProcessPoolExecutor(min(jobs, os.cpu_count() or 1)) as pool:
-        yield from progress(pool.map(read, paths, chunksize=CHUNK))
 
 
 if __name__ == "__main__":

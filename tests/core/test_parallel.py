@@ -9,12 +9,16 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_info
 
 from voxdag.core import parallel
-from voxdag.core.errors import NotHere
+from voxdag.core.errors import NotHere, Refused
+from voxdag.data.members import Member
+
+WITH_PATH = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path)}
 
 
 def root(number, by=2):
@@ -23,6 +27,10 @@ def root(number, by=2):
     if number == 17:
         raise ZeroDivisionError("seventeen")
     return number**by
+
+
+def refuse(_):
+    raise Refused("not this one")
 
 
 def surroundings(_):
@@ -46,6 +54,11 @@ def test_an_error_is_of_its_own_kind_and_names_the_item(jobs):
     with pytest.raises(ZeroDivisionError, match="seventeen") as caught:
         parallel.parallel_map(root, [4, 17], jobs, "roots")
     assert "while working on 17" in caught.value.__notes__
+
+
+def test_an_item_that_has_a_name_is_called_by_it():
+    with pytest.raises(Refused, match="^fold-3_seed-1: not this one$"):
+        parallel.parallel_map(refuse, [Member("3", 1)], 1, "members")
 
 
 def test_results_before_the_error_are_given():
@@ -80,6 +93,29 @@ def test_few_items_are_taken_ahead_of_who_reads_the_results():
         assert list(results)[-1] == 99**2
 
 
+LOADED = """
+import numpy  # by the main module: a worker has its libraries before it is told how many threads to use
+from threadpoolctl import threadpool_info
+from voxdag.core.parallel import parallel_map
+
+def threads(_):
+    return sorted({library["num_threads"] for library in threadpool_info()})
+
+if __name__ == "__main__":
+    print(parallel_map(threads, range(2), 2, "workers", chunk=1))
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread anyway")
+def test_libraries_that_the_main_module_loads_are_limited_too(tmp_path):
+    (tmp_path / "script.py").write_text(LOADED)
+    environment = {name: value for name, value in WITH_PATH.items() if name not in parallel.THREADS}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "[[1], [1]]"
+
+
 SCRIPT = """
 import os, sys, time
 from voxdag.core.parallel import parallel_map
@@ -95,20 +131,18 @@ if __name__ == "__main__":
 
 def alive(process):
     try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="asks /proc who is alive")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "seen").mkdir()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in (os.getcwd(), *sys.path) if path)}
     parent = subprocess.Popen(
         [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")],
-        env=environment,
+        env=WITH_PATH,
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60

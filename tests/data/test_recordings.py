@@ -6,7 +6,8 @@ import soundfile
 
 from voxdag.audio.decode import BadAudio, Decoding, decode
 from voxdag.audio.front_end import FrontEnd
-from voxdag.data.recordings import Features, read_audio, through_front_end
+from voxdag.core.errors import Refused
+from voxdag.data.recordings import COLUMNS, Features, read_audio, through_front_end
 from voxdag.simulation.speech import draw_speaker, synthesise
 
 DECODING = Decoding(rate=16000, min_seconds=0.3, min_peak=1e-4)
@@ -28,7 +29,9 @@ def spoken(tmp_path):
 def test_without_a_front_end_the_samples_are_those_decoded(spoken):
     plain = read_audio("spoken.wav", spoken, Features(DECODING, None, 0.01, 256))
     np.testing.assert_array_equal(plain.samples, decode(spoken / "spoken.wav", DECODING).samples)
-    assert set(plain.columns) == {"source_rate", "channels", "clipped", "audio"}
+    about = {name: value for name, value in plain.columns.items() if name != "audio"}
+    # 1.5 s of speech between 12000 samples of silence on either side, at 16 kHz
+    assert about == {"source_rate": 16000, "channels": 1, "clipped": 0, "seconds": 3.0}
 
 
 def test_outer_silence_goes_and_the_index_says_what_was_found(spoken):
@@ -36,6 +39,18 @@ def test_outer_silence_goes_and_the_index_says_what_was_found(spoken):
     assert 1.2 < len(trimmed.samples) / 16000 < 2.0  # 1.5 s of speech in 3 s
     assert trimmed.columns["vad_status"].startswith("silero")
     assert -45 < trimmed.columns["loudness"] < -15
+    assert trimmed.columns["seconds"] == len(trimmed.samples) / 16000
+
+
+def test_the_columns_of_the_index_have_the_types_that_are_written_down(spoken):
+    for name, value in read_audio("spoken.wav", spoken, features()).columns.items():
+        assert type(value) is COLUMNS.get(name, str), name
+
+
+def test_the_network_that_is_given_denoises(spoken):
+    quiet = read_audio("spoken.wav", spoken, features(denoise="demucs", vad="none"), lambda wave: wave / 2).samples
+    loud = read_audio("spoken.wav", spoken, features(vad="none")).samples
+    np.testing.assert_array_equal(quiet, np.rint(loud / 2))
 
 
 def test_copies_have_one_digest_whatever_their_format_and_front_end(spoken):
@@ -76,7 +91,6 @@ def test_too_much_speech_has_a_reason(spoken):
         through_front_end(decode(spoken / "spoken.wav", DECODING), features(high=1.0))
 
 
-def test_demucs_without_its_weights_says_where_to_put_them(spoken, monkeypatch, tmp_path):
-    monkeypatch.setenv("VOXDAG_WEIGHTS", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="no weights at .*dns64"):
+def test_denoising_by_a_network_needs_one(spoken):
+    with pytest.raises(Refused, match="denoise is 'demucs', but no network"):
         read_audio("spoken.wav", spoken, features(denoise="demucs"))

@@ -13,9 +13,10 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def packed(tmp_path):
     draw = np.random.default_rng(0)
-    rows = (({"id": f"u{i}"}, draw.integers(-99, 99, 40 + 30 * i).astype(np.int16)) for i in range(10))
-    shards.write(tmp_path, rows, shard_samples=500)
-    return shards.Shards(tmp_path)
+    waves = (draw.integers(-99, 99, 40 + 30 * i).astype(np.int16) for i in range(10))
+    rows = (({"id": f"u{i}"}, {"wave": wave}) for i, wave in enumerate(waves))
+    shards.write(tmp_path, rows, shards.wave_at(16000), 1000 / 2**20)
+    return shards.Shards(tmp_path).track("wave")
 
 
 def epoch(packed, number, first=0, workers=0, seed=3):

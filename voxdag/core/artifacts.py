@@ -43,8 +43,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def read_table(path: Path, columns: Columns) -> pd.DataFrame:
     """Read a CSV by its schema. What the schema does not name is text: codec "001" stays "001".
 
-    columns: the name itself goes before a prefix, a longer prefix before a shorter one. It says types, not which columns
-    must be there: one that the table lacks is no error here, but where it is needed.
+    columns: a name goes before a prefix, a longer prefix before a shorter one. They say types, not which columns must
+    be there: one that the table lacks is no error here, but where it is needed.
 
     An empty cell is missing, the text "NA" is not. Whole numbers are int64, or Int64 where some are missing.
 

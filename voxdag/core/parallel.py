@@ -1,4 +1,4 @@
-"""Work on many files or folds at once: a function over items, in processes of their own, results in the items' order."""
+"""Work on many files or folds at once: a function over items, in other processes, results in the items' order."""
 
 from __future__ import annotations
 
@@ -123,7 +123,8 @@ def _named(function: Callable, item: object) -> object:
 
 
 def _name(item: object) -> str:
-    return item if isinstance(item, str) else reprlib.repr(item)
+    name = getattr(item, "name", item)
+    return name if isinstance(name, str) else reprlib.repr(name)
 
 
 def _start_worker(threads: int) -> None:

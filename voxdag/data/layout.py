@@ -10,6 +10,8 @@ from voxdag.core import artifacts
 
 SPLITS = ("train", "dev", "eval")
 UTTERANCES = "utterances"  # the manifest's own table; any other beside it is the corpus's (ASV scores)
+MANIFEST = {"bytes": int}  # the manifest's columns that are the same for all tasks, as far as they are no text
+TABLES = {"score": float}  # those of the corpus's other tables
 
 
 def manifest(task: str, split: str) -> Path:
@@ -17,15 +19,19 @@ def manifest(task: str, split: str) -> Path:
     return Path("data/manifest") / task / split
 
 
-def utterances(task: str, split: str) -> pd.DataFrame:
-    """One row per utterance of a split."""
-    return artifacts.read_table(manifest(task, split) / f"{UTTERANCES}.csv")
+def utterances(task: str, split: str, columns: artifacts.Columns = MANIFEST) -> pd.DataFrame:
+    """One row per utterance of a split.
+
+    columns: the types of the task's columns (COLUMNS of its data module). Without them they are text, which is enough
+    for who asks for ids, speakers or folds.
+    """
+    return artifacts.read_table(manifest(task, split) / f"{UTTERANCES}.csv", {**columns, **MANIFEST})
 
 
 def tables(task: str, split: str) -> dict[str, pd.DataFrame]:
     """The corpus's other tables of a split, by name."""
     paths = sorted(manifest(task, split).glob("*.csv"))
-    return {path.stem: artifacts.read_table(path) for path in paths if path.stem != UTTERANCES}
+    return {path.stem: artifacts.read_table(path, TABLES) for path in paths if path.stem != UTTERANCES}
 
 
 def features(task: str) -> str:

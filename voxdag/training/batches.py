@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from voxdag.audio.segments import fit_length
 from voxdag.core import streams
 from voxdag.core.errors import Refused
-from voxdag.data.shards import Shards
+from voxdag.data.shards import PackedTrack
 
 Batch = dict[str, Tensor]
 
@@ -29,25 +29,29 @@ class Crops(Dataset):
     nothing else.
     """
 
-    def __init__(self, shards: Shards, labels: np.ndarray, length: int, seed: int):
-        self.shards, self.labels, self.length, self.seed = shards, labels, length, seed
-        self.ids = shards.index["id"].tolist()
+    def __init__(self, recordings: PackedTrack, labels: np.ndarray, length: int, seed: int):
+        self.recordings, self.labels, self.length, self.seed = recordings, labels, length, seed
+        self.lengths = recordings.lengths
 
     def __len__(self) -> int:
-        return len(self.shards)
+        return len(self.recordings)
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
         """waves (B, length) int16, labels (B,) int64."""
         waves = np.empty((len(items), self.length), np.int16)
         for row, (epoch, i) in zip(waves, items, strict=True):
-            row[:] = fit_length(self.shards[i], self.start(epoch, i), self.length)
+            row[:] = fit_length(self.recordings[i], self.start(epoch, i), self.length)
         labels = self.labels[[i for _, i in items]]
         return {"waves": torch.from_numpy(waves), "labels": torch.from_numpy(labels)}
 
     def start(self, epoch: int, i: int) -> int:
         """The first sample of recording i's crop in this epoch; uniform over all that fit."""
-        spare = int(self.shards.lengths[i]) - self.length
-        return int(streams.generator(self.seed, "crop", epoch, self.ids[i]).integers(spare + 1)) if spare > 0 else 0
+        spare = int(self.lengths[i]) - self.length
+        return (
+            int(streams.generator(self.seed, "crop", epoch, self.recordings.ids[i]).integers(spare + 1))
+            if spare > 0
+            else 0
+        )
 
 
 class EpochOrder(Sampler):

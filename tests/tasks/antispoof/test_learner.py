@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from voxdag.core.errors import Refused
 from voxdag.data import shards
 from voxdag.scoring import tdcf
 from voxdag.tasks.antispoof import inference
@@ -33,6 +34,8 @@ class Sign(nn.Module):
     """Hears the mean of a wave: logits (B, 2) of spoof and bona fide, of which `gain` > 0 gives bona fide the higher
     one where the mean is positive."""
 
+    TAKES = "wave"
+
     def __init__(self, gain):
         super().__init__()
         self.gain = nn.Parameter(torch.tensor(float(gain)))
@@ -44,6 +47,8 @@ class Sign(nn.Module):
 
 class Given(nn.Module):
     """Gives the logits that it was made with."""
+
+    TAKES = "wave"
 
     def __init__(self, logits):
         super().__init__()
@@ -59,8 +64,8 @@ def packed(folder, labels, lengths=None):
     for i, label in enumerate(labels):
         samples = LEVEL + 200 * i + np.arange(lengths[i] if lengths else 100)
         about = {"id": f"u{i}", "speaker": f"s{i % 2}", "label": label, "attack": "A01" if label == "spoof" else None}
-        rows.append((about, np.int16(samples if label == "bonafide" else -samples)))
-    shards.write(folder, rows, 10**9)
+        rows.append((about, {"wave": np.int16(samples if label == "bonafide" else -samples)}))
+    shards.write(folder, rows, shards.wave_at(16000), 100)
     return shards.Shards(folder)
 
 
@@ -191,3 +196,14 @@ def test_shuffled_labels_turn_it_no_way(tmp_path):
         gradients = [torch.autograd.grad(ours.loss(drawn), ours.network.gain)[0] for drawn in ours.batches(0, 0)]
         pulls[shuffled] = abs(sum(gradients).item())
     assert pulls[True] < 0.6 * pulls[False]  # 3.4 standard deviations
+
+
+def test_a_network_or_recordings_of_another_kind_are_refused_before_training(tmp_path, splits):
+    network = Sign(1)
+    network.TAKES = "features"
+    with pytest.raises(Refused, match="Sign takes features; anti-spoofing can give wave"):
+        learner(splits, network)
+    rows = [({"id": "a", "speaker": "s", "label": "spoof"}, {"wave": np.ones(90, np.int16)})] * 4
+    shards.write(tmp_path / "slow", rows, shards.wave_at(8000), 1)
+    with pytest.raises(Refused, match="is at 8000 Hz, anti-spoofing takes 16000 Hz"):
+        learner(splits | {"train": shards.Shards(tmp_path / "slow")}, Sign(1))

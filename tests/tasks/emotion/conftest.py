@@ -20,8 +20,8 @@ def packed_in(folder, speakers, each=4, folds=None, seed=0):
                 tone = 0.2 * np.sin(2 * np.pi * hz * rng.uniform(0.9, 1.1) * time) + 0.02 * rng.normal(size=time.size)
                 about = {"speaker": speaker, "sex": "male", "intensity": "normal", "sentence": "1", "label": label}
                 fold = {"folds": folds} if folds else {}
-                recordings.append(({"id": f"{speaker}-{label}-{i}"} | about | fold, np.int16(tone * 32767)))
-    shards.write(folder, recordings, 10**9)
+                recordings.append(({"id": f"{speaker}-{label}-{i}"} | about | fold, {"wave": np.int16(tone * 32767)}))
+    shards.write(folder, recordings, shards.wave_at(16000), 100)
     return shards.Shards(folder)
 
 

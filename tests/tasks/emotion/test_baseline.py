@@ -21,7 +21,7 @@ def test_the_support_vector_machine_tells_easy_classes_apart(packed):
 
 def test_the_majority_is_that_of_train(packed):
     train = packed["train"].index
-    packed["train"].index = train[(train["label"] == "sad") | train["id"].str.endswith("0")].reset_index(drop=True)
+    packed["train"] = packed["train"].chosen(((train["label"] == "sad") | train["id"].str.endswith("0")).to_numpy())
     predictions = table(packed, "majority")
     assert set(predictions["predicted"]) == {"sad"}
     # 16 sad, 4 of each other class
@@ -39,6 +39,6 @@ def test_an_unknown_kind_and_too_few_classes_are_named(packed):
     with pytest.raises(ValueError, match="kind is 'forest', expected one of chance, majority, svm"):
         Settings("forest", 1.0)
     train = packed["train"].index
-    packed["train"].index = train[train["label"] != "sad"].reset_index(drop=True)
+    packed["train"] = packed["train"].chosen((train["label"] != "sad").to_numpy())
     with pytest.raises(ValueError, match="train has the classes neutral, happy, expected 3 or more"):
         table(packed, "majority")

@@ -41,7 +41,7 @@ def test_no_class_in_common_is_refused():
 
 
 def test_a_label_that_is_none_is_named():
-    with pytest.raises(ValueError, match=r"labels \['joyful'\] are not of the emotion task"):
+    with pytest.raises(ValueError, match=r"labels \['joyful'\] are none of the emotion task"):
         select(splits(dev=("happy", "joyful")))
 
 

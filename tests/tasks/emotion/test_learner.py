@@ -5,9 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from voxdag.audio.augment import Augmentation, SpecAugment
+from voxdag.core.errors import Refused
+from voxdag.data import shards
 from voxdag.networks import by_name
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS, targets
@@ -46,8 +49,26 @@ def network():
     return by_name.build("tier1", "tier1_2d", {}, inference.OUTPUT_SIZE, inference.BUFFERS)
 
 
-def materials(packed, batch_size=6):
-    return Materials(packed, {}, LoaderSettings(batch_size, 1, CPU, 0), RECIPE, network())
+class Filter(nn.Module):
+    """A network of waves (B, N): a short convolution, its energy over a recording's own samples, a linear layer."""
+
+    TAKES = "waves"
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.kernel, self.head = nn.Conv1d(1, 16, 32, bias=False), nn.Linear(16, len(LABELS))
+        for name, value in inference.BUFFERS.items():
+            self.register_buffer(name, value.clone())
+
+    def forward(self, wave, lengths):
+        energy = self.kernel(wave[:, None]).square().sum(2) / lengths[:, None]  # (B, 16)
+        embedding = energy.clamp(min=1e-8).log()
+        return embedding, self.head(embedding)
+
+
+def materials(packed, batch_size=6, system=None):
+    return Materials(packed, {}, LoaderSettings(batch_size, 1, CPU, 0), RECIPE, system or network())
 
 
 @pytest.fixture
@@ -72,8 +93,7 @@ def test_rare_classes_weigh_more(tmp_path, pack, scoring):
     packed = {"train": pack(tmp_path / "t", "ab"), "dev": pack(tmp_path / "d", "c")}
     rows = packed["train"].index["label"]
     keep = ~((rows == "sad") & packed["train"].index["id"].str.endswith(("1", "2", "3")))
-    packed["train"].index = packed["train"].index[keep].reset_index(drop=True)
-    packed["train"]._places = packed["train"]._places[keep]
+    packed["train"] = packed["train"].chosen(keep.to_numpy())
     ours = make(materials(packed, 4), settings(), scoring())
     # 8 neutral, 8 happy, 2 sad: 18 / (3 * n)
     torch.testing.assert_close(ours._weights, torch.tensor([0.75, 0.75, 3.0]))
@@ -102,7 +122,7 @@ def test_inputs_and_loss_see_the_same_mixture(learner):
 def test_a_mixed_recording_goes_on_with_its_mean_where_features_are_not_normalised(packed, scoring):
     ours = make(materials(packed), settings(mixup=Mixup(1.0, 0.4)), scoring(cmvn="none"))
     batch = next(ours.batches(0, 0))
-    own = ours._extractor(batch["waves"], batch["lengths"])[1]
+    own = ours._inputs(batch["waves"], batch["lengths"], batch["rows"].numpy())[1]
     mixed, frames, _ = ours._mixed(batch)
     longer = [i for i in range(6) if frames[i] > own[i]]
     assert longer
@@ -166,3 +186,33 @@ def test_a_wrong_setting_is_named(change, message):
 
 def test_targets_of_train_are_places_in_the_labels(packed):
     assert set(targets(packed["train"].index["label"])) == {0, 2, 3}
+
+
+def test_a_network_of_waves_learns_the_same_task(packed, scoring, tmp_path):
+    ours = make(materials(packed, system=Filter()), settings(mixup=Mixup(0.3, 0.4)), scoring())
+    batch = next(ours.batches(0, 0))
+    waves, lengths = ours.inputs(batch)
+    assert waves.shape == batch["waves"].shape and lengths.shape == (6,)
+    loop = trained(ours, tmp_path)
+    assert max(row["dev_uar"] for row in loop.progress.history) == 1.0  # tones of three pitches
+
+
+def test_waves_that_are_mixed_are_as_long_as_the_longer_one(packed, scoring):
+    ours = make(materials(packed, system=Filter()), settings(mixup=Mixup(1.0, 0.4)), scoring())
+    batch = next(ours.batches(0, 0))
+    waves, lengths, soft = ours._mixed(batch)
+    assert (lengths >= batch["lengths"]).all() and (lengths > batch["lengths"]).any()
+    assert ((soft > 0) & (soft < 1)).any() and not torch.equal(waves, batch["waves"])
+    for wave, length in zip(waves, lengths.tolist(), strict=True):
+        assert wave[length:].eq(0).all() and wave[:length].ne(0).any()
+
+
+def test_a_network_or_recordings_of_another_kind_are_refused_before_training(packed, scoring, tmp_path):
+    system = Filter()
+    system.TAKES = "wave"
+    with pytest.raises(Refused, match="Filter takes wave; the emotion task can give features, waves"):
+        make(materials(packed, system=system), settings(), scoring())
+    rows = ((row, {"wave": np.ones(99, np.int16)}) for row in packed["train"].about.to_dict("records"))
+    shards.write(tmp_path / "slow", rows, shards.wave_at(8000), 1)
+    with pytest.raises(Refused, match="is at 8000 Hz, the emotion task takes 16000 Hz"):
+        make(materials(packed | {"train": shards.Shards(tmp_path / "slow")}), settings(), scoring())

@@ -6,34 +6,30 @@ import numpy as np
 import pandas as pd
 
 from voxdag.core.errors import Refused
+from voxdag.data import folds
+from voxdag.tasks import labels
 
-LABELS = ("spoof", "bonafide")  # a network's output column for a label is its place here
-COLUMNS = ("id", "path", "split", "speaker", "label", "attack")
+TASK = "anti-spoofing"  # in messages
+LABELS = ("spoof", "bonafide")  # a network's output for a label is its place here
+COLUMNS = dict.fromkeys(("id", "path", "split", "speaker", "label", "attack"), str)
 
 
 def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The utterances of each split that the task can use: all of them. Raises Refused as `check` does."""
-    check(pd.concat(splits.values()))
+    """The utterances of each split that the task can use: all of them.
+
+    Raises Refused for a missing column, another label, an id listed twice (in two splits: where there are no folds), or
+    a split that lacks a class.
+    """
+    labels.check_manifest(splits, tuple(COLUMNS), LABELS, TASK)
+    if not any(folds.COLUMN in utterances for utterances in splits.values()):
+        labels.refuse_repeated(pd.concat([utterances["id"] for utterances in splits.values()]), "over all splits")
+    for split, utterances in splits.items():
+        bonafide, spoof = ((utterances["label"] == label).sum() for label in ("bonafide", "spoof"))
+        if not bonafide or not spoof:
+            raise Refused(f"the {split} split has {bonafide} bona fide and {spoof} spoof utterances")
     return splits
 
 
-def check(trials: pd.DataFrame) -> None:
-    """Raises Refused for a missing column, another label, a repeated id, or a split that lacks a class."""
-    missing = [name for name in COLUMNS if name not in trials]
-    if missing:
-        raise Refused(f"the manifest lacks {', '.join(missing)}; anti-spoofing needs {', '.join(COLUMNS)}")
-    other = sorted(set(trials["label"]) - set(LABELS))
-    if other:
-        raise Refused(f"labels {other} are not anti-spoofing labels, which are {', '.join(LABELS)}")
-    repeated = trials["id"][trials["id"].duplicated()]
-    if len(repeated):
-        raise Refused(f"{len(repeated)} ids are listed twice, such as {repeated.iloc[0]}")
-    counts = pd.crosstab(trials["split"], trials["label"]).reindex(columns=list(LABELS), fill_value=0)
-    for split, row in counts.iterrows():
-        if (row == 0).any():
-            raise Refused(f"the {split} split has {row['bonafide']} bona fide and {row['spoof']} spoof utterances")
-
-
-def targets(labels: pd.Series) -> np.ndarray:
+def targets(names: pd.Series) -> np.ndarray:
     """(n,) int64: 0 for spoof, 1 for bona fide."""
-    return labels.map({label: i for i, label in enumerate(LABELS)}).to_numpy(np.int64)
+    return labels.targets(names, LABELS)

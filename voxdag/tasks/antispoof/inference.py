@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from voxdag.audio.decode import INT16_SCALE
-from voxdag.audio.segments import fit_length
 from voxdag.core.errors import Refused
-from voxdag.data.shards import Shards
+from voxdag.data.shards import PackedTrack, Shards
+from voxdag.tasks import prediction_tables, scoring_loop
+from voxdag.tasks.antispoof import data
+from voxdag.tasks.antispoof.data import TASK
+from voxdag.tasks.scoring_loop import Recordings
 
-OUTPUT_SIZE = 2  # of the network: spoof, bona fide
-BUFFERS: Mapping[str, Tensor] = {}  # of the network, beside its own: nothing is fitted after training
+RATE = 16000  # Hz, of the recordings
+TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of one length
+OUTPUT_SIZE = len(data.LABELS)  # of a network
+BUFFERS: Mapping[str, Tensor] = {}  # of a network, beside its own: nothing is fitted after training
 OUTPUTS = ("score",)
-DRAWN = ("score",)  # along a recording, by `voxdag.predict --plot`
+COLUMNS = {**prediction_tables.COLUMNS, **data.COLUMNS, "score": float}
+DRAWN = {"score": "score"}  # along a recording
+DRAWN_AXIS = "Score"
+SPOOF, BONAFIDE = (data.LABELS.index(label) for label in ("spoof", "bonafide"))
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
-    "bonafide_logit": lambda logits: logits[:, 1],  # what the AASIST program writes
-    "logit_difference": lambda logits: logits[:, 1] - logits[:, 0],  # log odds: what Cllr and actDCF are about
+    "bonafide_logit": lambda logits: logits[:, BONAFIDE],  # what the AASIST program writes
+    "logit_difference": lambda logits: logits[:, BONAFIDE] - logits[:, SPOOF],  # log odds: what Cllr, actDCF are about
 }
 
 
@@ -44,45 +50,39 @@ class Settings:
             raise Refused(f"score is {self.score!r}, expected one of {', '.join(SCORES)}")
 
 
-def outputs(
-    network: nn.Module, recordings: Sequence[np.ndarray], settings: Settings, device: torch.device
-) -> pd.DataFrame:
+def waves(shards: Shards) -> PackedTrack:
+    """The recordings of a folder. Raises Refused where they are not at RATE."""
+    return shards.waves(RATE, TASK)
+
+
+def outputs(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> pd.DataFrame:
     """What the network says of int16 recordings: one row each, with the columns OUTPUTS."""
     return pd.DataFrame({"score": score(network, recordings, settings, device)})
 
 
+def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of what several networks say of the same recordings."""
+    return pd.DataFrame({"score": np.mean([table["score"] for table in tables], axis=0)})
+
+
 def predict(
-    network: nn.Module, shards: Shards, settings: Settings, device: torch.device, tables: dict[str, pd.DataFrame]
+    network: nn.Module, shards: Shards, settings: Settings, device: torch.device, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """One row per recording, in the index's order: id, speaker, label, attack, and score (higher is more bona fide).
+    """One row per recording, in the index's order: what the index says of it, and score (higher is more bona fide).
 
     The split's other `tables` (ASV scores) have no say in it.
     """
-    about = shards.index[["id", "speaker", "label", "attack"]]
-    return pd.concat([about, outputs(network, shards, settings, device)], axis=1)
+    return prediction_tables.tabulate(shards.about, outputs(network, waves(shards), settings, device))
 
 
-@torch.inference_mode()
-def score(network: nn.Module, recordings: Sequence[np.ndarray], settings: Settings, device: torch.device) -> np.ndarray:
-    """(n,) scores of int16 recordings at 16 kHz. Raises Refused, naming the first, where a score is not finite."""
-    network.eval()
-    batches = [
-        SCORES[settings.score](network(batch.to(device, torch.float32) / INT16_SCALE)[1]).float().cpu().numpy()
-        for batch in tqdm(_batches(recordings, settings), **_bar(recordings, settings))
-    ]
-    scores = np.concatenate(batches).astype(np.float64)
-    if not np.isfinite(scores).all():
-        i = int(np.flatnonzero(~np.isfinite(scores))[0])
-        raise Refused(f"{np.count_nonzero(~np.isfinite(scores))} scores are not finite, the first of recording {i}")
-    return scores
+def score(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> np.ndarray:
+    """(n,) scores of int16 recordings at RATE. Raises Refused, naming the first, where a score is not finite."""
+    scoring_loop.check_takes(network, TAKES, TASK)
+    batches = scoring_loop.in_order(recordings, settings.batch_size)
+    collate = functools.partial(scoring_loop.crops, length=settings.samples)
 
+    def score_batch(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
+        logits = scoring_loop.logits(network(batch))  # (B, 2)
+        return SCORES[settings.score](logits)[:, None]
 
-def _batches(recordings: Sequence[np.ndarray], settings: Settings) -> Iterator[Tensor]:
-    for first in range(0, len(recordings), settings.batch_size):
-        rows = range(first, min(first + settings.batch_size, len(recordings)))
-        yield torch.from_numpy(np.stack([fit_length(recordings[i], 0, settings.samples) for i in rows]))
-
-
-def _bar(recordings: Sequence[np.ndarray], settings: Settings) -> dict:
-    total = -(-len(recordings) // settings.batch_size)
-    return {"total": total, "unit": "batch", "leave": False, "disable": not sys.stderr.isatty()}
+    return scoring_loop.score(network, recordings, batches, collate, score_batch, device)[:, 0]

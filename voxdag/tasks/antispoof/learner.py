@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from voxdag.audio.decode import INT16_SCALE
 from voxdag.core import streams
+from voxdag.tasks import scoring_loop
 from voxdag.tasks.antispoof import inference
 from voxdag.tasks.antispoof.criteria import criteria
-from voxdag.tasks.antispoof.data import targets
+from voxdag.tasks.antispoof.data import TASK, targets
 from voxdag.training.batches import Batch, Crops
 from voxdag.training.learner import Materials, OneLoss
 
@@ -34,20 +34,21 @@ class Countermeasure(OneLoss):
 
     def __init__(self, materials: Materials, settings: Settings, scoring: inference.Settings):
         train, loader = materials.splits["train"], materials.loader
+        scoring_loop.check_takes(materials.network, inference.TAKES, TASK)
         labels = targets(train.index["label"])
         if settings.shuffle_labels:
             labels = streams.generator(loader.seed, "shuffle_labels").permutation(labels)
-        super().__init__(materials, Crops(train, labels, settings.samples, loader.seed))
+        super().__init__(materials, Crops(inference.waves(train), labels, settings.samples, loader.seed))
         self._dev, self._asv, self._scoring = materials.splits["dev"], materials.dev_tables.get("asv"), scoring
         self._weights = torch.tensor(settings.class_weights, device=self.device)
 
     def inputs(self, batch: Batch) -> tuple[Tensor]:
-        """Waves (B, samples) in -1..1 on the device; the transfer is of 16-bit samples."""
-        return (batch["waves"].to(self.device, non_blocking=True).float() / INT16_SCALE,)
+        """Waves (B, samples) in -1..1 on the device."""
+        return (scoring_loop.float_waves(batch["waves"], self.device),)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross entropy, averaged with the class weights."""
-        _, logits = self.network(*self.inputs(batch))  # (B, 2)
+        logits = scoring_loop.logits(self.network(*self.inputs(batch)))  # (B, 2)
         return F.cross_entropy(logits.float(), batch["labels"].to(self.device), self._weights)
 
     def criteria(self) -> dict[str, float | None]:

@@ -12,14 +12,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from voxdag.audio.acoustic import Acoustic, Extractor
-from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.functionals import functionals
 from voxdag.core import streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 from voxdag.scoring.calibration import fit_temperature
+from voxdag.tasks import labels
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS, targets
+from voxdag.tasks.scoring_loop import padded
 
 FRONT = {"window_ms": 25.0, "hop_ms": 10.0, "low_hz": 20.0, "high_hz": 8000.0, "bands": 64, "deltas": 0, "cmvn": "none"}
 LEVEL = 1e-3  # of chance's logits: all but equal probabilities
@@ -57,12 +58,12 @@ def majority(splits: Splits, classes: list[str], settings: Settings, seed: int) 
 
 
 def svm(splits: Splits, classes: list[str], settings: Settings, seed: int) -> Logits:
-    """An RBF support vector machine on standardised functionals of MFCC and log-mel; logits are its one-against-rest
-    decision values."""
+    """An RBF support vector machine on standardised functionals of MFCC and log-mel; logits are the votes of its
+    one-against-one decisions, those of equal votes told apart by their sums ("ovr" of scikit-learn)."""
     tables = {split: describe(packed) for split, packed in splits.items()}
-    labels = targets(splits["train"].index["label"])
+    known = targets(splits["train"].index["label"])
     model = make_pipeline(StandardScaler(), SVC(C=settings.cost, decision_function_shape="ovr"))
-    model.fit(tables["train"], labels)
+    model.fit(tables["train"], known)
     return {split: model.decision_function(table).reshape(len(table), -1) for split, table in tables.items()}
 
 
@@ -85,11 +86,10 @@ def predict(
     if len(classes) < 3:
         raise Refused(f"train has the classes {', '.join(classes)}, expected 3 or more")
     logits = MODELS[settings.kind](splits, classes, settings, seed)
-    dev = splits["dev"].index["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(int)
-    temperature = fit_temperature(logits["dev"], dev)
+    temperature = fit_temperature(logits["dev"], labels.targets(splits["dev"].index["label"], classes))
     return {
         split: inference.tabulate(
-            splits[split].index, pd.DataFrame(logits[split], columns=classes), temperature, tables[split], False
+            splits[split].about, pd.DataFrame(logits[split], columns=classes), temperature, tables[split], False
         )
         for split in tables
     }
@@ -98,9 +98,9 @@ def predict(
 def describe(shards: Shards) -> np.ndarray:
     """(recordings, values): the functionals of each recording's MFCC and log-mel."""
     extractors = [Extractor(kind, inference.RATE) for kind in KINDS]
-    rows = []
-    for i in range(len(shards)):
-        waves, lengths = inference.padded([shards[i].astype(np.float32) / INT16_SCALE])
-        features = (extractor(waves, lengths)[0][0].numpy() for extractor in extractors)
+    recordings, rows = inference.waves(shards), []
+    for i in range(len(recordings)):
+        wave, length = padded([recordings.wave(i)])
+        features = (extractor(wave, length)[0][0].numpy() for extractor in extractors)
         rows.append(np.concatenate([functionals(kind) for kind in features]))
     return np.stack(rows)

@@ -9,12 +9,14 @@ import pandas as pd
 
 from voxdag.core.errors import Refused
 from voxdag.data import folds
+from voxdag.tasks import labels
 
 log = logging.getLogger(__name__)
 
 # A network's output for a label is its place here; a corpus defines some of them.
 LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored")
-COLUMNS = ("id", "path", "split", "speaker", "label", "sex", "intensity", "sentence")
+COLUMNS = dict.fromkeys(("id", "path", "split", "speaker", "label", "sex", "intensity", "sentence"), str)
+TASK = "the emotion task"  # in messages
 
 
 def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -24,8 +26,7 @@ def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     any class of train, or a class of dev or eval that a fold's train split lacks. A class that a fold's dev or eval
     split lacks is logged: it has no recall there.
     """
-    for split, utterances in splits.items():
-        _check(split, utterances)
+    labels.check_manifest(splits, tuple(COLUMNS), LABELS, TASK)
     classes = set(splits["train"]["label"])
     shared = splits["eval"]["label"].isin(classes)
     if not shared.any():
@@ -39,21 +40,9 @@ def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return selected
 
 
-def targets(labels: pd.Series) -> np.ndarray:
+def targets(names: pd.Series) -> np.ndarray:
     """(n,) int64: each label's place in LABELS."""
-    return labels.map({label: i for i, label in enumerate(LABELS)}).to_numpy(np.int64)
-
-
-def _check(split: str, utterances: pd.DataFrame) -> None:
-    missing = [name for name in COLUMNS if name not in utterances]
-    if missing:
-        raise Refused(f"the manifest lacks {', '.join(missing)}; the emotion task needs {', '.join(COLUMNS)}")
-    other = sorted(set(utterances["label"]) - set(LABELS))
-    if other:
-        raise Refused(f"labels {other} are not of the emotion task, whose labels are {', '.join(LABELS)}")
-    repeated = utterances["id"][utterances["id"].duplicated()]
-    if len(repeated):
-        raise Refused(f"{len(repeated)} ids are listed twice in {split}, such as {repeated.iloc[0]}")
+    return labels.targets(names, LABELS)
 
 
 def _check_classes(fold: str, held: dict[str, set[str]]) -> None:
@@ -66,5 +55,5 @@ def _check_classes(fold: str, held: dict[str, set[str]]) -> None:
             log.warning("%s%s has no utterance of %s: no recall there", where, split, _names(absent))
 
 
-def _names(labels: object) -> str:
-    return ", ".join(label for label in LABELS if label in set(labels)) or "none"
+def _names(found: object) -> str:
+    return ", ".join(label for label in LABELS if label in set(found)) or "none"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,24 +12,30 @@ import pandas as pd
 import torch
 from scipy.special import softmax
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from voxdag.audio.acoustic import Acoustic, Extractor, normalise, statistics
-from voxdag.audio.decode import INT16_SCALE
 from voxdag.core.errors import Refused
-from voxdag.data import folds
-from voxdag.data.shards import Shards
-from voxdag.tasks.emotion.data import LABELS
+from voxdag.data.shards import PackedTrack, Shards
+from voxdag.tasks import prediction_tables, scoring_loop
+from voxdag.tasks.emotion import data
+from voxdag.tasks.emotion.data import LABELS, TASK
+from voxdag.tasks.scoring_loop import Recordings, float_waves, padded
 
-RATE = 16000  # Hz, of the packed recordings
-OUTPUT_SIZE = len(LABELS)  # of the network
-BUFFERS: Mapping[str, Tensor] = {  # of the network, beside its own, as they are before training
+RATE = 16000  # Hz, of the recordings
+TAKES = ("features", "waves")  # what networks may take (see models/__init__.py): of whole recordings
+OUTPUT_SIZE = len(LABELS)  # of a network
+BUFFERS: Mapping[str, Tensor] = {  # of a network, beside its own, as they are before training
     "temperature": torch.ones(()),  # divides the logits for calibrated probabilities; fitted on dev after training
     "trained": torch.ones(OUTPUT_SIZE, dtype=torch.bool),  # the classes that were in train
 }
-OUTPUTS = ("predicted", "confidence", *(f"p_{label}" for label in LABELS))
-DRAWN = OUTPUTS[2:]  # along a recording, by `voxdag.predict --plot`
-ABOUT = ("id", "speaker", "sex", "intensity", "sentence", "label")
+DRAWN = {f"p_{label}": label for label in LABELS}  # along a recording
+DRAWN_AXIS = "Probability"
+OUTPUTS = ("predicted", "confidence", *DRAWN)
+COLUMNS = {
+    **prediction_tables.COLUMNS,
+    **data.COLUMNS,
+    **{"predicted": str, "confidence": float, "p_*": float, "logit_*": float},
+}
 
 
 @dataclass(frozen=True)
@@ -50,49 +55,67 @@ class Settings:
         return round(self.window_seconds * RATE)
 
 
-def outputs(
-    network: nn.Module, recordings: Sequence[np.ndarray], settings: Settings, device: torch.device
-) -> pd.DataFrame:
+def waves(shards: Shards) -> PackedTrack:
+    """The recordings of a folder. Raises Refused where they are not at RATE."""
+    return shards.waves(RATE, TASK)
+
+
+def outputs(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> pd.DataFrame:
     """What the network says of int16 recordings: one row each, with the columns OUTPUTS.
 
     A class that was not in train has no probability. Raises Refused for `cmvn: speaker`, which needs to know who
     speaks in which recording.
     """
-    if settings.acoustic.cmvn == "speaker":
+    if transductive(network, settings):
         raise Refused("cmvn is speaker: this system can only score a corpus whose speakers are listed")
     logits = pd.DataFrame(score(network, recordings, settings, device), columns=list(LABELS))[trained(network)]
     return probabilities(logits, network.temperature.item()).reindex(columns=list(OUTPUTS))
 
 
+def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of what several networks say of the same recordings, with the columns OUTPUTS.
+
+    A class that some of them do not know has probability 0 with those.
+    """
+    columns = list(DRAWN)
+    known = [name for name in columns if any(table[name].notna().any() for table in tables)]
+    mean = sum(table[known].fillna(0.0) for table in tables) / len(tables)
+    best = {"predicted": mean.idxmax(axis=1).map(DRAWN), "confidence": mean.max(axis=1)}
+    return mean.assign(**best).reindex(columns=list(OUTPUTS))
+
+
 def predict(
-    network: nn.Module, shards: Shards, settings: Settings, device: torch.device, tables: dict[str, pd.DataFrame]
+    network: nn.Module, shards: Shards, settings: Settings, device: torch.device, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """One row per recording, in the index's order, as `tabulate` makes them."""
-    transductive = settings.acoustic.cmvn == "speaker"
-    speakers = SpeakerStatistics(shards, settings, device) if transductive else None
-    logits = pd.DataFrame(score(network, shards, settings, device, speakers), columns=list(LABELS))[trained(network)]
-    return tabulate(shards.index, logits, network.temperature.item(), tables, transductive)
+    by_speaker = transductive(network, settings)
+    speakers = SpeakerStatistics(shards, settings, device) if by_speaker else None
+    values = score(network, waves(shards), settings, device, speakers)
+    logits = pd.DataFrame(values, columns=list(LABELS))[trained(network)]
+    return tabulate(shards.about, logits, network.temperature.item(), tables, by_speaker)
 
 
 def tabulate(
-    index: pd.DataFrame, logits: pd.DataFrame, temperature: float, tables: dict[str, pd.DataFrame], transductive: bool
+    about: pd.DataFrame, logits: pd.DataFrame, temperature: float, tables: Mapping[str, pd.DataFrame], by_speaker: bool
 ) -> pd.DataFrame:
-    """Columns ABOUT, protocol, predicted, confidence, p_<class>, logit_<class>.
+    """What the index says of the recordings, protocol, predicted, confidence, p_<class>, logit_<class>.
 
     logits: a column for each class of train. The choice is among those that the split's corpus defines, too
-    (`tables["classes"]`). transductive: features were normalised with all of a speaker's recordings.
+    (`tables["classes"]`). by_speaker: features were normalised with all of a speaker's recordings.
     """
     defined = set(tables["classes"]["label"]) if "classes" in tables else set(LABELS)
     logits = logits[[label for label in logits if label in defined]]
-    about = index.reindex(columns=list(ABOUT)).assign(protocol=protocol(index, transductive))
-    return pd.concat([about, probabilities(logits, temperature), logits.add_prefix("logit_")], axis=1)
+    said = pd.concat([probabilities(logits, temperature), logits.add_prefix("logit_")], axis=1)
+    return prediction_tables.tabulate(about, said, by_speaker)
 
 
-def protocol(index: pd.DataFrame, transductive: bool) -> str:
-    """speaker_independent, or what makes a figure easier than that: leaky (speakers of eval are in train),
-    transductive."""
-    leaky = any(name.startswith(folds.LEAKY) for name in folds.names(index))
-    return "_".join(["leaky"] * leaky + ["transductive"] * transductive) or "speaker_independent"
+def transductive(network: nn.Module, settings: Settings) -> bool:
+    """Whether the network is given features that were normalised with all of a speaker's recordings.
+
+    Raises Refused for a network that takes nothing that the task can give.
+    """
+    scoring_loop.check_takes(network, TAKES, TASK)
+    return network.TAKES == "features" and settings.acoustic.cmvn == "speaker"
 
 
 def trained(network: nn.Module) -> list[str]:
@@ -107,28 +130,45 @@ def probabilities(logits: pd.DataFrame, temperature: float) -> pd.DataFrame:
     return pd.DataFrame(best | {f"p_{label}": posterior[:, i] for i, label in enumerate(logits)})
 
 
-@torch.inference_mode()
 def score(
     network: nn.Module,
-    recordings: Sequence[np.ndarray],
+    recordings: Recordings,
     settings: Settings,
     device: torch.device,
     speakers: SpeakerStatistics | None = None,
 ) -> np.ndarray:
-    """(n, len(LABELS)) logits of int16 recordings. Raises Refused where one is not finite, naming the first."""
-    network.eval()
-    extractor = Extractor(settings.acoustic, RATE).to(device)
-    logits = np.empty((len(recordings), len(LABELS)))
-    for rows in tqdm(_batches(recordings, settings.batch_size), **_bar(recordings, settings)):
-        waves, lengths = padded([recordings[i] for i in rows])
-        features, frames = extractor(waves.to(device, torch.float32) / INT16_SCALE, lengths.to(device))
-        if speakers is not None:
-            features = speakers.normalise(features, frames, rows)
-        logits[rows] = network(features, frames).float().cpu().numpy()
-    if not np.isfinite(logits).all():
-        i = int(np.flatnonzero(~np.isfinite(logits).all(1))[0])
-        raise Refused(f"the logits of recording {i} are not finite: {logits[i]}")
-    return logits
+    """(n, len(LABELS)) logits of int16 recordings at RATE. Raises Refused where one is not finite, naming the first."""
+    inputs = Inputs(network, settings, device, speakers)
+    batches = scoring_loop.by_length(recordings, settings.batch_size)
+
+    def logits(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
+        return scoring_loop.logits(network(*inputs(batch, lengths, rows)))
+
+    return scoring_loop.score(network, recordings, batches, padded, logits, device)
+
+
+class Inputs:
+    """What a network is given of a batch: features, or the waves themselves. Raises Refused as `transductive` does.
+
+    speakers: of the recordings that batches are of, for `cmvn: speaker`
+    """
+
+    def __init__(
+        self, network: nn.Module, settings: Settings, device: torch.device, speakers: SpeakerStatistics | None
+    ):
+        scoring_loop.check_takes(network, TAKES, TASK)
+        self.features = network.TAKES == "features"
+        self._extractor = Extractor(settings.acoustic, RATE).to(device) if self.features else None
+        self._speakers = speakers
+
+    def __call__(self, batch: Tensor, lengths: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Of waves (B, N) in -1..1 and lengths (B,), the recordings `rows`: features (B, F, T) and frames (B,)."""
+        if self._extractor is None:
+            return batch, lengths
+        features, frames = self._extractor(batch, lengths)
+        if self._speakers is not None:
+            features = self._speakers.normalise(features, frames, rows)
+        return features, frames
 
 
 class SpeakerStatistics:
@@ -142,10 +182,10 @@ class SpeakerStatistics:
         speakers = torch.from_numpy(np.unique(shards.index["speaker"], return_inverse=True)[1]).to(device)
         count = int(speakers.max()) + 1
         extractor = Extractor(settings.acoustic, RATE).to(device)
-        sums = []
-        for rows in _batches(shards, settings.batch_size):
-            waves, lengths = padded([shards[i] for i in rows])
-            features, frames = extractor(waves.to(device, torch.float32) / INT16_SCALE, lengths.to(device))
+        recordings, sums = waves(shards), []
+        for rows in scoring_loop.by_length(recordings, settings.batch_size):
+            batch, lengths = padded([recordings[i] for i in rows])
+            features, frames = extractor(float_waves(batch, device), lengths.to(device))
             sums.append(statistics(features, frames).by_group(speakers[rows], count))
         means, deviations = functools.reduce(operator.add, sums).mean_std()
         self._means, self._deviations = means[speakers], deviations[speakers]  # (recordings, F)
@@ -153,23 +193,3 @@ class SpeakerStatistics:
     def normalise(self, features: Tensor, frames: Tensor, rows: np.ndarray) -> Tensor:
         """Features (B, F, T) of the recordings `rows`, standardised; padded frames stay zero."""
         return normalise(features, frames, "speaker", (self._means[rows], self._deviations[rows]))
-
-
-def padded(recordings: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """(waves (B, N), lengths (B,)): recordings of the type of the first, zeros behind the shorter ones."""
-    lengths = np.array([len(recording) for recording in recordings])
-    waves = np.zeros((len(recordings), lengths.max()), recordings[0].dtype)
-    for row, recording in zip(waves, recordings, strict=True):
-        row[: len(recording)] = recording
-    return torch.from_numpy(waves), torch.from_numpy(lengths)
-
-
-def _batches(recordings: Sequence[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Rows of recordings of like lengths, for little padding."""
-    order = np.argsort([len(recordings[i]) for i in range(len(recordings))], kind="stable")
-    return (order[first : first + size] for first in range(0, len(order), size))
-
-
-def _bar(recordings: Sequence[np.ndarray], settings: Settings) -> dict:
-    total = -(-len(recordings) // settings.batch_size)
-    return {"total": total, "unit": "batch", "leave": False, "disable": not sys.stderr.isatty()}

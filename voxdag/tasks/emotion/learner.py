@@ -13,12 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from voxdag.audio.acoustic import Extractor
 from voxdag.audio.augment import Augmentation, SpecAugment, augment, mixup, spec_augment
-from voxdag.audio.decode import INT16_SCALE
 from voxdag.core import streams
 from voxdag.core.errors import Refused
-from voxdag.data.shards import Shards
+from voxdag.data.shards import PackedTrack
+from voxdag.tasks import scoring_loop
 from voxdag.tasks.emotion import criteria, inference
 from voxdag.tasks.emotion.data import LABELS, targets
 from voxdag.training.batches import Batch
@@ -58,16 +57,15 @@ class Settings:
 class Recordings(Dataset):
     """Whole recordings, augmented: each draw is a function of (seed, epoch, utterance id) and of nothing else."""
 
-    def __init__(self, shards: Shards, labels: np.ndarray, augmentation: Augmentation, seed: int):
-        self.shards, self.labels, self.augmentation, self.seed = shards, labels, augmentation, seed
-        self.ids = shards.index["id"].tolist()
+    def __init__(self, recordings: PackedTrack, labels: np.ndarray, augmentation: Augmentation, seed: int):
+        self.recordings, self.labels, self.augmentation, self.seed = recordings, labels, augmentation, seed
 
     def __len__(self) -> int:
-        return len(self.shards)
+        return len(self.recordings)
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
         """waves (B, N) float32, lengths (B,) samples, labels (B,), rows (B,) of the index, epoch ()."""
-        waves, lengths = inference.padded([self.augmented(epoch, i) for epoch, i in items])
+        waves, lengths = scoring_loop.padded([self.augmented(epoch, i) for epoch, i in items])
         rows = np.array([i for _, i in items])
         return {
             "waves": waves,
@@ -79,9 +77,8 @@ class Recordings(Dataset):
 
     def augmented(self, epoch: int, i: int) -> np.ndarray:
         """Recording i as it is heard in this epoch: (n,) float32."""
-        wave = self.shards[i].astype(np.float32) / INT16_SCALE
-        draw = streams.generator(self.seed, "augment", epoch, self.ids[i])
-        return augment(wave, inference.RATE, self.augmentation, draw).astype(np.float32)
+        draw = streams.generator(self.seed, "augment", epoch, self.recordings.ids[i])
+        return augment(self.recordings.wave(i), inference.RATE, self.augmentation, draw).astype(np.float32)
 
 
 class Recogniser(OneLoss):
@@ -96,16 +93,16 @@ class Recogniser(OneLoss):
         self._weights = _weights(labels, settings.class_weights).to(device)
         if settings.shuffle_labels:
             labels = streams.generator(seed, "shuffle_labels").permutation(labels)
-        super().__init__(materials, Recordings(train, labels, settings.augmentation, seed))
-        self._extractor = Extractor(scoring.acoustic, inference.RATE).to(device)
-        by_speaker = scoring.acoustic.cmvn == "speaker"
-        self._speakers = inference.SpeakerStatistics(train, scoring, device) if by_speaker else None
+        super().__init__(materials, Recordings(inference.waves(train), labels, settings.augmentation, seed))
+        by_speaker = inference.transductive(self.network, scoring)
+        speakers = inference.SpeakerStatistics(train, scoring, device) if by_speaker else None
+        self._inputs = inference.Inputs(self.network, scoring, device, speakers)
         self._dev, self._tables, self._scoring = materials.splits["dev"], dict(materials.dev_tables), scoring
         self._fill = "mean" if scoring.acoustic.cmvn == "none" else "zero"
         self._settings, self._seed = settings, seed
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Features (B, F, T) and frames (B,) on the device, masked and mixed."""
+        """On the device: features (B, F, T), masked and mixed, and frames (B,); or waves (B, N), mixed, and lengths."""
         return self._mixed(batch)[:2]
 
     def loss(self, batch: Batch) -> Tensor:
@@ -113,8 +110,8 @@ class Recogniser(OneLoss):
 
         Mixed recordings have mixed targets: with y of two recordings, the same as mixing their losses.
         """
-        features, frames, soft = self._mixed(batch)
-        logits = self.network(features, frames)[:, self._classes].float()  # (B, K)
+        inputs, lengths, soft = self._mixed(batch)
+        logits = scoring_loop.logits(self.network(inputs, lengths))[:, self._classes].float()  # (B, K)
         return F.cross_entropy(logits, soft, self._weights, label_smoothing=self._settings.label_smoothing)
 
     def criteria(self) -> dict[str, float | None]:
@@ -130,16 +127,18 @@ class Recogniser(OneLoss):
         return inference.predict(self.network, self._dev, self._scoring, self.device, self._tables)
 
     def _mixed(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (B, F, T), frames (B,) and soft targets (B, K); draws depend on (seed, epoch, first utterance)."""
+        """Inputs and lengths as `inputs` gives them, and soft targets (B, K); draws depend on (seed, epoch, first
+        utterance)."""
         rows = batch["rows"].numpy()
         draw = streams.generator(self._seed, "batch", int(batch["epoch"]), int(rows[0]))
-        features, frames = self._extractor(batch["waves"].to(self.device), batch["lengths"].to(self.device))
-        if self._speakers is not None:
-            features = self._speakers.normalise(features, frames, rows)
-        features = spec_augment(features, frames, self._settings.spec_augment, draw, self._fill)
+        inputs, lengths = self._inputs(batch["waves"].to(self.device), batch["lengths"].to(self.device), rows)
         soft = F.one_hot(batch["labels"].to(self.device), len(LABELS))[:, self._classes].float()  # (B, K)
         blend = self._settings.mixup
-        return mixup(features, frames, soft, blend.alpha, blend.share, draw, self._fill)
+        if not self._inputs.features:
+            waves, lengths, soft = mixup(inputs[:, None], lengths, soft, blend.alpha, blend.share, draw)
+            return waves[:, 0], lengths, soft
+        features = spec_augment(inputs, lengths, self._settings.spec_augment, draw, self._fill)
+        return mixup(features, lengths, soft, blend.alpha, blend.share, draw, self._fill)
 
 
 def make(materials: Materials, settings: Settings, scoring: inference.Settings) -> Recogniser:

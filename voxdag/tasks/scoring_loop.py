@@ -1,0 +1,102 @@
+"""Networks over recordings, batch by batch: what the inference of tasks shares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from voxdag.audio.decode import INT16_SCALE
+from voxdag.audio.segments import fit_length
+from voxdag.core.errors import Refused
+from voxdag.data.shards import PackedTrack
+
+Recordings = Sequence[np.ndarray]  # int16, (n,) each
+Collate = Callable[[Recordings], tuple[Tensor, Tensor]]  # of a batch -> waves (B, N), lengths (B,)
+Outputs = Callable[[Tensor, Tensor, np.ndarray], Tensor]  # waves (B, N) float, lengths (B,), rows (B,) -> (B, K)
+
+
+def check_takes(network: nn.Module, takes: Sequence[str], task: str) -> None:
+    """Raises Refused for a network that takes (see models/__init__.py) none of what the task can give."""
+    found = getattr(network, "TAKES", None)
+    if found not in takes:
+        raise Refused(f"{type(network).__name__} takes {found}; {task} can give {', '.join(takes)}")
+
+
+def logits(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """The logits (B, K) of what a network gives: they themselves, or a pair (embedding, logits)."""
+    return output if isinstance(output, Tensor) else output[1]
+
+
+def float_waves(waves: Tensor, device: torch.device) -> Tensor:
+    """16-bit samples (B, N) on the device as float32 with full scale at 1; the transfer is of 16-bit samples."""
+    return waves.to(device, non_blocking=True).float() / INT16_SCALE
+
+
+@torch.inference_mode()
+def score(
+    network: nn.Module,
+    recordings: Recordings,
+    batches: Sequence[np.ndarray],
+    collate: Collate,
+    outputs: Outputs,
+    device: torch.device,
+) -> np.ndarray:
+    """(n, K): what `outputs` says of the recordings, with the network in evaluation mode.
+
+    batches: rows of the recordings, each row in one of them. Raises Refused where an output is not finite, naming the
+    utterance.
+    """
+    network.eval()
+    parts = []
+    for rows in tqdm(batches, unit="batch", leave=False, disable=not sys.stderr.isatty()):
+        waves, lengths = collate([recordings[i] for i in rows])
+        values = outputs(float_waves(waves, device), lengths.to(device), rows)
+        parts.append(values.float().cpu().numpy())
+    scored = np.concatenate(parts).astype(np.float64)
+    found = np.empty_like(scored)
+    found[np.concatenate(batches)] = scored
+    _check_finite(found, recordings)
+    return found
+
+
+def in_order(recordings: Recordings, size: int) -> list[np.ndarray]:
+    """Batches of `size` rows in the order of the recordings; the last may be smaller."""
+    return list(_cut(np.arange(len(recordings)), size))
+
+
+def by_length(recordings: Recordings, size: int) -> list[np.ndarray]:
+    """Batches of rows of recordings of like lengths, for little padding."""
+    lengths = recordings.lengths if isinstance(recordings, PackedTrack) else [len(samples) for samples in recordings]
+    return list(_cut(np.argsort(lengths, kind="stable"), size))
+
+
+def crops(recordings: Recordings, length: int) -> tuple[Tensor, Tensor]:
+    """(waves (B, length), lengths (B,)): each from its start, repeated where it is shorter."""
+    waves = np.stack([fit_length(samples, 0, length) for samples in recordings])
+    return torch.from_numpy(waves), torch.full((len(waves),), length)
+
+
+def padded(recordings: Recordings) -> tuple[Tensor, Tensor]:
+    """(waves (B, N), lengths (B,)): recordings of the type of the first, zeros behind the shorter ones."""
+    lengths = np.array([len(samples) for samples in recordings])
+    waves = np.zeros((len(recordings), lengths.max()), recordings[0].dtype)
+    for row, samples in zip(waves, recordings, strict=True):
+        row[: len(samples)] = samples
+    return torch.from_numpy(waves), torch.from_numpy(lengths)
+
+
+def _cut(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (rows[first : first + size] for first in range(0, len(rows), size))
+
+
+def _check_finite(values: np.ndarray, recordings: Recordings) -> None:
+    broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(broken):
+        first = broken[0]
+        name = f"utterance {recordings.ids[first]}" if isinstance(recordings, PackedTrack) else f"recording {first}"
+        raise Refused(f"the outputs of {len(broken)} recordings are not finite, the first of {name}: {values[first]}")
