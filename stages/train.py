@@ -32,7 +32,7 @@ from voxdag.core.parallel import parallel_map
 from voxdag.core.params import Run, System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
-from voxdag.data.shards import INDEX, Shards
+from voxdag.data.shards import ABOUT, INDEX, Shards
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.weights import check_base, load, load_with_base, write_weights
@@ -125,7 +125,8 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
     recordings = [layout.recordings(system.recordings, split) for split in SPLITS]
     tables = sorted(layout.manifest(system.task, "dev").glob("*.csv"))
     weights = [by_name.weights_file(system.model.init_weights)] if system.model.init_weights else []
-    return run_key(settings, [*(folder / INDEX for folder in recordings), *tables, *weights])
+    packed = [folder / name for folder in recordings for name in (ABOUT, INDEX)]
+    return run_key(settings, [*packed, *tables, *weights])
 
 
 def open_run_state(name: str, system: System, member: Member, run: Run, learner: Learner) -> RunState:

@@ -29,12 +29,12 @@ def test_a_network_without_buffers_scores_files(tmp_path):
     nn.init.zeros_(network.bias)
     soundfile.write(tmp_path / "a.wav", np.tile(np.array([1, 2, 3, 4], np.int16) * 100, 1000), 16000)
     inference = SimpleNamespace(outputs=outputs, OUTPUTS=("score",))
-    scorer = Scorer(network, inference, SimpleNamespace(batch_size=2), FEATURES, torch.device("cpu"))
+    scorer = Scorer([network], inference, SimpleNamespace(batch_size=2), FEATURES, torch.device("cpu"))
     (row,) = scorer.rows([tmp_path / "a.wav"])
     assert row == {"path": str(tmp_path / "a.wav"), "seconds": 0.25, "score": 1000.0, "error": ""}
 
 
 def test_the_network_goes_to_the_device(tmp_path):
     network = nn.Linear(4, 1)
-    scorer = Scorer(network, SimpleNamespace(), SimpleNamespace(), FEATURES, torch.device("meta"))
-    assert scorer.network.weight.device == scorer.device == torch.device("meta")
+    scorer = Scorer([network], SimpleNamespace(), SimpleNamespace(), FEATURES, torch.device("meta"))
+    assert scorer.networks[0].weight.device == scorer.device == torch.device("meta")

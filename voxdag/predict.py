@@ -35,6 +35,7 @@ from voxdag.core.modules import load_module
 from voxdag.corpora.corpus import AUDIO_SUFFIXES
 from voxdag.data import layout
 from voxdag.data.recordings import Features, through_front_end
+from voxdag.data.shards import check_rate
 from voxdag.figures import waveform
 from voxdag.figures.png import save_png
 from voxdag.networks import by_name
@@ -134,6 +135,7 @@ def open_scorer(name: str, weights: Path | None, config: str | None, member: str
     inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
     features = params.bind(Features, params.task(tree, system.task).features, f"tasks.{system.task}.features")
+    check_rate(features.decoding.rate, inference.RATE, f"features of {system.task} are", name, system.task)
     files = [weights] if weights is not None else checkpoints(name, system.evaluate.checkpoint, member)
     size, changes = (config, None) if config else (system.model.config, system.model.changes)
     networks = [

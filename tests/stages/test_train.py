@@ -12,17 +12,17 @@ from voxdag.core import code, params, runtime
 from voxdag.data.members import Member
 
 ROOT = Path(__file__).parents[2]
+READ = (
+    *(f"features/antispoof/{split}/{name}" for split in ("train", "dev") for name in ("index.csv", "shards.json")),
+    "manifest/antispoof/dev/asv.csv",
+)
 MEMBER = Member("", 7)
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """What a key reads, in a folder of its own: indices, tables of dev and the parameters."""
-    for name in (
-        "features/antispoof/train/index.csv",
-        "features/antispoof/dev/index.csv",
-        "manifest/antispoof/dev/asv.csv",
-    ):
+    for name in READ:
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).write_text(f"{name}\n")
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -51,7 +51,7 @@ def test_the_same_run_has_the_same_key(files):
     assert key() == key()
 
 
-@pytest.mark.parametrize("name", ["features/antispoof/train/index.csv", "features/antispoof/dev/index.csv"])
+@pytest.mark.parametrize("name", READ[:-1])
 def test_other_recordings_have_another_key(files, name):
     before = key()
     (files / name).write_text("other\n")

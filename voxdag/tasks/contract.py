@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from voxdag.data.shards import Shards, Tracks
+from voxdag.data.shards import PackedTrack, Shards, Tracks
 from voxdag.figures.plot import Plot
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
@@ -76,6 +76,12 @@ class Inference(Protocol):
     COLUMNS: Mapping[str, type]
     DRAWN: Mapping[str, str]
     DRAWN_AXIS: str
+
+    def waves(self, shards: Shards) -> PackedTrack:
+        """The audio of recordings, whose rate is checked: the one way to it in learners, inference and baselines."""
+
+    def average(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        """What several networks say of the same recordings (tables of `outputs`), on the average."""
 
     def outputs(
         self, network: nn.Module, recordings: Recordings, settings: object, device: torch.device

@@ -7,9 +7,11 @@ import pandas as pd
 
 from voxdag.scoring import members, protocol
 from voxdag.scoring.members import Members
-from voxdag.scoring.tables import Scoring
+from voxdag.scoring.tables import Scoring as Scoring
 from voxdag.tasks.antispoof import metrics
 from voxdag.tasks.antispoof.criteria import criteria, operating_point
+from voxdag.tasks.antispoof.metrics import BREAKDOWN as BREAKDOWN
+from voxdag.tasks.antispoof.metrics import INTERVALS as INTERVALS
 
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]

@@ -6,8 +6,10 @@ import pandas as pd
 
 from voxdag.scoring import protocol
 from voxdag.scoring.members import Members
-from voxdag.scoring.tables import Scoring
+from voxdag.scoring.tables import Scoring as Scoring
 from voxdag.tasks.emotion import metrics
+from voxdag.tasks.emotion.metrics import BREAKDOWN as BREAKDOWN
+from voxdag.tasks.emotion.metrics import INTERVALS as INTERVALS
 
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
