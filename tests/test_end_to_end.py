@@ -13,14 +13,17 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.stages.loaded import undeclared
+
 ROOT = Path(__file__).parents[1]
-PRODUCT = ("models", "stages", "voxdag", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "presets")
+PRODUCT = ("models", "stages", "voxdag", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "presets", "Makefile")
 TINY = {
     "tasks.antispoof.prepare.corpora.simulated_la.train": {"speakers": 2, "bonafide": 10, "spoof": 12},
     "tasks.antispoof.prepare.corpora.simulated_la.dev": {"speakers": 2, "bonafide": 8, "spoof": 6},
     "tasks.antispoof.prepare.corpora.simulated_la.eval": {"speakers": 2, "bonafide": 8, "spoof": 13},
     "tasks.antispoof.prepare.corpora.simulated_la.seconds": [1.0, 1.6],
     "tasks.antispoof.scoring.replicates": 20,
+    "systems.aasist.seeds": [1, 2],
     "systems.aasist.objective.samples": 12000,
     "systems.aasist.inference.samples": 16000,
     "systems.aasist.train.epochs": 2,
@@ -70,6 +73,13 @@ class Clone:
         return (self.folder / "dvc.lock").read_text()
 
 
+LOOKED = {"code", "inputs"}  # these run every time
+
+
+def ran(printed):
+    return {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     clone = Clone(tmp_path_factory.mktemp("clone"))
@@ -77,6 +87,9 @@ def clone(tmp_path_factory):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, clone.folder / name)
     clone.set(**TINY)
+    for path in ROOT.glob("compare/*/dvc.yaml"):
+        (clone.folder / path.relative_to(ROOT)).parent.mkdir(parents=True)
+        shutil.copy(path, clone.folder / path.relative_to(ROOT))
     clone("git init -q && dvc init -q && git add -A && git commit -qm product")
     shutil.copytree(ROOT / ".dvc/plots", clone.folder / ".dvc/plots", dirs_exist_ok=True)
     clone("dvc repro && git add -A && git commit -qm run")
@@ -96,7 +109,11 @@ def test_every_promised_file_is_there_and_reads(clone):
         assert (clone.folder / f"plots/aasist/{figure}.png").read_bytes()[:4] == b"\x89PNG"
         assert len(pd.read_csv(clone.folder / f"plots/aasist/{figure}.csv"))
     scores = (clone.folder / "data/predictions/aasist/eval.scores.txt").read_text().splitlines()
-    assert len(scores) == 21 and {len(line.split()) for line in scores} == {4}
+    assert len(scores) == 42 and {len(line.split()) for line in scores} == {4}
+    intervals = pd.read_csv(clone.folder / "metrics/aasist/intervals.csv")
+    of_members = intervals[(intervals["metric"] == "eer") & (intervals["resampled_by"] == "speaker")]
+    mean, *each = of_members.sort_values("seed", na_position="first")["value"]
+    assert len(each) == 2 and mean == pytest.approx(sum(each) / 2, abs=1e-6) == pytest.approx(headline["eer"], abs=1e-6)
 
 
 def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
@@ -107,7 +124,8 @@ def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
     assert predictions["id"].is_unique and len(predictions) == 180  # each utterance is in eval of one fold
     assert {"speaker", "predicted", "confidence", "p_calm", "logit_calm"} <= set(predictions)
     for fold in (1, 2, 3):
-        summary = json.loads((clone.folder / f"data/checkpoints/tier1/fold-{fold}/summary.json").read_text())
+        member = clone.folder / f"data/checkpoints/tier1/fold-{fold}_seed-1234"
+        summary = json.loads((member / "summary.json").read_text())
         assert summary["epochs"] == 1
     breakdown = pd.read_csv(clone.folder / "metrics/tier1/breakdown.csv")
     assert set(breakdown["column"]) == {"class", "fold", "speaker", "sex", "intensity", "sentence"}
@@ -130,8 +148,7 @@ def test_the_split_is_disjoint_by_speaker_and_by_audio_and_says_so(clone):
 
 def test_repro_again_does_nothing_although_bytecode_was_written(clone):
     assert list(clone.folder.glob("models/__pycache__/*.pyc"))
-    assert "Data and pipelines are up to date" in clone("dvc status")
-    assert "Running stage" not in clone("dvc repro")
+    assert ran(clone("dvc repro")) == LOOKED
 
 
 def test_a_forced_run_gives_the_same_bytes(clone):
@@ -142,9 +159,9 @@ def test_a_forced_run_gives_the_same_bytes(clone):
 
 
 def test_the_run_has_a_record_outside_every_output(clone):
-    records = list((clone.folder / "data/runs/aasist").glob("*.json"))
-    record = json.loads(records[0].read_text())
-    assert record["packages"]["torch"] and record["git"]["commit"]
+    records = sorted((clone.folder / "data/runs/aasist").glob("*.json"))
+    record = json.loads(records[-1].read_text())
+    assert record["packages"]["torch"] and record["git"]["commit"] and record["seed"] == 2
     assert not list((clone.folder / "data/resume").rglob("*.pt"))  # a run that succeeded leaves no state
 
 
@@ -161,33 +178,56 @@ def test_training_killed_with_nine_goes_on_to_the_same_bytes_with_any_number_of_
     assert training.wait() == -signal.SIGKILL
     assert not list((clone.folder / "data/checkpoints/aasist").glob("*"))
     assert "resumed at epoch" in clone("VOXDAG_WORKERS=2 python -m stages.train aasist")
+    assert not list((clone.folder / "data/resume").rglob("*.pt"))
     assert "up to date" in clone("dvc status train@aasist")  # the bytes are those of the lock
 
 
 def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(clone):
     printed = clone("dvc exp run -n faster -S systems.aasist.train.lr=0.005")
-    ran = {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
-    assert ran == {"train@aasist", "evaluate@aasist", "breakdown@aasist", "plot@aasist"}
+    follow = {f"{stage}@aasist" for stage in ("train", "evaluate", "breakdown", "plot")}
+    assert ran(printed) == LOOKED | follow | {"results", "compare@antispoof"}
     assert "systems.aasist.train.lr" in clone("dvc params diff")
     assert "dev_eer" in clone("dvc metrics diff --all")
     assert "failed" not in clone("dvc plots diff HEAD faster").lower()
     assert "faster" in clone("dvc exp show --csv")
-    clone("git checkout -q . && dvc checkout -q")
+    clone("git reset -q --hard && dvc checkout -q")
 
 
-def test_a_changed_figure_does_not_retrain(clone):
-    path = clone.folder / "voxdag/figures/det.py"
-    path.write_text(path.read_text() + "\n# changed\n")
+def test_an_experiment_in_a_folder_of_its_own_uses_the_repositorys_corpora(clone):
+    made = sorted((clone.folder / "data/corpora").rglob("*.flac"))
+    printed = clone("dvc exp run --temp -n aside -S tasks.antispoof.features.decoding.min_seconds=0.2")
+    assert {"features@antispoof", "train@aasist"} <= ran(printed)
+    assert (
+        "making the simulated corpus" not in printed and sorted((clone.folder / "data/corpora").rglob("*.flac")) == made
+    )
+
+
+def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):
+    for top in ("voxdag", "models", "stages"):
+        for path in (clone.folder / top).rglob("*.py"):
+            path.write_text(f"# a comment\n{path.read_text()}\n# another\n")
+    assert ran(clone("dvc repro")) == LOOKED
+    (clone.folder / "voxdag/corpora/readers/another.py").write_text("X = 1\n")
+    assert ran(clone("dvc repro")) == LOOKED
+    path = clone.folder / "voxdag/audio/augment.py"
+    path.write_text(f"{path.read_text()}\nX = 1\n")
+    clone("python -m stages.code")
     changed = clone("dvc status")
-    assert "plot@aasist" in changed and "train@aasist" not in changed and "evaluate@aasist" not in changed
-    clone("git checkout -q .")
+    assert "train@tier1" in changed and "features@" not in changed and "@aasist" not in changed
+    clone("git reset -q --hard && git clean -qfd && dvc checkout -q && python -m stages.code")
+
+
+def test_every_file_of_ours_that_a_stage_loads_stands_in_its_code(clone, tmp_path):
+    for text in sorted((clone.folder / "data/code").rglob("*.txt")):
+        stage, item = text.parent.name, text.stem
+        assert undeclared(clone.folder, tmp_path / "loaded.txt", stage, item) == set(), f"{stage}@{item}"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"systems.aasist.train.leaning_rate": 1}, "systems.aasist.train has the unknown key leaning_rate"),
-        ({"systems.aasist.model.config": "aasist_xxl"}, "no AASIST configuration 'aasist_xxl'"),
+        ({"systems.aasist.model.config": "aasist_xxl"}, "aasist has no size 'aasist_xxl'"),
         ({"systems.aasist.model.init_weights": "no.pth"}, "no weights at data/weights/no.pth"),
         ({"systems.aasist.inference.score": "softmax"}, "score is 'softmax', expected one of"),
         ({"device": "tpu"}, "device is 'tpu', expected one of auto, cpu, cuda"),
@@ -203,7 +243,7 @@ def test_a_wrong_parameter_ends_training_with_one_line(clone, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tasks.antispoof.prepare.corpus": "timit"}, "unknown corpus 'timit'"),
+        ({"tasks.antispoof.prepare.corpus": "timit"}, "timit"),
         ({"tasks.antispoof.prepare.corpus": "asvspoof2019_la"}, "VOXDAG_CORPORA"),
         ({"tasks.antispoof.prepare.max_absence": 1}, "unknown key max_absence"),
     ],
@@ -258,14 +298,15 @@ def test_broken_audio_is_quarantined_and_too_much_of_it_stops_the_stage(clone):
 def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
     spoken = next((clone.folder / "data/corpora/simulated_emotional").rglob("*.flac"))
     shutil.copy(spoken, tmp_path)
-    printed = clone(f"python -m voxdag.predict --system tier1 --fold 2 --plot {tmp_path}/plots {tmp_path}")
+    predict = "python -m voxdag.predict --system tier1"
+    printed = clone(f"{predict} --member fold-2_seed-1234 --plot {tmp_path}/plots {tmp_path}")
     rows = pd.read_csv(pd.io.common.StringIO(printed[printed.index("path,") :]))
     probabilities = rows.filter(like="p_").iloc[0]
     assert probabilities.sum() == pytest.approx(1) and probabilities.isna().sum() == 1  # bored is not in the corpus
     assert rows["confidence"][0] == probabilities.max()
     assert (tmp_path / f"plots/{spoken.stem}.png").is_file()
-    assert "fold 9 of tier1 is not trained; trained folds: 1, 2, 3" in clone(
-        f"python -m voxdag.predict --system tier1 --fold 9 {tmp_path}", fails=True
+    assert "member fold-9 of tier1 is not trained; trained members: fold-1_seed-1234, fold-2_seed-1234" in clone(
+        f"{predict} --member fold-9 {tmp_path}", fails=True
     )
 
 
