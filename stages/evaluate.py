@@ -6,6 +6,7 @@ Reads:  data/checkpoints/<system>/<member>/<checkpoint>.safetensors   of each fo
         data/manifest/<task>/dev, data/manifest/<task>/eval           the task's other tables (ASV scores)
         params.yaml              seed, num_threads, device, tasks.<task>.scoring, systems.<system>
 Writes: data/predictions/<system>/dev.csv, eval.csv                   one row per utterance and member
+        data/predictions/<system>/<split>/<member>/                   audio, where that is what the task predicts
         data/predictions/<system>/eval.scores.txt                     eval in the field's own score-file format
         metrics/<system>/evaluate.json                                headline: eval's metrics, and the dev criterion
         metrics/<system>/intervals.csv                                those of eval with their bootstrap intervals
@@ -24,9 +25,9 @@ from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
-from voxdag.data.shards import Shards
+from voxdag.data.shards import Shards, write
 from voxdag.networks import by_name
-from voxdag.tasks import results
+from voxdag.tasks import between, results
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
@@ -45,6 +46,11 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
         for split, rows in predictions.items():
             packed = shards[split].fold(member.fold)
             rows.append(member.mark(inference.predict(network, packed, settings, device, tables[split])))
+            if hasattr(inference, "enhanced"):
+                folder = layout.predictions(name) / split / member.name
+                with torch.inference_mode():
+                    waves = inference.enhanced(network, packed, settings, device)
+                    write(folder, waves, inference.tracks(packed), between.SHARD_MEGABYTES)
     return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}
 
 

@@ -4,7 +4,7 @@ Usage:  python -m stages.features <task>                       after stages.prov
 Reads:  data/manifest/<task>/<split>/utterances.csv            one row per utterance
         the audio files that the manifest names
         params.yaml                                            tasks.<task>.features
-Writes: data/features/<task>/<split>/wave-*.npy                the recordings
+Writes: data/features/<task>/<split>/wave-*.npy                the recordings; other tracks, where the task names them
         data/features/<task>/<split>/index.csv, shards.json    what is known of each, and where it lies
         data/features/<task>/quarantine.csv                    the recordings left out, each with its reason
         data/features/<task>/split.json                        what was packed, fold by fold; no two splits share audio
@@ -13,9 +13,11 @@ Writes: data/features/<task>/<split>/wave-*.npy                the recordings
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
@@ -30,6 +32,7 @@ from voxdag.networks.denoisers import denoiser
 
 log = logging.getLogger(__name__)
 
+FILES: Mapping[str, str] = {shards.WAVE: "path"}  # track -> the manifest's column that says in which file it is
 OF_THE_FILE = ("path", "bytes")  # manifest columns that stay behind: the index does not depend on where a file lay
 
 
@@ -38,24 +41,39 @@ def read(path: str, folder: Path, features: Features) -> Recording | str:
     return read_audio(path, folder, features, denoiser(features))
 
 
+def paths(utterances: pd.DataFrame, files: Mapping[str, str] = FILES) -> list[str]:
+    """The files of all tracks, utterance by utterance."""
+    return utterances[list(files.values())].to_numpy().ravel().tolist()
+
+
 def pack(
-    utterances: pd.DataFrame, found: Iterator[Recording | str], folder: Path, features: Features
+    utterances: pd.DataFrame,
+    found: Iterator[Recording | str],
+    folder: Path,
+    features: Features,
+    files: Mapping[str, str] = FILES,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pack a split's recordings in the manifest's order; gives (index, quarantine).
 
-    found: of each utterance in order, its audio or the reason why it cannot be used; what comes after is left there.
+    found: of each of the split's `paths` in order, its audio or the reason why it cannot be used; what comes after is
+    left there. What the index says of the audio is said of the first track.
     """
     quarantined: list[dict] = []
 
     def recordings() -> Iterator[tuple[dict, dict]]:
-        for row, recording in zip(utterances.to_dict("records"), found, strict=False):
-            if isinstance(recording, str):
-                quarantined.append({"id": row["id"], "split": row["split"], "path": row["path"], "reason": recording})
-            else:
-                kept = {name: value for name, value in row.items() if name not in OF_THE_FILE}
-                yield kept | recording.columns, {shards.WAVE: recording.samples}
+        for row in utterances.to_dict("records"):
+            of_tracks = dict(zip(files, itertools.islice(found, len(files)), strict=True))
+            broken = [name for name, recording in of_tracks.items() if isinstance(recording, str)]
+            if broken:
+                place = {"id": row["id"], "split": row["split"], "path": row[files[broken[0]]]}
+                quarantined.append(place | {"reason": of_tracks[broken[0]]})
+                continue
+            kept = {name: value for name, value in row.items() if name not in (*OF_THE_FILE, *files.values())}
+            first = next(iter(of_tracks.values()))
+            yield kept | first.columns, {name: recording.samples for name, recording in of_tracks.items()}
 
-    tracks = shards.wave_at(features.decoding.rate)
+    wave = shards.wave_at(features.decoding.rate)[shards.WAVE]
+    tracks = dict.fromkeys(files, wave)
     index = shards.write(folder, recordings(), tracks, features.shard_megabytes)
     return index, pd.DataFrame(quarantined, columns=["id", "split", "path", "reason"])
 
@@ -72,23 +90,31 @@ def check_quarantine(quarantine: pd.DataFrame, total: int, limit: float, table: 
     )
 
 
+def files_of(data: ModuleType, features: Features, name: str) -> Mapping[str, str]:
+    """Which tracks a task's recordings have. Raises Refused for a front end that would cut each at another place."""
+    files = getattr(data, "TRACKS", FILES)
+    if len(files) > 1 and features.front_end is not None:
+        raise Refused(f"tasks.{name}.features.front_end must be null: it would cut {', '.join(files)} each for itself")
+    return files
+
+
 def main(name: str) -> None:
     tree = params.read()
     task = params.task(tree, name)
     features = params.bind(Features, task.features, f"tasks.{name}.features")
-    packed_in, columns = layout.features(name), load_module("voxdag.tasks.{task}.data", task=name).COLUMNS
-    splits = {split: layout.utterances(name, split, columns) for split in SPLITS}
-    paths = pd.concat(splits.values())["path"].tolist()
+    packed_in, data = layout.features(name), load_module("voxdag.tasks.{task}.data", task=name)
+    files = files_of(data, features, name)
+    splits = {split: layout.utterances(name, split, data.COLUMNS) for split in SPLITS}
     read_file = functools.partial(read, folder=corpora_folder(), features=features)
-    found = parallel.stream(read_file, paths, command.jobs(), "files")
+    found = parallel.stream(read_file, paths(pd.concat(splits.values()), files), command.jobs(), "files")
     packed, quarantined = [], []
     for split, utterances in splits.items():
-        index, broken = pack(utterances, found, layout.recordings(packed_in, split), features)
+        index, broken = pack(utterances, found, layout.recordings(packed_in, split), features, files)
         log.info("%s %s: %d recordings packed, %d quarantined", name, split, len(index), len(broken))
         packed, quarantined = [*packed, index], [*quarantined, broken]
     quarantine = pd.concat(quarantined)
     artifacts.write_table(layout.quarantine(name), quarantine)
-    check_quarantine(quarantine, len(paths), features.max_quarantined, layout.quarantine(name))
+    check_quarantine(quarantine, sum(map(len, splits.values())), features.max_quarantined, layout.quarantine(name))
     artifacts.write_json(layout.recordings(packed_in, "split.json"), folds.describe(pd.concat(packed), AUDIO))
 
 

@@ -5,6 +5,7 @@ Reads:  params.yaml                                the corpora and weights that 
         the corpora and the weights folders        names and sizes of the former, contents of the latter
 Writes: data/inputs/corpora/<task>.txt             one line per corpus: files, bytes, hash of the listing
         data/inputs/weights/<section>/<item>.txt   one line per file of weights: its hash
+        data/inputs/weights/<file>                 the hash of a file that a stage between names; of none, nothing
 
 It runs on every `dvc repro`. So a corpus that was incomplete and is completed is read again, and swapped weights train
 again; what is as it was reruns nothing.
@@ -20,12 +21,13 @@ from pathlib import Path
 
 from voxdag.core import command, params
 from voxdag.core.files import write_text
+from voxdag.core.params import BETWEEN, FILES, NONE
 from voxdag.core.workspace import corpora_folder, weights_folder
 from voxdag.networks.official import DENOISERS
 
 FOLDER = Path("data/inputs")
 SIMULATED = "simulated_"  # a corpus whose name begins so is made by its reader, and named after how
-SECTIONS = ("tasks", "systems", "cleaned", "embedded", "synthetic")  # of params.yaml, whose items may need weights
+SECTIONS = ("tasks", "systems")  # of params.yaml, whose items may need weights
 DIGEST_BYTES = 16
 CHUNK = 2**24  # bytes
 
@@ -71,8 +73,15 @@ def corpora(task: Mapping) -> str:
 def weights(item: Mapping) -> str:
     """One line for each file in the weights folder that an item of params.yaml names."""
     front_end = item.get("features", {}).get("front_end") or {}
-    named = [item.get("model", {}).get("init_weights"), item.get("weights"), DENOISERS.get(front_end.get("denoise"))]
+    named = [item.get("model", {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]
     return "".join(f"{name} {_hash(weights_folder() / name)}\n" for name in named if name)
+
+
+def weights_between(tree: Mapping) -> dict[str, str]:
+    """What stages between depend on, by the names of files: each is a dependency of its own."""
+    entries = [entry for section in BETWEEN for entry in (tree.get(section) or {}).values()]
+    named = {entry["weights"].removeprefix(FILES) for entry in entries if entry["weights"].startswith(FILES)}
+    return {name: "" if name == NONE else f"{_hash(weights_folder() / name)}\n" for name in sorted(named)}
 
 
 def main() -> None:
@@ -83,6 +92,8 @@ def main() -> None:
     for section in SECTIONS:
         for name, item in (tree.get(section) or {}).items():
             write_text(FOLDER / "weights" / section / f"{name}.txt", weights(item))
+    for name, text in weights_between(tree).items():
+        write_text(FOLDER / "weights" / name, text)
 
 
 def _identity(folder: Path | os.DirEntry) -> tuple[int, int]:

@@ -1,22 +1,18 @@
 """The whole pipeline on a tiny corpus, in a clone of its own: `dvc repro` as a user types it, and what it promises."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
+from tests.clone import ROOT, Clone
 from tests.stages.loaded import undeclared
 
-ROOT = Path(__file__).parents[1]
-PRODUCT = ("models", "stages", "voxdag", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "presets", "Makefile")
 TINY = {
     "tasks.antispoof.prepare.corpora.simulated_la.train": {"speakers": 2, "bonafide": 10, "spoof": 12},
     "tasks.antispoof.prepare.corpora.simulated_la.dev": {"speakers": 2, "bonafide": 8, "spoof": 6},
@@ -36,43 +32,6 @@ TINY = {
 }
 
 
-class Clone:
-    """A clone of the product in a folder, with commands run in it as a user runs them."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        # PYTHONDONTWRITEBYTECODE off: bytecode beside the code must not make a stage look changed
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and k[:6] != "VOXDAG"}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-        git = {
-            "GIT_AUTHOR_NAME": "t",
-            "GIT_COMMITTER_NAME": "t",
-            "GIT_AUTHOR_EMAIL": "t@t",
-            "GIT_COMMITTER_EMAIL": "t@t",
-        }
-        self.environment = environment | git | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
-
-    def __call__(self, command, fails=False):
-        done = subprocess.run(
-            command, shell=True, cwd=self.folder, env=self.environment, capture_output=True, text=True
-        )
-        assert (done.returncode != 0) == fails, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
-
-    def set(self, **changes):
-        tree = yaml.safe_load((self.folder / "params.yaml").read_text())
-        for key, value in changes.items():
-            *path, last = key.split(".")
-            branch = tree
-            for name in path:
-                branch = branch[name]
-            branch[last] = value
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-
-    def lock(self):
-        return (self.folder / "dvc.lock").read_text()
-
-
 LOOKED = {"code", "inputs"}  # these run every time
 
 
@@ -83,15 +42,9 @@ def ran(printed):
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     clone = Clone(tmp_path_factory.mktemp("clone"))
-    for name in PRODUCT:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, clone.folder / name)
+    clone.copy_product()
     clone.set(**TINY)
-    for path in ROOT.glob("compare/*/dvc.yaml"):
-        (clone.folder / path.relative_to(ROOT)).parent.mkdir(parents=True)
-        shutil.copy(path, clone.folder / path.relative_to(ROOT))
-    clone("git init -q && dvc init -q && git add -A && git commit -qm product")
-    shutil.copytree(ROOT / ".dvc/plots", clone.folder / ".dvc/plots", dirs_exist_ok=True)
+    clone.commit_product()
     clone("dvc repro && git add -A && git commit -qm run")
     return clone
 

@@ -24,7 +24,9 @@ from voxdag.core.errors import Refused
 
 T = TypeVar("T")
 
-TOP_LEVEL = ("seed", "num_threads", "device", "tasks", "cleaned", "embedded", "synthetic", "systems", "baselines")
+BETWEEN = ("cleaned", "embedded", "synthetic")  # the sections of stages between features and training
+TOP_LEVEL = ("seed", "num_threads", "device", "tasks", *BETWEEN, "systems", "baselines")
+FILES, NONE = "inputs/weights/", "none"  # of their weights: how a file of the weights folder begins; no file
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,27 @@ class Baseline:
     settings: dict
 
 
+@dataclass(frozen=True)
+class Between:
+    """A stage between features and training: an entry of `cleaned`, `embedded` or `synthetic`.
+
+    task        whose module does the work
+    recordings  the folder of shards, below data, that it reads
+    weights     those of `network`, a file below data: checkpoints/<system>/<member>/<checkpoint>.safetensors of a
+                system, inputs/weights/<file> of the weights folder, or inputs/weights/none
+    settings    the module's business
+    network     a module of models, or null; config, changes: its size, where the weights do not say it
+    """
+
+    task: str
+    recordings: str
+    weights: str
+    settings: dict
+    network: str | None = None
+    config: str | None = None
+    changes: dict | None = None
+
+
 def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
     """Read the parameter tree and check its top-level keys. Raises Refused, naming the file."""
     try:
@@ -127,6 +150,11 @@ def task(tree: Mapping[str, Any], name: str) -> Task:
 def system(tree: Mapping[str, Any], name: str) -> System:
     """One system. Raises Refused with the system names that params.yaml has."""
     return bind(System, _entry(tree, "systems", name), f"systems.{name}")
+
+
+def between(tree: Mapping[str, Any], section: str, name: str) -> Between:
+    """One entry of `cleaned`, `embedded` or `synthetic`. Raises Refused with those that params.yaml has there."""
+    return bind(Between, _entry(tree, section, name), f"{section}.{name}")
 
 
 def baseline(tree: Mapping[str, Any], name: str) -> Baseline:

@@ -72,12 +72,13 @@ def random(trials: pd.DataFrame, count: int, strata: Strata | None = None) -> tu
 
 def _turns(shuffled: pd.DataFrame, count: int, strata: Strata | None) -> pd.Series:
     """At which turn an utterance is dealt to a fold: stratum by stratum in the order of `shuffled`; per row."""
-    strata_of = shuffled["label"] if strata is None else strata(shuffled)
+    labels = shuffled["label"] if "label" in shuffled else pd.Series("", shuffled.index)  # of a task without labels
+    strata_of = labels if strata is None else strata(shuffled)
     if _are_numbers(strata_of):
         ranks = pd.to_numeric(strata_of).rank(method="first")
         strata_of = (ranks - 1) // count  # quantiles: each fold has one utterance of each
     elif strata is None:
-        return shuffled.groupby("label").cumcount()  # every class begins with the first fold
+        return shuffled.groupby(labels).cumcount()  # every class begins with the first fold
     order = strata_of.sort_values(kind="stable").index
     return pd.Series(range(len(order)), index=order).reindex(shuffled.index)
 
@@ -122,11 +123,8 @@ def _fold(trials: pd.DataFrame, fold: str, key: str) -> dict:
 
 
 def _split(rows: pd.DataFrame) -> dict:
-    return {
-        "utterances": len(rows),
-        "speakers": sorted(rows["speaker"].unique()),
-        "labels": _labels(rows["label"]),
-    }
+    about = {"utterances": len(rows), "speakers": sorted(rows["speaker"].unique())}
+    return about | ({"labels": _labels(rows["label"])} if "label" in rows else {})
 
 
 def _labels(labels: pd.Series) -> dict[str, float]:

@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from voxdag.data.shards import PackedTrack, Shards, Tracks
+from voxdag.data.shards import Row, Shards, Tracks
 from voxdag.figures.plot import Plot
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
@@ -35,10 +35,15 @@ from voxdag.training.learner import Materials
 Predictions = Mapping[str, pd.DataFrame]  # split -> one row per utterance and member
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]  # split -> the corpus's other tables by name
 Recordings = Sequence[np.ndarray]  # int16, (n,) each
+Recording = tuple[Row, Mapping[str, np.ndarray]]  # row of the index, track -> array (rows, *shape)
 
 
 class Data(Protocol):
-    """COLUMNS: the columns that a manifest of this task must have, and their types."""
+    """COLUMNS: the columns that a manifest of this task must have, and their types.
+
+    A task whose recordings have several files each (noisy and clean) also has TRACKS: track -> the column of the
+    manifest with the path of its file. Without it there is one track, wave, of the column path.
+    """
 
     COLUMNS: Mapping[str, type]
 
@@ -77,9 +82,6 @@ class Inference(Protocol):
     DRAWN: Mapping[str, str]
     DRAWN_AXIS: str
 
-    def waves(self, shards: Shards) -> PackedTrack:
-        """The audio of recordings, whose rate is checked: the one way to it in learners, inference and baselines."""
-
     def average(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         """What several networks say of the same recordings (tables of `outputs`), on the average."""
 
@@ -100,17 +102,14 @@ class Inference(Protocol):
 
 
 class WaveInference(Inference, Protocol):
-    """Of a task whose predictions are audio; `predict` gives what is measured of it.
-
-    enhanced  network, shards, settings, device -> (row of the index, {track: samples}) of each recording in order
-    """
+    """Of a task whose predictions are audio, which evaluate packs; `predict` gives what is measured of it."""
 
     def tracks(self, shards: Shards) -> Tracks:
         """The tracks of what `enhanced` gives."""
 
     def enhanced(
         self, network: nn.Module, shards: Shards, settings: object, device: torch.device
-    ) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
+    ) -> Iterator[Recording]:
         """What the network makes of each recording, in the index's order."""
 
 
@@ -143,7 +142,7 @@ class Figures(Protocol):
     def figures(
         self, dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
     ) -> dict[str, Plot]:
-        """The figures of one system, by name."""
+        """The figures of one system, by name: one or more."""
 
     def comparison(self, tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
         """Those of all systems: `tables` are the figures' by name, with a column system."""
@@ -167,6 +166,60 @@ class ScoreFile(Protocol):
         """Write them."""
 
 
+class Clean(Protocol):
+    """Settings              a frozen dataclass, the section `settings` of an entry of `cleaned`
+    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
+    KEEPS_LENGTHS         whether what is made of a track is as long as the track was
+    """
+
+    Settings: type
+    OUTPUT_SIZE: int
+    BUFFERS: Mapping[str, Tensor]
+    KEEPS_LENGTHS: bool
+
+    def tracks(self, network: nn.Module | None, shards: Shards, settings: object) -> Tracks:
+        """The tracks of what `clean` gives. Raises Refused for a rate or a track that it does not take."""
+
+    def clean(
+        self, network: nn.Module | None, shards: Shards, settings: object, device: torch.device
+    ) -> Iterator[Recording]:
+        """What is made of each recording in the index's order: a row with its id, and what else the index is to say."""
+
+
+class Embed(Protocol):
+    """Settings              a frozen dataclass, the section `settings` of an entry of `embedded`
+    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
+    """
+
+    Settings: type
+    OUTPUT_SIZE: int
+    BUFFERS: Mapping[str, Tensor]
+
+    def tracks(self, network: nn.Module | None, shards: Shards, settings: object) -> Tracks:
+        """The tracks of what `embed` gives. Raises Refused for a rate or a track that it does not take."""
+
+    def embed(
+        self, network: nn.Module | None, shards: Shards, settings: object, device: torch.device
+    ) -> Iterator[Recording]:
+        """What the network says of each recording in the index's order, as `Clean.clean` gives it."""
+
+
+class Synthesize(Protocol):
+    """Settings              a frozen dataclass, the section `settings` of an entry of `synthetic`
+    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
+    """
+
+    Settings: type
+    OUTPUT_SIZE: int
+    BUFFERS: Mapping[str, Tensor]
+
+    def synthesize(
+        self, network: nn.Module | None, shards: Shards, settings: object, device: torch.device
+    ) -> Iterator[Recording]:
+        """Recordings that are made up from those of a fold's train split alone: each a row of the index, with an id of
+        its own, and arrays in the tracks of `shards`. Raises Refused for a rate or a track that it does not take."""
+
+
 MODULES: dict[str, type] = {
     "data": Data,
     "learner": Learner,
@@ -174,4 +227,10 @@ MODULES: dict[str, type] = {
     "report": Report,
     "figures": Figures,
 }
-OPTIONAL: dict[str, type] = {"baseline": Baseline, "score_file": ScoreFile}
+OPTIONAL: dict[str, type] = {
+    "baseline": Baseline,
+    "score_file": ScoreFile,
+    "clean": Clean,
+    "embed": Embed,
+    "synthesize": Synthesize,
+}

@@ -33,8 +33,12 @@ def logits(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
 
 
 def float_waves(waves: Tensor, device: torch.device) -> Tensor:
-    """16-bit samples (B, N) on the device as float32 with full scale at 1; the transfer is of 16-bit samples."""
-    return waves.to(device, non_blocking=True).float() / INT16_SCALE
+    """16-bit samples (B, N) on the device as float32 with full scale at 1; the transfer is of 16-bit samples.
+
+    What is no 16-bit samples (features, embeddings) keeps its values.
+    """
+    values = waves.to(device, non_blocking=True).float()
+    return values / INT16_SCALE if waves.dtype == torch.int16 else values
 
 
 @torch.inference_mode()
@@ -82,9 +86,9 @@ def crops(recordings: Recordings, length: int) -> tuple[Tensor, Tensor]:
 
 
 def padded(recordings: Recordings) -> tuple[Tensor, Tensor]:
-    """(waves (B, N), lengths (B,)): recordings of the type of the first, zeros behind the shorter ones."""
+    """(waves (B, N, ...), lengths (B,)): recordings of the type of the first, zeros behind the shorter ones."""
     lengths = np.array([len(samples) for samples in recordings])
-    waves = np.zeros((len(recordings), lengths.max()), recordings[0].dtype)
+    waves = np.zeros((len(recordings), lengths.max(), *recordings[0].shape[1:]), recordings[0].dtype)
     for row, samples in zip(waves, recordings, strict=True):
         row[: len(samples)] = samples
     return torch.from_numpy(waves), torch.from_numpy(lengths)

@@ -1,0 +1,46 @@
+"""Denoise the recordings of a folder of shards: a stage between features and training, for an entry of `cleaned`.
+
+Usage:  python -m stages.clean <entry>
+Reads:  data/<recordings>/train, dev, eval           shards, such as features/<task>
+        data/<weights>                               those of its network: a system's, or a file of the weights folder
+        params.yaml                                  num_threads, device, cleaned.<entry>
+Writes: data/cleaned/<entry>/train, dev, eval        shards of the same recordings in the same order, with all that the
+                                                     index says of them
+
+The module that does it is voxdag/tasks/<task>/clean.py. A system reads the folder as `recordings: cleaned/<entry>`.
+Weights of a system, checkpoints/<system>/<member>/<checkpoint>.safetensors, make this stage follow its training; those
+of a file in the weights folder are inputs/weights/<file>, whose hash stages.inputs writes; a module without a network
+has inputs/weights/none.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from voxdag.core import command, params, runtime
+from voxdag.core.modules import load_module
+from voxdag.data import layout, shards
+from voxdag.data.layout import SPLITS
+from voxdag.data.shards import Shards
+from voxdag.tasks import between
+
+SECTION = "cleaned"
+
+
+def main(name: str) -> None:
+    tree, where = params.read(), f"{SECTION}.{name}"
+    entry, device = params.between(tree, SECTION, name), runtime.setup(params.run(tree))
+    module = load_module("voxdag.tasks.{task}.clean", task=entry.task)
+    settings = params.bind(module.Settings, entry.settings, f"{where}.settings")
+    network = between.open_network(entry, module, where, device)
+    for split in SPLITS:
+        packed = Shards(layout.recordings(entry.recordings, split))
+        with torch.inference_mode():
+            cleaned = module.clean(network, packed, settings, device)
+            kept = between.same_recordings(cleaned, packed, module.KEEPS_LENGTHS)
+            out = layout.recordings(f"{SECTION}/{name}", split)
+            shards.write(out, kept, module.tracks(network, packed, settings), between.SHARD_MEGABYTES)
+
+
+if __name__ == "__main__":
+    command.main(main)

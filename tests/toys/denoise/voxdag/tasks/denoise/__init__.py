@@ -1,0 +1,1 @@
+"""Denoising: waves to waves."""

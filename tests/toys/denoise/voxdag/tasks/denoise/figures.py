@@ -1,0 +1,29 @@
+"""The figures of a denoiser: training, and the noise that is left at each ratio of signal to noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from voxdag.figures import comparison as systems
+from voxdag.figures import groups
+from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.plot import Plot
+
+LEFT = "Noise that is left (% of its energy)"
+CRITERIA = {"dev_noise_left": Quantity("Dev noise left (%)", scale=100, best="min")}
+
+
+def figures(
+    dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
+) -> dict[str, Plot]:
+    """history, and snrs."""
+    overall = groups.Overall(float(predictions["noise_left"].mean()), "all")
+    snrs = groups.draw_rates(breakdown, "snr", groups.Rate("noise_left", LEFT, worst="highest"), overall)
+    return {"history": draw_history(history, CRITERIA), "snrs": snrs}
+
+
+def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
+    """noise_left of all systems."""
+    return {"noise_left": systems.headline(intervals, "noise_left", LEFT)}

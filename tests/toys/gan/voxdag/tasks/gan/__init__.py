@@ -1,0 +1,1 @@
+"""Adversarial generation: descriptors of recordings of a kind."""

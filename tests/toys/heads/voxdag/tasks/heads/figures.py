@@ -1,0 +1,25 @@
+"""The figures of two heads: training, and accuracy of all systems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from voxdag.figures import comparison as systems
+from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.plot import Plot
+
+CRITERIA = {"dev_accuracy": Quantity("Dev accuracy (%)", scale=100, best="max")}
+
+
+def figures(
+    dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
+) -> dict[str, Plot]:
+    """history."""
+    return {"history": draw_history(history, CRITERIA)}
+
+
+def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
+    """accuracy of all systems."""
+    return {"accuracy": systems.headline(intervals, "accuracy", "Accuracy (%)")}

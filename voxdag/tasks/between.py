@@ -1,0 +1,109 @@
+"""What the stages between features and training share: shards to shards, with a network or without, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import nn
+
+from voxdag.core.errors import NotHere, Refused
+from voxdag.core.params import FILES, NONE, Between
+from voxdag.data import folds
+from voxdag.data.shards import Row, Shards
+from voxdag.networks import by_name
+
+SHARD_MEGABYTES = 256
+SYNTHETIC = "synthetic"  # column of the index: 1 of recordings that were made up, 0 of real ones
+
+Recordings = Iterable[tuple[Row, Mapping[str, np.ndarray]]]  # row of the index, track -> array
+
+
+def open_network(entry: Between, module: ModuleType, where: str, device: torch.device) -> nn.Module | None:
+    """The network that an entry of params.yaml names, with its weights, in evaluation mode; None where it names none.
+
+    module: whose OUTPUT_SIZE and BUFFERS the network has; where: the entry's key.
+
+    Raises Refused for a network without weights or the other way round, and as
+    `by_name.restore` does.
+    """
+    without = entry.weights == f"{FILES}{NONE}"
+    if without != (entry.network is None):
+        raise Refused(f"{where} has the weights {entry.weights} and the network {entry.network}: expected both or none")
+    if without:
+        return None
+    path, size = weights_file(entry, where), (entry.config, entry.changes)
+    restored = by_name.restore(path, entry.network, *size, module.OUTPUT_SIZE, module.BUFFERS)
+    return restored.to(device).eval()
+
+
+def weights_file(entry: Between, where: str) -> Path:
+    """The file that `weights` names. Raises NotHere with those that lie beside it."""
+    if entry.weights.startswith(FILES):
+        return by_name.weights_file(entry.weights.removeprefix(FILES))
+    path = Path("data") / entry.weights
+    if not path.is_file():
+        there = ", ".join(sorted(file.name for file in path.parent.glob("*.safetensors"))) or "no weights"
+        raise NotHere(f"{where}.weights is {entry.weights}; {path.parent} has {there}")
+    return path
+
+
+def same_recordings(made: Recordings, shards: Shards, keeps_lengths: bool) -> Iterator[tuple[Row, Mapping]]:
+    """What was made of the recordings of a folder, with all that its index says of them.
+
+    made: of each recording in the index's order; a row holds its id, and what else it says goes before what the index
+    says.
+
+    Raises Refused, naming the utterance, where one is lost, doubled or out of order, is not finite, or, if
+    `keeps_lengths`, has another length than the track that it was made of.
+    """
+    known, count = shards.about.to_dict("records"), 0
+    for row, arrays in made:
+        if count == len(known) or row["id"] != known[count]["id"]:
+            expected = known[count]["id"] if count < len(known) else "no more"
+            raise Refused(f"{row['id']} was made where {expected} was expected, as {shards.folder} lists them")
+        _check_finite(row, arrays)
+        if keeps_lengths:
+            _check_lengths(row, arrays, shards[count])
+        yield known[count] | row, arrays
+        count += 1
+    if count < len(known):
+        raise Refused(f"{len(known) - count} of {len(known)} recordings were lost, the first is {known[count]['id']}")
+
+
+def with_synthetic(made: Mapping[str, Recordings], shards: Shards) -> Iterator[tuple[Row, Mapping]]:
+    """The recordings of a folder and those that were made up, fold by fold, told apart by the column SYNTHETIC.
+
+    made: of each fold, from its recordings alone. So what was made up from a speaker is in no fold that tests them; an
+    id ends with the fold's name.
+
+    Raises Refused, naming it, for an id that is there twice, or an array that is not finite.
+    """
+    ids = set()
+    for i, row in enumerate(shards.about.to_dict("records")):
+        ids.add(row["id"])
+        yield {SYNTHETIC: 0} | row, shards[i]
+    for fold, recordings in made.items():
+        for row, arrays in recordings:
+            named = {"id": f"{row['id']}_fold-{fold}", folds.COLUMN: fold} if fold != folds.FIXED else {}
+            row = row | named | {SYNTHETIC: 1}
+            if row["id"] in ids:
+                raise Refused(f"the synthetic recording {row['id']} has the id of another in {shards.folder}")
+            ids.add(row["id"])
+            _check_finite(row, arrays)
+            yield row, arrays
+
+
+def _check_finite(row: Row, arrays: Mapping[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise Refused(f"{row['id']}, track {name}: {(~np.isfinite(array)).sum()} of {array.size} are not finite")
+
+
+def _check_lengths(row: Row, arrays: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]) -> None:
+    for name in arrays.keys() & before.keys():
+        if len(arrays[name]) != len(before[name]):
+            raise Refused(f"{row['id']}, track {name}: {len(arrays[name])} rows were made of {len(before[name])}")
