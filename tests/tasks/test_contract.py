@@ -1,0 +1,109 @@
+"""Every task offers what the contract says: names, signatures, settings that cannot be changed."""
+
+import dataclasses
+import inspect
+import uuid
+
+import pytest
+
+from tests.toys.installed import NAMES, TOYS, importable
+from voxdag.core.modules import load_module, load_optional
+from voxdag.tasks import contract
+
+TASKS = ("antispoof", "emotion")
+PARTS = contract.MODULES | contract.OPTIONAL
+
+
+@pytest.fixture(autouse=True)
+def toys():
+    with importable(*(TOYS / name for name in NAMES)):
+        yield
+
+
+def module(task, part):
+    load = load_module if part in contract.MODULES else load_optional
+    return load(f"voxdag.tasks.{{task}}.{part}", task=task)
+
+
+def problems(found, protocol):
+    """How a module differs from a protocol: a line for each name."""
+    for name in attributes(protocol):
+        if not hasattr(found, name):
+            yield f"lacks {name}"
+        elif dataclasses.is_dataclass(value := getattr(found, name)) and not value.__dataclass_params__.frozen:
+            yield f"{name} is not frozen"
+        elif name == "Settings" and not dataclasses.is_dataclass(value):
+            yield "Settings is no dataclass"
+    for name, function in methods(protocol).items():
+        expected = list(inspect.signature(function).parameters)[1:]  # without self
+        if not callable(getattr(found, name, None)):
+            yield f"lacks {name}({', '.join(expected)})"
+        elif (there := list(inspect.signature(getattr(found, name)).parameters)) != expected:
+            yield f"{name}({', '.join(there)}), expected {name}({', '.join(expected)})"
+
+
+def attributes(protocol):
+    return dict.fromkeys(name for base in protocol.__mro__ for name in inspect.get_annotations(base) if name[0] != "_")
+
+
+def methods(protocol):
+    members = inspect.getmembers(protocol, inspect.isfunction)
+    return {name: function for name, function in members if name[0] != "_"}
+
+
+def protocol_of(found, part):
+    """That of the part; of inference, that of waves where it gives any."""
+    return contract.WaveInference if part == "inference" and hasattr(found, "enhanced") else PARTS[part]
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("task", [*TASKS, *NAMES])
+def test_a_task_keeps_the_contract(task, part):
+    found = module(task, part)
+    if found is not None:
+        assert list(problems(found, protocol_of(found, part))) == []
+
+
+def test_every_optional_part_is_offered_by_one_task_at_least():
+    offered = {part for task in (*TASKS, *NAMES) for part in contract.OPTIONAL if module(task, part) is not None}
+    assert offered == set(contract.OPTIONAL)
+    assert {task for task in NAMES if hasattr(module(task, "inference"), "enhanced")} == {"denoise"}
+
+
+BROKEN = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Settings:
+    batch_size: int
+
+OUTPUT_SIZE, BUFFERS, KEEPS_LENGTHS = 1, {}, True
+
+def tracks(network, shards, settings): ...
+def clean(network, shards, settings, device): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", []),
+        ("KEEPS_LENGTHS", "KEEP_LENGTH", ["lacks KEEPS_LENGTHS"]),
+        ("(frozen=True)", "", ["Settings is not frozen"]),
+        ("@dataclass(frozen=True)", "", ["Settings is no dataclass"]),
+        ("def tracks", "def track", ["lacks tracks(network, shards, settings)"]),
+        (
+            "settings, device",
+            "device, settings",
+            ["clean(network, shards, device, settings), expected clean(network, shards, settings, device)"],
+        ),
+    ],
+)
+def test_a_module_that_differs_is_told_by_what_it_lacks(tmp_path, old, new, expected):
+    name = f"broken_{uuid.uuid4().hex}"  # a module is imported once
+    folder = tmp_path / "voxdag/tasks" / name
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "clean.py").write_text(BROKEN.replace(old, new) if old else BROKEN)
+    with importable(tmp_path):
+        assert list(problems(module(name, "clean"), contract.Clean)) == expected
