@@ -181,3 +181,11 @@ def test_a_fixed_split_has_no_folds_to_choose_from(change):
 def test_an_unknown_protocol_is_named():
     with pytest.raises(ValueError, match="protocol is 'random', expected one of speaker_independent, leaky_random"):
         settings(protocol="random")
+
+
+def test_a_task_without_labels_has_folds_too():
+    unlabelled = trials().drop(columns="label")
+    drawn = folds.random(unlabelled, 4)
+    assert sorted(len(fold.eval) for fold in drawn) == [6, 6, 6, 6]  # of 24 utterances
+    described = folds.describe(folds.assign(unlabelled, FOLDS), "speaker")
+    assert described["1"]["splits"]["eval"] == {"utterances": 6, "speakers": ["a"]}

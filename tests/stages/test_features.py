@@ -1,6 +1,8 @@
 """Packing: order, quarantine, types of the manifest, and the same bytes by any number of processes."""
 
 import functools
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import soundfile
 
 from stages import features
 from voxdag.audio.decode import Decoding
+from voxdag.audio.front_end import FrontEnd
 from voxdag.core import parallel
 from voxdag.core.errors import Refused
 from voxdag.data.recordings import Features
@@ -69,3 +72,30 @@ def test_too_many_broken_recordings_are_refused_with_examples():
     ):
         features.check_quarantine(broken, 10, 0.1, "quarantine.csv")
     features.check_quarantine(broken, 10, 0.2, "quarantine.csv")
+
+
+PAIR = {"noisy": "path", "clean": "clean_path"}
+
+
+def test_a_recording_of_several_files_is_packed_whole_or_not_at_all(utterances, tmp_path):
+    pairs = utterances.assign(clean_path=[f"{(i + 1) % 12}.wav" for i in range(12)])  # 4.wav is broken, so 3 and 4 are
+    read = functools.partial(features.read, folder=tmp_path, features=SETTINGS)
+    found = parallel.stream(read, features.paths(pairs, PAIR), 1, "files")
+    _, quarantine = features.pack(pairs, found, tmp_path / "out", SETTINGS, PAIR)
+    assert quarantine[["id", "path"]].to_numpy().tolist() == [["u3", "4.wav"], ["u4", "4.wav"]]
+    folder, kept = Shards(tmp_path / "out"), [i for i in range(12) if i not in (3, 4)]
+    assert folder.track("noisy").lengths.tolist() == [2000 + 100 * i for i in kept]
+    assert folder.track("clean").lengths.tolist() == [2000 + 100 * ((i + 1) % 12) for i in kept]
+    assert "clean_path" not in folder.index and folder.index["seconds"][1] == 2100 / 16000
+
+
+def test_a_front_end_would_cut_each_track_elsewhere():
+    data = SimpleNamespace(TRACKS=PAIR)
+    with pytest.raises(Refused, match="tasks.x.features.front_end must be null: it would cut noisy, clean each"):
+        features.files_of(
+            data,
+            replace(SETTINGS, front_end=FrontEnd(denoise="none", vad="trim", min_seconds=0.2, max_seconds=30.0)),
+            "x",
+        )
+    assert features.files_of(data, SETTINGS, "x") == PAIR
+    assert features.files_of(SimpleNamespace(), SETTINGS, "x") == {"wave": "path"}

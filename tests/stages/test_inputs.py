@@ -142,7 +142,7 @@ def test_weights_are_read_to_their_end(outside, monkeypatch):
     monkeypatch.setattr(inputs, "CHUNK", 2)
     fill(outside / "weights", {"AASIST.pth": "12345"})
     whole = hashlib.blake2b(b"12345", digest_size=16).hexdigest()
-    assert inputs.weights({"weights": "AASIST.pth"}) == f"AASIST.pth {whole}\n"
+    assert inputs.weights({"model": {"init_weights": "AASIST.pth"}}) == f"AASIST.pth {whole}\n"
 
 
 @pytest.mark.parametrize("item", [{}, {"model": {"init_weights": None}}, {"features": {"front_end": None}}])

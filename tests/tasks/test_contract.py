@@ -38,8 +38,14 @@ def problems(found, protocol):
         expected = list(inspect.signature(function).parameters)[1:]  # without self
         if not callable(getattr(found, name, None)):
             yield f"lacks {name}({', '.join(expected)})"
-        elif (there := list(inspect.signature(getattr(found, name)).parameters)) != expected:
+        elif (there := needed(getattr(found, name), expected)) != expected:
             yield f"{name}({', '.join(there)}), expected {name}({', '.join(expected)})"
+
+
+def needed(function, expected):
+    """The names of a function's parameters; what has a default may be there beside those that are expected."""
+    there = inspect.signature(function).parameters.values()
+    return [one.name for one in there if one.name in expected or one.default is inspect.Parameter.empty]
 
 
 def attributes(protocol):
@@ -96,6 +102,12 @@ def clean(network, shards, settings, device): ...
             "settings, device",
             "device, settings",
             ["clean(network, shards, device, settings), expected clean(network, shards, settings, device)"],
+        ),
+        ("settings, device", "settings, device, size=1", []),
+        (
+            "settings, device",
+            "settings, device, size",
+            ["clean(network, shards, settings, device, size), expected clean(network, shards, settings, device)"],
         ),
     ],
 )

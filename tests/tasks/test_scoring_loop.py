@@ -52,3 +52,10 @@ def test_logits_are_what_stands_second_in_a_pair():
 def test_a_network_that_does_not_say_what_it_takes_is_refused():
     with pytest.raises(Refused, match="Identity takes None; a task can give wave, waves"):
         scoring_loop.check_takes(nn.Identity(), ("wave", "waves"), "a task")
+
+
+def test_embeddings_are_padded_frame_by_frame_and_keep_their_values():
+    held = [np.full((2, 3), 1.5, np.float16), np.full((4, 3), 2.5, np.float16)]
+    padded, frames = scoring_loop.padded(held)
+    assert padded.shape == (2, 4, 3) and frames.tolist() == [2, 4] and padded[0, 2:].eq(0).all()
+    assert scoring_loop.float_waves(padded, CPU)[1].unique().tolist() == [2.5]  # no full scale to divide by
