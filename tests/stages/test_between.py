@@ -10,6 +10,7 @@ from stages import clean, embed, inputs, synthesize
 from tests.toys.installed import TOYS, importable
 from voxdag.core import params
 from voxdag.core.errors import NotHere, Refused
+from voxdag.core.modules import load_module
 from voxdag.data import shards
 from voxdag.data.shards import Shards, Track, wave_at
 from voxdag.networks import by_name
@@ -167,6 +168,21 @@ def test_weights_that_are_not_there_are_named_with_those_that_are(folder):
         clean.main("it")
 
 
+def test_a_module_may_say_that_lengths_change(folder, monkeypatch):
+    write_params(folder, "cleaned", **denoiser(folder)[1])
+    module = load_module("voxdag.tasks.{task}.clean", task="denoise")
+
+    def halved(network, packed, settings, device):
+        return (({"id": name}, {"wave": packed[i]["wave"][::2]}) for i, name in enumerate(packed.index["id"]))
+
+    monkeypatch.setattr(module, "clean", halved)
+    with pytest.raises(Refused, match="train0, track wave: 50 rows were made of 100"):
+        clean.main("it")
+    monkeypatch.setattr(module, "KEEPS_LENGTHS", False)
+    clean.main("it")
+    assert Shards(folder / "data/cleaned/it/dev").track("wave").lengths.tolist() == [50, 51, 51]
+
+
 def test_embeddings_are_float16_at_the_rate_of_their_frames(folder):
     torch.manual_seed(0)
     network = by_name.build("toy_front", "small", {}, 6)
@@ -194,6 +210,34 @@ def embedded(folder, split, label):
         for i, (name, value) in enumerate(label)
     ]
     shards.write(folder / "data/embedded/x" / split, recordings, {"embedding": Track("float16", (6,), 200.0)}, 1)
+
+
+def test_of_each_fold_the_module_hears_its_own_train_recordings_alone(folder):
+    recordings = [
+        ({"id": f"{label}{fold}", "label": label, "folds": fold}, {"embedding": np.full((4, 6), value, np.float16)})
+        for label in ("low", "high")
+        for fold, value in (("1", 1), ("2", 5))
+    ]
+    track = {"embedding": Track("float16", (6,), 200.0)}
+    for split in ("train", "dev", "eval"):
+        shards.write(folder / "data/embedded/x" / split, recordings, track, 1)
+    settings = {"count": 1, "frames": 3, "seed": 1}
+    write_params(folder, "synthetic", task="heads", recordings="embedded/x", settings=settings)
+    synthesize.main("it")
+    train = Shards(folder / "data/synthetic/it/train")
+    made = {train.index["id"][i]: np.unique(train[i]["embedding"]).tolist() for i in range(4, 8)}
+    assert made == {
+        **{"made-low-00_fold-1": [1], "made-high-00_fold-1": [1]},
+        **{"made-low-00_fold-2": [5], "made-high-00_fold-2": [5]},
+    }
+    assert len(train.fold("1")) == 4 and set(train.fold("1").index["folds"]) == {"1"}
+
+
+def test_a_network_is_opened_for_evaluation(folder):
+    write_params(folder, "cleaned", **denoiser(folder)[1])
+    module = load_module("voxdag.tasks.{task}.clean", task="denoise")
+    network = between.open_network(params.between(params.read(), "cleaned", "it"), module, "cleaned.it", CPU)
+    assert not network.training
 
 
 def test_synthesize_learns_from_train_and_passes_the_rest_on_unread(folder):

@@ -90,12 +90,8 @@ def test_a_recording_of_several_files_is_packed_whole_or_not_at_all(utterances, 
 
 
 def test_a_front_end_would_cut_each_track_elsewhere():
-    data = SimpleNamespace(TRACKS=PAIR)
+    data, cut = SimpleNamespace(TRACKS=PAIR), FrontEnd(denoise="none", vad="trim", min_seconds=0.2, max_seconds=30.0)
     with pytest.raises(Refused, match="tasks.x.features.front_end must be null: it would cut noisy, clean each"):
-        features.files_of(
-            data,
-            replace(SETTINGS, front_end=FrontEnd(denoise="none", vad="trim", min_seconds=0.2, max_seconds=30.0)),
-            "x",
-        )
+        features.files_of(data, replace(SETTINGS, front_end=cut), "x")
     assert features.files_of(data, SETTINGS, "x") == PAIR
     assert features.files_of(SimpleNamespace(), SETTINGS, "x") == {"wave": "path"}

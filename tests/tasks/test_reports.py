@@ -55,10 +55,10 @@ def test_a_criterion_that_dev_does_not_define_is_none():
 
 
 def test_groups_are_scored_member_by_member():
-    table = REPORT.breakdown({"eval": predictions(1.0, 2.0, 3.0)}, {}, SCORING, 1)
-    # speaker s0 has 1 and 3, and of the other seed 3 and 5; s1 has 2 and 4
+    table = REPORT.breakdown({"eval": predictions(1.0, 2.0, 6.0)}, {}, SCORING, 1)
+    # speaker s0 has 1 and 6, and of the other seed 3 and 8: means 3.5 and 5.5; s1 has 2, and 4
     assert table["value"].tolist() == ["s0", "s1"] and table["n"].tolist() == [2, 1]
-    assert table["mean"].tolist() == [3, 3] and table["square"].tolist() == [10, 10]
+    assert table["mean"].tolist() == [4.5, 3] and table["square"].tolist() == [21.25, 10]
     assert set(table) == set(REPORT.breakdown_types) and (table["protocol"] == "speaker_independent").all()
 
 
