@@ -149,7 +149,7 @@ def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(cl
 def test_an_experiment_in_a_folder_of_its_own_uses_the_repositorys_corpora(clone):
     made = sorted((clone.folder / "data/corpora").rglob("*.flac"))
     printed = clone("dvc exp run --temp -n aside -S tasks.antispoof.features.decoding.min_seconds=0.2")
-    assert {"features@antispoof", "train@aasist"} <= ran(printed)
+    assert "features@antispoof" in ran(printed) and "train@aasist" not in ran(printed)  # the same bytes come out
     assert (
         "making the simulated corpus" not in printed and sorted((clone.folder / "data/corpora").rglob("*.flac")) == made
     )
@@ -167,7 +167,7 @@ def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):
     clone("python -m stages.code")
     changed = clone("dvc status")
     assert "train@tier1" in changed and "features@" not in changed and "@aasist" not in changed
-    clone("git reset -q --hard && git clean -qfd && dvc checkout -q && python -m stages.code")
+    clone("git reset -q --hard && git clean -qfd && dvc checkout -q --force")
 
 
 def test_every_file_of_ours_that_a_stage_loads_stands_in_its_code(clone, tmp_path):
