@@ -10,7 +10,6 @@ from voxdag.core.errors import Refused
 from voxdag.corpora import manifest
 from voxdag.corpora.corpus import Corpus, CorpusMissing, reader
 from voxdag.corpora.manifest import Prepare
-from voxdag.tasks.antispoof.data import check
 
 
 def corpus(prefix, absent=()):
@@ -158,17 +157,3 @@ def test_every_option_of_every_corpus_stands_in_the_parameters(task, name, secti
 def test_a_corpus_without_options_is_named():
     with pytest.raises(ValueError, match="tasks.x.prepare.corpora has no options for simulated_la; it has none"):
         settings(corpus="simulated_la").open("simulated_la", "tasks.x.prepare")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda t: t.drop(columns="attack"), "the manifest lacks attack"),
-        (lambda t: t.assign(label="bona-fide"), r"labels \['bona-fide'\] are not anti-spoofing labels"),
-        (lambda t: t.assign(id="x"), "5 ids are listed twice, such as x"),
-        (lambda t: t[t["label"] == "spoof"], "the dev split has 0 bona fide and 1 spoof utterances"),
-    ],
-)
-def test_a_manifest_that_is_no_anti_spoofing_manifest_is_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        check(change(corpus("a").trials))
