@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from voxdag.core import artifacts, streams
+from voxdag.core.errors import Refused
 from voxdag.scoring import tables
 from voxdag.scoring.members import Member, Members, split
 from voxdag.scoring.tables import Measures, Scoring
@@ -24,7 +25,7 @@ ROWS = pd.DataFrame(
 
 def mean_of(member, rows):
     if rows["value"].isna().any():
-        raise ValueError(f"{rows['value'].isna().sum()} values are missing")
+        raise Refused(f"{rows['value'].isna().sum()} values are missing")
     values = rows["value"].to_numpy(float)
     return lambda counts: {"mean": np.average(values, weights=counts)}
 
