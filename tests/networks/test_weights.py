@@ -33,6 +33,15 @@ def test_equal_weights_are_equal_bytes_whatever_the_memory_format(tmp_path):
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_tied_weights_are_written_under_both_names(tmp_path):
+    network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    network[1].weight = network[0].weight
+    write_weights(tmp_path / "tied.safetensors", network, {})
+    tensors = read_weights(tmp_path / "tied.safetensors")[0]
+    assert list(tensors) == ["0.weight", "1.weight"]
+    assert torch.equal(tensors["0.weight"], network[0].weight) and torch.equal(*tensors.values())
+
+
 @pytest.mark.parametrize(
     "wrap", [lambda s: s, lambda s: {"state_dict": s}, lambda s: {"model_state_dict": s, "epoch": 3}]
 )

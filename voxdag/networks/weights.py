@@ -32,7 +32,11 @@ def write_weights(path: Path, network: nn.Module, about: Mapping[str, object]) -
     check_base(network, about)
     frozen = frozen_names(network)
     header = dict(about) | ({"frozen": frozen} if frozen else {})
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained_state(network).items()}
+    # a copy of each: safetensors refuses tensors that share memory, as tied weights do
+    tensors = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in trained_state(network).items()
+    }
     artifacts.write_bytes(path, save(tensors, metadata={METADATA: json.dumps(header, sort_keys=True)}))
 
 
