@@ -36,6 +36,26 @@ def test_a_refresh_of_a_network_in_evaluation_is_the_same():
     torch.testing.assert_close(refreshed[2].running_var, VARIANCE, rtol=1e-6, atol=0)
 
 
+class FunctionalDropout(nn.Module):
+    """Drops as attention and recurrent layers do: by what mode they are in, without a module for it."""
+
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5, self.training)
+
+
+def test_a_refresh_is_without_dropout_that_is_no_module_of_its_own():
+    refreshed = network()
+    refreshed[1] = FunctionalDropout()
+    refresh_batch_norm(refreshed, [(FIRST,), (SECOND,)])
+    torch.testing.assert_close(refreshed[2].running_mean, MEAN, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("start", [-0.1, 1.1])
+def test_a_start_that_is_no_share_is_refused(start):
+    with pytest.raises(ValueError, match=f"averaging.start is {start}, expected a share from 0 to 1"):
+        Averaging("tail", start)
+
+
 @pytest.mark.parametrize("modes", [(True, True, True), (False, False, False), (True, False, True)])
 def test_a_refresh_gives_every_module_its_mode_and_momentum_back(modes):
     refreshed = network()

@@ -13,11 +13,15 @@ import pytest
 import torch
 
 from tests.training.toys import (
+    Accumulating,
+    Drawing,
     Gan,
     PartlyFrozen,
     Regression,
+    Smoothed,
     TwoHeaded,
     all_bytes,
+    as_in_another_process,
     kill,
     killed_and_resumed,
     loop,
@@ -27,6 +31,7 @@ from tests.training.toys import (
     recipe,
     two_heads,
 )
+from voxdag.core.errors import Refused
 from voxdag.networks.weights import read_weights
 from voxdag.training.early_stopping import StoppingRules
 
@@ -64,7 +69,7 @@ def test_a_run_killed_three_times_ends_with_the_same_bytes(tmp_path, unbroken):
 def test_control_without_the_dropout_stream_the_resume_differs(tmp_path, unbroken, monkeypatch):
     def forget(_):
         torch.manual_seed(0)  # a new process's stream, from the start
-        monkeypatch.setattr("voxdag.training.updater.seed_torch", nothing)
+        monkeypatch.setattr("voxdag.training.updater.seed_global", nothing)
 
     assert killed_and_resumed(tmp_path, Regression, 9, forget) != unbroken
 
@@ -127,9 +132,61 @@ def test_control_without_the_dropout_stream_of_later_updates_the_gan_differs(tmp
             if len(names) == 3:
                 seed_torch(*names)
 
-        monkeypatch.setattr("voxdag.training.updater.seed_torch", first_update_only)
+        monkeypatch.setattr("voxdag.training.updater.seed_global", first_update_only)
 
     assert killed_and_resumed(tmp_path, Gan, 19, forget) != unbroken_gan
+
+
+def finished_bytes(folder, make_learner):
+    finished = loop(folder / "state", make_learner)
+    finished.run()
+    return all_bytes(finished, folder)
+
+
+@pytest.mark.parametrize("learner", [Drawing, Smoothed, Accumulating])
+@pytest.mark.parametrize("call", [1, 8, 14])
+def test_what_learners_do_besides_one_update_ends_with_the_same_bytes(tmp_path, learner, call):
+    unbroken = finished_bytes(tmp_path / "unbroken", learner)
+    as_in_another_process(5)
+    assert killed_and_resumed(tmp_path, learner, call) == unbroken
+
+
+def test_a_run_killed_while_dev_is_scored_or_after_its_end_ends_with_the_same_bytes(tmp_path):
+    class KilledOnDev(Drawing):
+        def criteria(self):
+            self.fault()
+            return super().criteria()
+
+        def loss(self, batch):
+            fault, self.fault = self.fault, nothing
+            loss = super().loss(batch)
+            self.fault = fault
+            return loss
+
+    unbroken = finished_bytes(tmp_path / "unbroken", Drawing)
+    for epoch in (1, 2, 3):
+        as_in_another_process(epoch)
+        folder = tmp_path / str(epoch)
+        assert killed_and_resumed(folder, KilledOnDev, epoch) == unbroken
+        as_in_another_process(epoch)
+        assert finished_bytes(folder, Drawing) == unbroken  # from the state of a run that has ended
+
+
+def test_the_smoothed_weights_are_not_those_that_are_trained(tmp_path):
+    finished = loop(tmp_path, Smoothed, epochs=1)
+    finished.run()
+    smoothed, trained = (finished.learner.networks[name][0].weight for name in ("smoothed", "trained"))
+    assert finished.network is finished.learner.networks["smoothed"] and not torch.equal(smoothed, trained)
+
+
+def test_a_network_of_which_the_state_would_hold_nothing_is_refused(tmp_path):
+    def smoothed_without_gradient(made):
+        learner = Smoothed(made)
+        learner.networks["smoothed"].requires_grad_(False)
+        return learner
+
+    with pytest.raises(ValueError, match="the network 'smoothed' of the learner is wholly frozen"):
+        loop(tmp_path, smoothed_without_gradient)
 
 
 def killed_with_nine(folder, setup):
@@ -381,6 +438,39 @@ def test_an_unknown_choice_is_refused_with_the_valid_ones(change):
 def test_clipping_to_nothing_is_refused():
     with pytest.raises(ValueError, match="clip_norm is 0.0, expected more than 0, or null"):
         recipe(clip_norm=0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": -1}, "epochs is -1, expected 0 or more"),
+        ({"batch_size": 0}, "batch_size is 0, expected 1 or more"),
+        ({"lr": -0.1}, "lr is -0.1, expected 0 or more"),
+        ({"lr_floor": -0.1}, "lr_floor is -0.1, expected 0 or more"),
+        ({"warmup": -1}, "warmup is -1, expected 0 or more"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0, expected 0 or more"),
+        ({"max_nonfinite": -1}, "max_nonfinite is -1, expected 0 or more"),
+        ({"betas": (0.9, 1.0)}, r"betas are \(0.9, 1.0\), expected two numbers from 0 to below 1"),
+        ({"betas": (-0.1, 0.9)}, r"betas are \(-0.1, 0.9\)"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_name(change, message):
+    with pytest.raises(Refused, match=message):
+        recipe(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"patience": 0}, "stopping.patience is 0, expected 1 epoch or more"),
+        ({"plateau_patience": 0}, "stopping.plateau_patience is 0, expected 1 epoch or more"),
+        ({"min_delta": -0.1}, "stopping.min_delta is -0.1, expected 0 or more"),
+    ],
+)
+def test_a_stopping_rule_that_cannot_be_is_refused(change, message):
+    rules = {"criterion": "mse", "patience": 1, "min_delta": 0.0, "train_loss_threshold": 0.0, "plateau_patience": 1}
+    with pytest.raises(Refused, match=message):
+        StoppingRules(**rules | change)
 
 
 def test_bf16_trains(tmp_path):

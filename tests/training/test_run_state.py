@@ -1,5 +1,9 @@
 """Where an unfinished run is kept, and how often it is saved."""
 
+import math
+from collections import deque
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -35,11 +39,43 @@ def test_it_is_due_when_the_seconds_have_gone_since_the_last_save(tmp_path):
 
 def test_there_is_no_state_before_the_first_save_and_none_after_the_end(tmp_path):
     state = RunState(tmp_path / "run", 0.0, {})
-    assert state.read(torch.device("cpu")) is None
+    assert state.read() is None
     state.save({"step": 3}, {})
-    assert state.read(torch.device("cpu")) == {"step": 3}
+    assert state.read() == {"step": 3}
     state.close()
     assert not state.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({"past": np.zeros(2)}, r"state\['learner'\]\['past'\] is a numpy.ndarray; expected tensors, numbers"),
+        ({"best": [1.0, np.float64(2)]}, r"state\['learner'\]\['best'\]\[1\] is a numpy.float64"),
+        ({"past": deque([torch.zeros(1)])}, r"state\['learner'\]\['past'\] is a collections.deque"),
+        ({np.int64(3): 1}, r"a key of state\['learner'\] is a numpy.int64"),
+    ],
+)
+def test_a_state_that_would_not_be_read_again_is_not_written(tmp_path, held, message):
+    state = RunState(tmp_path, 0.0, {})
+    with pytest.raises(TypeError, match=message):
+        state.save({"learner": held}, {})
+    assert state.read() is None
+
+
+def test_what_a_state_may_hold_is_read_as_it_was(tmp_path):
+    state = RunState(tmp_path, 0.0, {})
+    held = {"a": [1, 2.5, True, None, "b", (math.inf, {3: torch.tensor([1.0, 2.0])})]}
+    state.save(held, {})
+    assert repr(state.read()) == repr(held)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_tensors_of_a_state_come_back_on_the_devices_that_they_were_on(tmp_path):
+    # Adam keeps its count of steps on the CPU, and load_state_dict leaves it where the state has it
+    state = RunState(tmp_path, 0.0, {})
+    state.save({"step": torch.tensor(1.0), "moment": torch.tensor(1.0, device="cuda")}, {})
+    assert [tensor.device.type for tensor in state.read().values()] == ["cpu", "cuda"]
 
 
 def test_a_save_drops_the_kept_weights_that_it_no_longer_names(tmp_path):

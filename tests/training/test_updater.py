@@ -56,6 +56,43 @@ def test_an_updates_gradients_are_those_of_its_loss_alone():
     assert (parameters["b"].item(), parameters["a"].item()) == (3.0, 0.5)
 
 
+def test_gradients_of_several_losses_add_up_each_made_when_the_one_before_has_its_gradients():
+    # losses a^2 and 3 a at a = 3: gradients 6 and 3; 3 - 0.5 * 9 = -1.5
+    parameters = weights(3.0)
+    update, seen = updater(parameters, clip_norm=None), []
+
+    def losses():
+        for loss in (parameters["a"] ** 2, parameters["a"] * 3):
+            seen.append(parameters["a"].grad and parameters["a"].grad.item())
+            yield loss
+
+    assert update("a", losses()) == 18.0
+    assert seen == [None, 6.0] and parameters["a"].item() == -1.5
+    assert update.outcomes == [Outcome("a", 18.0, 9.0, True)]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_several_losses_in_mixed_precision_give_the_gradients_of_their_sum(precision):
+    torch.manual_seed(0)
+    layer, rows = nn.Linear(4, 4), torch.randn(2, 3, 4)
+    update = Updater({"a": SGD(layer.parameters())}, recipe(precision=precision, clip_norm=None), 7, CPU)
+    update.begin(0, 0.0)
+    norms = []
+    for together in (True, False):
+        with update.autocast():
+            losses = (layer(part).float().square().mean() / 100 for part in rows)
+            update("a", sum(losses) if together else losses)
+        norms.append(update.outcomes[-1].grad_norm)
+    assert norms[0] == pytest.approx(norms[1], rel=1e-2)  # 8 bits of mantissa
+
+
+def test_an_update_that_is_not_finite_in_one_of_its_losses_is_skipped():
+    parameters = weights(3.0)
+    update = updater(parameters, clip_norm=None)
+    update("a", (parameters["a"] * factor for factor in (math.nan, 1.0)))
+    assert parameters["a"].item() == 3.0 and not update.outcomes[0].taken
+
+
 @pytest.mark.parametrize("factor", [math.nan, math.inf])
 def test_an_update_that_is_not_finite_leaves_its_weights_and_makes_the_next(factor):
     parameters = weights(3.0, 4.0)

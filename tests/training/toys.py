@@ -1,9 +1,13 @@
-"""Learners small enough to be killed at every step: one loss, two heads, a frozen part, a GAN."""
+"""Learners small enough to be killed at every step: one loss, two heads, a frozen part, a GAN, and what learners do
+besides: draw from global generators, smooth their weights, add up gradients."""
 
 import contextlib
+import copy
 import json
 import math
+import random
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -287,6 +291,61 @@ class Gan:
 
     def load(self, state):
         self.past = state["past"]
+
+
+def drawn():
+    """A number from every global generator."""
+    return random.random() + np.random.random() + torch.rand(()).item()  # noqa: NPY002
+
+
+def as_in_another_process(seed):
+    """Global generators stand elsewhere than they would in this process."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+class Drawing(Regression):
+    """Draws from every global generator, in its loss and on dev, as packages do that know no other; what it measures
+    are numbers of numpy, as pandas gives them."""
+
+    def loss(self, batch):
+        return super().loss(batch) * (1 + drawn())
+
+    def inputs(self, batch):
+        return (batch["x"] + torch.randn(12),)
+
+    def criteria(self):
+        return {"mse": np.float64(super().criteria()["mse"] + drawn())}
+
+
+class Smoothed(Regression):
+    """An exponential moving average of the weights is what is scored and kept."""
+
+    main = "smoothed"
+
+    def __init__(self, made, fault=nothing):
+        super().__init__(made, fault)
+        self.networks = {"smoothed": copy.deepcopy(self.network), "trained": self.network}
+
+    def step(self, batch, update):
+        loss = update("main", self.loss(batch))
+        with torch.no_grad():
+            pairs = zip(self.networks["smoothed"].parameters(), self.network.parameters(), strict=True)
+            for smoothed, trained in pairs:
+                smoothed.lerp_(trained, 0.1)
+        return {"loss": loss}
+
+
+class Accumulating(Regression):
+    """Each step's gradients are those of two halves of its batch."""
+
+    def step(self, batch, update):
+        return {"loss": update("main", self.half_losses(batch))}
+
+    def half_losses(self, batch):
+        for i in range(2):
+            yield self.loss({name: rows[i::2] for name, rows in batch.items()}) / 2
 
 
 def nan_at(steps):

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from voxdag.core.errors import Refused
-from voxdag.networks.frozen import is_frozen, train_mode
+from voxdag.networks.frozen import is_frozen
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,8 @@ class Averaging:
     def __post_init__(self) -> None:
         if self.over not in ("tail", "best", "none"):
             raise Refused(f"averaging.over is {self.over!r}, expected tail, best or none")
+        if not 0 <= self.start <= 1:
+            raise Refused(f"averaging.start is {self.start}, expected a share from 0 to 1")
 
     def takes(self, epoch: int, epochs: int, is_best: bool) -> bool:
         """Whether the weights at the end of the 0-based `epoch` enter the mean."""
@@ -73,21 +74,20 @@ def refresh_batch_norm(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]
     """Estimate every batch norm's statistics anew, for the weights that the network has now; frozen ones stay.
 
     The running mean becomes the plain mean of the batches' means, the running variance that of their variances (divisor
-    n - 1), over `batches` of the network's arguments. Dropout stays off (the network is scored without it), unlike the
-    pass that clovaai/aasist makes with it on. Every module has its mode and momentum back afterwards.
+    n - 1), over `batches` of the network's arguments. All but the batch norms is in evaluation mode, so dropout of any
+    kind is off (the network is scored without it), unlike in the pass of clovaai/aasist. Every module has its mode and
+    momentum back afterwards.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and not is_frozen(module)]
     if not norms:
         return
     modes = {module: module.training for module in network.modules()}
     momenta = [norm.momentum for norm in norms]
+    network.eval()
     for norm in norms:
+        norm.train()
         norm.reset_running_stats()
         norm.momentum = None  # torch then keeps the cumulative mean
-    train_mode(network)
-    for module in network.modules():
-        if isinstance(module, _DropoutNd):
-            module.eval()
     for batch in batches:
         network(*batch)
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
+from voxdag.core.errors import Refused
+
 
 @dataclass(frozen=True)
 class StoppingRules:
@@ -18,6 +20,13 @@ class StoppingRules:
     min_delta: float
     train_loss_threshold: float
     plateau_patience: int
+
+    def __post_init__(self) -> None:
+        for name, epochs in (("patience", self.patience), ("plateau_patience", self.plateau_patience)):
+            if epochs is not None and epochs < 1:
+                raise Refused(f"stopping.{name} is {epochs}, expected 1 epoch or more")
+        if self.min_delta < 0:
+            raise Refused(f"stopping.min_delta is {self.min_delta}, expected 0 or more")
 
 
 @dataclass

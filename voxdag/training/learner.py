@@ -14,7 +14,7 @@ A task of one network and one loss is a `OneLoss` with a `loss`; a task with sev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,15 +53,17 @@ class Update(Protocol):
 
     step: int
 
-    def __call__(self, name: str, loss: Tensor) -> float:
-        """Update the optimizer `name` to lower `loss`, a scalar; gives the loss."""
+    def __call__(self, name: str, loss: Tensor | Iterable[Tensor]) -> float:
+        """Update the optimizer `name` to lower `loss`, a scalar, or the sum of several that are made one by one; gives
+        the loss."""
 
 
 class Learner(Protocol):
     """What the loop asks of a task.
 
     HIGHER      the dev criteria that are better when higher; the others are errors
-    networks    by name; all of them are part of an unfinished run's state
+    networks    by name; all of them are part of an unfinished run's state, without what is frozen. What no optimizer
+                has but a step changes (a moving average of weights) keeps requires_grad; what is fixed stands elsewhere
     optimizers  by name, made by `make_optimizer`: groups may have learning rates of their own, frozen parts are left
                 out. A parameter's requires_grad is the same before and after a step: what is False is frozen.
     main        the name of the network that is scored, averaged and kept
@@ -82,7 +84,7 @@ class Learner(Protocol):
         """Make one update or more; gives losses by name (float, or scalar tensor), which become columns train_<name>.
 
         The early-stopping rule about the training loss looks at the one called "loss". What is drawn here is a function
-        of (seed, update.step), or comes from torch's own generators, which the updates seed.
+        of (seed, update.step), or comes from global generators (torch's, numpy's), which the updates seed.
         """
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
@@ -96,10 +98,11 @@ class Learner(Protocol):
         """Fit on dev what is fitted after training (a temperature), into the main network's buffers."""
 
     def state(self) -> dict[str, object]:
-        """What training carries from step to step besides networks and optimizers (a replay buffer)."""
+        """What training carries from step to step besides networks and optimizers (a replay buffer): tensors, numbers
+        and texts, and lists, tuples and dicts of them."""
 
     def load(self, state: dict[str, object]) -> None:
-        """Go on from `state`, whose tensors are on the device."""
+        """Go on from `state`, whose tensors are on the devices that they were on."""
 
 
 class OneLoss(ABC):

@@ -2,7 +2,8 @@
 
 A run that is killed anywhere and started again ends with the same bytes: all that the loop needs is in its state
 (networks, optimizers, loss scale, mean of weights, what the learner carries, counters, history), the learning rate is a
-function of the step, and every random draw is a function of (seed, epoch, utterance) or (seed, step, update).
+function of the step, and every random draw is a function of (seed, epoch, utterance) or (seed, step, update); draws
+from global generators begin anew before dev is scored, and when training has ended.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from voxdag.core.errors import Refused
-from voxdag.networks.frozen import load_trained_state, train_mode, trained_state
+from voxdag.networks.frozen import is_frozen, load_trained_state, train_mode, trained_state
 from voxdag.training.averaging import Average, refresh_batch_norm
 from voxdag.training.batches import Batch
 from voxdag.training.early_stopping import EarlyStopping
@@ -27,6 +28,7 @@ from voxdag.training.learner import Learner
 from voxdag.training.recipe import Recipe
 from voxdag.training.run_state import RunState
 from voxdag.training.schedule import Cosine
+from voxdag.training.seeding import seed_global
 from voxdag.training.updater import Updater
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,8 @@ class Loop:
     def __init__(self, learner: Learner, recipe: Recipe, seed: int, device: torch.device, run_state: RunState):
         self.learner, self.recipe, self.device, self.run_state = learner, recipe, device, run_state
         self.network = learner.networks[learner.main]
+        check_saved(learner.networks)
+        self.seed = seed
         self.schedule = Cosine(recipe.lr, recipe.lr_floor, recipe.warmup, recipe.epochs * len(learner))
         self.updater = Updater(learner.optimizers, recipe, seed, device)
         self.average = Average()
@@ -98,6 +102,7 @@ class Loop:
         while self.progress.epoch < self.recipe.epochs and self.progress.stopped is None:
             self.run_epoch()
             self.end_epoch()
+        seed_global(self.seed, "after training")
         return self.progress
 
     def run_epoch(self) -> None:
@@ -145,6 +150,7 @@ class Loop:
     def end_epoch(self) -> None:
         """Score dev, keep what is best, count towards the stopping rules, write the state."""
         progress, means = self.progress, self.progress.tally.means()
+        seed_global(self.seed, "dev", progress.epoch)
         scored = self.score_dev()
         self.check_rules(scored, means)
         criteria = defined(scored)
@@ -161,7 +167,8 @@ class Loop:
         """The dev criteria of the weights as they are."""
         self.network.eval()
         with torch.inference_mode():
-            return self.learner.criteria()
+            scored = self.learner.criteria()
+        return {name: None if value is None else float(value) for name, value in scored.items()}
 
     def check_rules(self, scored: Mapping[str, float | None], means: Mapping[str, float]) -> None:
         """Raises Refused if a stopping rule is about a criterion or a loss that the learner does not have.
@@ -244,10 +251,21 @@ class Loop:
 
     def resume(self) -> None:
         """Go on from the run state, where there is one."""
-        state = self.run_state.read(self.device)
+        state = self.run_state.read()
         if state is not None:
             self.load(state)
             log.info("resumed at epoch %d, step %d", self.progress.epoch + 1, self.progress.step)
+
+
+def check_saved(networks: Mapping[str, nn.Module]) -> None:
+    """Raises ValueError for a network that is wholly frozen: the state would leave it out, and a resume would go on
+    from its first weights."""
+    for name, network in networks.items():
+        if is_frozen(network):
+            raise ValueError(
+                f"the network {name!r} of the learner is wholly frozen, so the state would not hold it: leave it out "
+                "of `networks` if it is fixed, or keep requires_grad if a step changes it (a moving average of weights)"
+            )
 
 
 def defined(criteria: Mapping[str, float | None]) -> dict[str, float]:
@@ -259,4 +277,5 @@ def _floats(losses: Mapping[str, float | Tensor]) -> dict[str, float]:
     """The losses as numbers; those that are still on the device come in one transfer."""
     tensors = {name: loss.detach().double() for name, loss in losses.items() if isinstance(loss, Tensor)}
     values = torch.stack(list(tensors.values())).tolist() if tensors else []
-    return dict(losses) | dict(zip(tensors, values, strict=True))
+    fetched = dict(zip(tensors, values, strict=True))
+    return {name: fetched[name] if name in fetched else float(loss) for name, loss in losses.items()}

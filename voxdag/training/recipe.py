@@ -12,6 +12,7 @@ from voxdag.training.early_stopping import StoppingRules
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # L2 in the gradient; decoupled weight decay
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+LEAST = {"epochs": 0, "batch_size": 1, "lr": 0, "lr_floor": 0, "warmup": 0, "weight_decay": 0, "max_nonfinite": 0}
 
 
 @dataclass(frozen=True)
@@ -44,5 +45,10 @@ class Recipe:
         ):
             if value not in table:
                 raise Refused(f"{name} is {value!r}, expected one of {', '.join(table)}")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise Refused(f"{name} is {getattr(self, name)}, expected {least} or more")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise Refused(f"betas are {self.betas}, expected two numbers from 0 to below 1")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise Refused(f"clip_norm is {self.clip_norm}, expected more than 0, or null for no clipping")

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from voxdag.core import artifacts
 from voxdag.core.errors import Refused
@@ -26,6 +26,8 @@ from voxdag.networks.weights import write_weights
 
 STATE = "state.pt"
 SAVE_SECONDS = "300"
+CHUNK = 2**24  # bytes
+PLAIN = (bool, int, float, str, type(None))
 
 
 def run_key(settings: Mapping[str, object], files: Iterable[Path]) -> str:
@@ -33,7 +35,9 @@ def run_key(settings: Mapping[str, object], files: Iterable[Path]) -> str:
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True, default=str).encode(), digest_size=8)
     for path in sorted(files):
         digest.update(f"\0{path.as_posix()}\0".encode())
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -55,7 +59,7 @@ def save_seconds() -> float:
 class RunState:
     """State and best weights of one run in `folder`, saved at every epoch's end and every `save_seconds` between.
 
-    about: what the weights files say of themselves (see `checkpoints.write_weights`).
+    about: what the weights files say of themselves (see `voxdag.networks.weights.write_weights`).
     """
 
     def __init__(self, folder: Path, save_seconds: float, about: Mapping[str, object]):
@@ -81,7 +85,11 @@ class RunState:
         return self.folder / f"best_{criterion}-{epoch:04d}.safetensors"
 
     def save(self, state: dict, best: Mapping[str, int]) -> None:
-        """Write the state, then drop kept weights other than `best` (criterion -> epoch)."""
+        """Write the state, then drop kept weights other than `best` (criterion -> epoch).
+
+        Raises TypeError, naming the place, for a state that `read` would not read again.
+        """
+        check_plain(state, "state")
         content = BytesIO()
         torch.save(state, content)
         artifacts.write_bytes(self.folder / STATE, content.getvalue())
@@ -90,11 +98,28 @@ class RunState:
             path.unlink()
         self._saved = time.monotonic()
 
-    def read(self, device: torch.device) -> dict | None:
-        """The last state, or None where there is none."""
+    def read(self) -> dict | None:
+        """The last state, each tensor on the device that it was on, or None where there is none."""
         path = self.folder / STATE
-        return torch.load(path, map_location=device, weights_only=True) if path.is_file() else None
+        return torch.load(path, weights_only=True) if path.is_file() else None
 
     def close(self) -> None:
         """Drop everything: the run has succeeded."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def check_plain(value: object, where: str) -> None:
+    """Raises TypeError, naming the place, unless `value` is of tensors, numbers and texts, and of lists, tuples and
+    dicts of them: torch reads nothing else without running what a file says."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_plain(key, f"a key of {where}")
+            check_plain(item, f"{where}[{key!r}]")
+    elif type(value) in (list, tuple):
+        for i, item in enumerate(value):
+            check_plain(item, f"{where}[{i}]")
+    elif not isinstance(value, Tensor) and type(value) not in PLAIN:
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(
+            f"{where} is a {kind}; expected tensors, numbers and texts, and lists, tuples and dicts of them"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from voxdag.core.errors import Refused
 from voxdag.training.optimizers import set_learning_rate
 from voxdag.training.recipe import PRECISIONS, Recipe
-from voxdag.training.seeding import seed_torch
+from voxdag.training.seeding import seed_global
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Updater:
     """What a learner's `step` is given: `updater(optimizer, loss)` makes one update, `updater.step` is the global step.
 
     A learner may update several times within a step, the same optimizer too. Learning rates are functions of the step;
-    torch's own draws (dropout) before the first update are a function of (seed, step), those after the n-th one of
-    (seed, step, n). So nothing depends on what was drawn before, and nothing of it needs to be saved.
+    draws from global generators (dropout) before the first update are a function of (seed, step), those after the n-th
+    one of (seed, step, n). So nothing depends on what was drawn before, and nothing of it needs to be saved.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], recipe: Recipe, seed: int, device: torch.device):
@@ -47,21 +47,22 @@ class Updater:
         self.step, self.outcomes = step, []
         for optimizer in self.optimizers.values():
             set_learning_rate(optimizer, lr)
-        seed_torch(self.seed, "dropout", step)
+        seed_global(self.seed, "dropout", step)
 
-    def __call__(self, name: str, loss: Tensor) -> float:
-        """Update the optimizer `name` to lower `loss`, a scalar; gives the loss.
+    def __call__(self, name: str, loss: Tensor | Iterable[Tensor]) -> float:
+        """Update the optimizer `name` to lower `loss`, a scalar or the sum of several; gives the loss.
 
-        The gradients are those of this loss alone. An update whose loss or gradient is not finite leaves weights and
-        optimizer as they are. That must be known before the optimizer steps, so the two numbers are fetched from the
-        device here, in one transfer, the only one.
+        The gradients are those of this loss alone. Of several losses each is asked for when the gradients of the one
+        before it are there, so that the graph of one is in memory at a time (gradient accumulation).
+
+        An update whose loss or gradient is not finite leaves weights and optimizer as they are. That must be known
+        before the optimizer steps, so the two numbers are fetched from the device here, in one transfer, the only one.
 
         Raises Refused for an optimizer that the learner does not have.
         """
         optimizer = self._optimizer(name)
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device.type, enabled=False):  # backward runs in the precisions of forward
-            self.scaler.scale(loss).backward()
+        loss = self._backward([loss] if isinstance(loss, Tensor) else loss)
         self.scaler.unscale_(optimizer)
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, math.inf if self.clip_norm is None else self.clip_norm)
@@ -81,11 +82,20 @@ class Updater:
             raise Refused(f"no optimizer {name!r}; the learner has {', '.join(self.optimizers)}")
         return self.optimizers[name]
 
+    def _backward(self, losses: Iterable[Tensor]) -> Tensor:
+        """Add up the gradients of the losses; gives the sum of the losses, float64."""
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for loss in losses:
+            with torch.autocast(self.device.type, enabled=False):  # backward runs in the precisions of forward
+                self.scaler.scale(loss).backward()
+            total += loss.detach()
+        return total
+
     def _outcome(self, name: str, loss: Tensor, norm: Tensor) -> Outcome:
-        value, size = torch.stack([loss.detach().double(), norm.double()]).tolist()
+        value, size = torch.stack([loss, norm.to(loss)]).tolist()
         return Outcome(name, value, size, math.isfinite(value) and math.isfinite(size))
 
     def _begin_next(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         torch.clear_autocast_cache()  # it holds the weights from before the update, cast
-        seed_torch(self.seed, "dropout", self.step, len(self.outcomes))
+        seed_global(self.seed, "dropout", self.step, len(self.outcomes))
