@@ -1,5 +1,6 @@
-"""Scoring files: any network, on the device that is asked for."""
+"""Scoring files: any network, on the device that is asked for, by systems whose recordings a file can be made into."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from torch import nn
 
 from voxdag.audio.decode import Decoding
+from voxdag.core import params
+from voxdag.core.errors import Refused
 from voxdag.data.recordings import Features
-from voxdag.predict import Scorer
+from voxdag.predict import Scorer, check_recordings, open_scorer
 
 FEATURES = Features(Decoding(rate=16000, min_seconds=0.1, min_peak=1e-4), None, 0.01, 256)
 
@@ -38,3 +41,47 @@ def test_the_network_goes_to_the_device(tmp_path):
     network = nn.Linear(4, 1)
     scorer = Scorer([network], SimpleNamespace(), SimpleNamespace(), FEATURES, torch.device("meta"))
     assert scorer.networks[0].weight.device == scorer.device == torch.device("meta")
+
+
+def between(recordings):
+    return {"task": "antispoof", "recordings": recordings, "weights": "inputs/weights/none", "settings": {}}
+
+
+def read_with(recordings):
+    """The parameters of the product, its system aasist on other recordings, with a stage of two kinds in between."""
+    tree = params.read()
+    tree["systems"]["aasist"]["recordings"] = recordings
+    tree["cleaned"] = {"quiet": between("features/antispoof")}
+    tree["synthetic"] = {
+        "more": between("features/antispoof"),
+        "most": between("synthetic/more"),
+        "quiet": between("cleaned/quiet"),
+    }
+    return tree
+
+
+@pytest.mark.parametrize("recordings", ["features/antispoof", "synthetic/more", "synthetic/most"])
+def test_synthetic_recordings_are_in_train_alone_so_files_are_scored(recordings):
+    tree = read_with(recordings)
+    check_recordings(tree, "aasist", params.system(tree, "aasist"))
+
+
+@pytest.mark.parametrize("recordings", ["cleaned/quiet", "synthetic/quiet"])
+def test_what_a_stage_makes_of_recordings_cannot_be_made_of_a_file(recordings):
+    tree = read_with(recordings)
+    message = (
+        "aasist scores cleaned/quiet, which a stage made .* of features/antispoof did.* in data/predictions/aasist"
+    )
+    with pytest.raises(Refused, match=message):
+        check_recordings(tree, "aasist", params.system(tree, "aasist"))
+
+
+def test_synthetic_recordings_that_params_yaml_does_not_have_are_refused():
+    tree = read_with("synthetic/fewer")
+    with pytest.raises(Refused, match=r"synthetic.fewer is not in params.yaml; it has synthetic: more, most, quiet"):
+        check_recordings(tree, "aasist", params.system(tree, "aasist"))
+
+
+def test_a_member_of_weights_of_others_is_refused():
+    with pytest.raises(Refused, match=r"--member seed-2 and --weights a.pth are both given"):
+        open_scorer("aasist", Path("a.pth"), None, "seed-2")

@@ -18,7 +18,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +32,7 @@ from voxdag.audio.decode import INT16_SCALE, BadAudio, decode
 from voxdag.core import command, params, runtime
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.modules import load_module
+from voxdag.core.params import System
 from voxdag.corpora.corpus import AUDIO_SUFFIXES
 from voxdag.data import layout
 from voxdag.data.recordings import Features, through_front_end
@@ -44,6 +45,7 @@ from voxdag.networks.denoisers import denoiser
 log = logging.getLogger(__name__)
 
 PLOT_HOPS = 4  # scores per window length along a recording
+SYNTHETIC = "synthetic"  # section of params.yaml, and folder below data
 
 
 class Scorer:
@@ -124,14 +126,14 @@ def checkpoints(name: str, chosen: str, member: str | None) -> list[Path]:
 def open_scorer(name: str, weights: Path | None, config: str | None, member: str | None) -> Scorer:
     """The system with its trained members (or one), or with `weights` of the size `config` (default: its own).
 
-    Of a size that is named here, the weights file says what was changed. Raises Refused for a system that does not read
-    its task's features: what a stage made of them in between cannot be made of a file here.
+    Of a size that is named here, the weights file says what was changed. Raises Refused for a system whose recordings a
+    file cannot be made into here, and for a member of weights that are none of a member's.
     """
     tree = params.read()
     system = params.system(tree, name)
-    own = layout.features(system.task)
-    if system.recordings != own:
-        raise Refused(f"{name} reads {system.recordings}, not {own}: a file cannot be made into that here")
+    check_recordings(tree, name, system)
+    if weights is not None and member is not None:
+        raise Refused(f"--member {member} and --weights {weights} are both given: expected one of them, or none")
     inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
     features = params.bind(Features, params.task(tree, system.task).features, f"tasks.{system.task}.features")
@@ -142,6 +144,21 @@ def open_scorer(name: str, weights: Path | None, config: str | None, member: str
         by_name.restore(file, system.network, size, changes, inference.OUTPUT_SIZE, inference.BUFFERS) for file in files
     ]
     return Scorer(networks, inference, settings, features, runtime.setup(params.run(tree, system)))
+
+
+def check_recordings(tree: Mapping, name: str, system: System) -> None:
+    """Raises Refused for a system that scores anything but its task's features, which the front end makes of a file.
+
+    Synthetic recordings are added to train alone: such a system scores those of the folder that they were added to.
+    """
+    own, scored = layout.features(system.task), system.recordings
+    while scored.startswith(f"{SYNTHETIC}/"):
+        scored = params.between(tree, SYNTHETIC, scored.removeprefix(f"{SYNTHETIC}/")).recordings
+    if scored != own:
+        raise Refused(
+            f"{name} scores {scored}, which a stage made in between; files go through the front end alone here, as "
+            f"those of {own} did. Its scores of a corpus are in {layout.predictions(name)}"
+        )
 
 
 def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
