@@ -3,7 +3,8 @@
     CONFIGS: dict[str, Config]                        its named sizes, frozen dataclasses; what has CONFIGS is a network
     build(config: Config, outputs: int) -> nn.Module  a new network of a size, `outputs` wide: classes, dimensions or
                                                       channels. Its weights are drawn from torch's global generator
-    Network.TAKES                                     what its forward is given
+    Network.TAKES                                     what its forward is given; a network that is never scored and only
+                                                      helps others to train (a discriminator) has none
 
 TAKES is one of
 

@@ -34,11 +34,23 @@ def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
 
 
 def picked(name: str, item: Mapping) -> dict[str, list[str]]:
-    """What an item picks by name: its task (itself, where it is one), its network, the corpora that it reads."""
+    """What an item picks by name: its task (itself, where it is one), its networks, the corpora that it reads.
+
+    A network is picked by every key `network`, however deep: that of a system is one, a discriminator among its
+    objective's settings is another.
+    """
     prepare = item.get("prepare", {})
     corpora = [prepare.get("corpus"), prepare.get("eval_corpus")]
-    names = {"task": [item.get("task", name)], "network": [item.get("network")], "corpus": corpora}
+    names = {"task": [item.get("task", name)], "network": _of_key("network", item), "corpus": corpora}
     return {place: [name for name in listed if name] for place, listed in names.items()}
+
+
+def _of_key(key: str, settings: object) -> list:
+    """The values of a key, however deep it stands."""
+    if isinstance(settings, Mapping):
+        own = [settings[key]] if key in settings else []
+        return own + [value for below in settings.values() for value in _of_key(key, below)]
+    return [value for below in settings for value in _of_key(key, below)] if isinstance(settings, list) else []
 
 
 def main() -> None:

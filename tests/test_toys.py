@@ -88,7 +88,8 @@ def test_each_item_depends_on_the_task_and_network_that_it_names(clone):
     code = (clone.folder / "data/code/clean/levels.txt").read_text()
     assert "voxdag/tasks/denoise/clean.py" in code and "models/toy_filter.py" in code
     assert "regress" not in code and "learner.py" not in code and "models/toy_level.py" not in code
-    assert "models/toy_gan.py" in (clone.folder / "data/code/train/gan.txt").read_text()
+    code = (clone.folder / "data/code/train/gan.txt").read_text()
+    assert "models/toy_gan.py" in code and "models/toy_critic.py" in code  # the system's network, and its objective's
 
 
 # A task of waves
@@ -279,7 +280,8 @@ def gan(clone, folder, prepare=lambda learner: None):
     def learner(made):
         torch.manual_seed(0)
         network = by_name.build("toy_gan", "small", {}, 2)
-        learner = toy_learner(clone, "gan", "features/gan", network, made, {"replay": 32, "lr_ratio": 1.0})
+        settings = {"replay": 32, "lr_ratio": 1.0, "discriminator": by_name.Further("toy_critic", "small", {})}
+        learner = toy_learner(clone, "gan", "features/gan", network, made, settings)
         prepare(learner)
         return learner
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import models
+from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.core.modules import available
 from voxdag.networks import by_name
@@ -157,6 +158,14 @@ def test_any_network_takes_the_outputs_and_buffers_of_a_task(task, network):
     last = built.out_layer if network == "aasist" else built.head[-1]
     assert last.out_features == inference.OUTPUT_SIZE
     assert inference.BUFFERS.keys() <= built.state_dict().keys()
+
+
+def test_a_further_network_is_bound_from_settings_and_refused_by_its_words():
+    settings = {"network": "aasist", "config": "aasist_s", "changes": {"dropout": 0.5}}
+    built = params.bind(by_name.Further, settings, "objective.discriminator").build(outputs=1)
+    assert built.out_layer.out_features == 1 and built.config.dropout == 0.5
+    with pytest.raises(ValueError, match="no network 'critic'; the networks are aasist, demucs, tier1"):
+        by_name.Further("critic", "small", {}).build(outputs=1)
 
 
 def test_missing_weights_say_where_to_put_them(tmp_path, monkeypatch):

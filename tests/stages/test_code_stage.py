@@ -31,6 +31,12 @@ def test_a_system_picks_its_task_and_network():
     assert stage.picked("wide", TREE["systems"]["wide"]) == {"task": ["emotion"], "network": ["tier1"], "corpus": []}
 
 
+def test_a_network_among_a_systems_settings_is_picked_too():
+    critics = [{"network": "critic", "config": "small"}, {"network": None}]
+    system = TREE["systems"]["wide"] | {"objective": {"weight": 1.0, "discriminators": critics}}
+    assert stage.picked("wide", system)["network"] == ["tier1", "critic"]
+
+
 def test_a_task_picks_itself_and_the_corpora_that_it_reads():
     assert stage.picked("emotion", TREE["tasks"]["emotion"]) == {
         "task": ["emotion"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +24,23 @@ from voxdag.networks.weights import load_with_base, read_weights
 
 WORDS = ("network", "config", "changes", "outputs")
 NONE: Mapping = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Further:
+    """A network beside the system's own (a discriminator), chosen among its objective's settings; the key `network`
+    there makes it a part of what the system's code is.
+
+    network: a module of models; config: one of its named sizes; changes: what differs from it
+    """
+
+    network: str
+    config: str
+    changes: dict
+
+    def build(self, outputs: int) -> nn.Module:
+        """A new one. Raises Refused as `build` does."""
+        return build(self.network, self.config, self.changes, outputs)
 
 
 def names() -> list[str]:

@@ -1,10 +1,9 @@
-"""A conditional generator of descriptors, and its discriminator (Mirza and Osindero, 2014, arXiv:1411.1784)."""
+"""A conditional generator of descriptors (Mirza and Osindero, 2014, arXiv:1411.1784)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 
@@ -33,20 +32,6 @@ class ToyGan(nn.Module):
 
     def forward(self, features: Tensor, frames: Tensor) -> Tensor:
         return self.layers(features[:, :, 0])  # (B, outputs)
-
-
-class Discriminator(nn.Module):
-    """(condition, descriptor) -> logit that it is real; dropout keeps it from winning."""
-
-    def __init__(self, config: Config, descriptor: int):
-        super().__init__()
-        inputs = config.kinds + descriptor
-        self.layers = nn.Sequential(
-            nn.Linear(inputs, config.hidden), nn.ReLU(), nn.Dropout(0.2), nn.Linear(config.hidden, 1)
-        )
-
-    def forward(self, condition: Tensor, descriptor: Tensor) -> Tensor:
-        return self.layers(torch.cat([condition, descriptor], dim=1))[:, 0]  # (B,)
 
 
 def build(config: Config, outputs: int) -> ToyGan:

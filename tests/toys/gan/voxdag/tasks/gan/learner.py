@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from models.toy_gan import Discriminator
 from voxdag.core import streams
 from voxdag.data.shards import Shards
+from voxdag.networks.by_name import Further
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.gan import criteria, data, inference
 from voxdag.tasks.gan.data import LABELS
@@ -32,6 +32,7 @@ class Settings:
 
     replay: int
     lr_ratio: float
+    discriminator: Further
 
 
 class Described(Dataset):
@@ -64,7 +65,7 @@ class Gan:
     def __init__(self, materials: Materials, settings: Settings, scoring: inference.Settings):
         self.generator, self.device = materials.network, materials.loader.device
         scoring_loop.check_takes(self.generator, inference.TAKES, data.TASK)
-        self.discriminator = Discriminator(self.generator.config, len(data.DESCRIPTOR)).to(self.device)
+        self.discriminator = settings.discriminator.build(outputs=1).to(self.device)
         self.networks = {GENERATOR: self.generator, DISCRIMINATOR: self.discriminator}
         self.optimizers = {
             GENERATOR: make_optimizer(materials.recipe, self.generator),
