@@ -104,6 +104,8 @@ def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
     [
         ([], None, "holds no audio; known endings are aif"),
         (["--jobs", "0"], None, "--jobs is 0, expected 1 or more"),
+        (["--utterances", "0"], None, "--utterances is 0, expected 1 or more"),
+        (["--utterances", "-3"], None, "--utterances is -3, expected 1 or more"),
         ([], "all", "VOXDAG_JOBS is 'all', expected a whole number of 1 or more"),
     ],
 )

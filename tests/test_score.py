@@ -88,3 +88,22 @@ def test_counts_that_are_not_published_are_logged_and_absent_audio_is_no_matter(
 def test_an_unknown_split_is_refused_with_the_valid_ones(root):
     with pytest.raises(ValueError, match="no trials in split 'test', expected one of dev, eval, train"):
         score.protocol("asvspoof2019_la", str(root), "test")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--replicates", "0"], "0 replicates at confidence 0.95: expected at least 1 and"),
+        (
+            ["--confidence", "2"],
+            "1000 replicates at confidence 2.0: expected at least 1 and a fraction between 0 and 1",
+        ),
+        (["--by", "codec"], "predictions have no column codec; they have id, path, split, speaker, label, attack"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_line(tmp_path, monkeypatch, caplog, root, predictions, words, message):
+    score_file.write(tmp_path / "scores.txt", predictions[0], "aasist")
+    tables = ["--intervals", tmp_path / "intervals.csv", "--breakdown", tmp_path / "groups.csv"]
+    with pytest.raises(SystemExit, match="1"):
+        run(monkeypatch, tmp_path / "scores.txt", "--corpus", "asvspoof2019_la", "--root", root, *tables, *words)
+    assert message in caplog.text

@@ -179,6 +179,8 @@ def make(arguments: argparse.Namespace) -> None:
     seconds, jobs = tuple(arguments.seconds), command.jobs() if arguments.jobs is None else arguments.jobs
     if jobs < 1:
         raise Refused(f"--jobs is {jobs}, expected 1 or more")
+    if arguments.utterances is not None and arguments.utterances < 1:
+        raise Refused(f"--utterances is {arguments.utterances}, expected 1 or more")
     segments = find_segments(arguments.folder, arguments.speaker, seconds, jobs)
     material = share_out(segments, arguments.utterances, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
