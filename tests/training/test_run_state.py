@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -76,6 +77,18 @@ def test_tensors_of_a_state_come_back_on_the_devices_that_they_were_on(tmp_path)
     state = RunState(tmp_path, 0.0, {})
     state.save({"step": torch.tensor(1.0), "moment": torch.tensor(1.0, device="cuda")}, {})
     assert [tensor.device.type for tensor in state.read().values()] == ["cpu", "cuda"]
+
+
+def test_a_run_is_not_closed_while_another_process_is_in_it(tmp_path):
+    ours, theirs = (RunState(tmp_path / "aasist/key", 0.0, {}) for _ in range(2))
+    closing = Thread(target=theirs.close)
+    with ours.alone():
+        ours.save({}, {})
+        closing.start()
+        closing.join(0.2)
+        assert closing.is_alive() and ours.read() == {}
+    closing.join(10)
+    assert not closing.is_alive() and not ours.folder.exists()
 
 
 def test_a_save_drops_the_kept_weights_that_it_no_longer_names(tmp_path):

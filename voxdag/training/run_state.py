@@ -12,7 +12,8 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from voxdag.core import artifacts
 from voxdag.core.errors import Refused
+from voxdag.core.parallel import alone
 from voxdag.core.workspace import resume_folder
 from voxdag.networks.weights import write_weights
 
@@ -103,9 +105,21 @@ class RunState:
         path = self.folder / STATE
         return torch.load(path, weights_only=True) if path.is_file() else None
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other process is in this run, and keep others out.
+
+        Two experiments that differ in what training does not depend on ask for the same training; the one that waited
+        then goes on from the state of the other, where that has not gone.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with alone(self.folder):
+            yield
+
     def close(self) -> None:
-        """Drop everything: the run has succeeded."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Drop everything: the run has succeeded. Waits for a process that is in it."""
+        with self.alone():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def check_plain(value: object, where: str) -> None:
