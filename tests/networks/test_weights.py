@@ -1,10 +1,14 @@
 import os
 import pickle
+import random
+import re
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
+from voxdag.core.errors import Refused
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.weights import load, load_with_base, read_weights, write_weights
 
@@ -88,6 +92,31 @@ def test_truncated_and_missing_files_are_named(tmp_path):
         read_weights(tmp_path / "a.pth")
     with pytest.raises(FileNotFoundError, match="no weights at .*b.pth"):
         read_weights(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_damaged_checkpoint_is_refused_by_name_or_read(tmp_path, zipped):
+    path = tmp_path / "a.pth"
+    torch.save(network().state_dict(), path, _use_new_zipfile_serialization=zipped)
+    draw, whole, refused = random.Random(0), path.read_bytes(), 0
+    for _ in range(200):  # a damaged number is read; a damaged name, count or opcode may raise anything in torch
+        damaged = bytearray(whole)
+        for _ in range(8):
+            damaged[draw.randrange(len(whole))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read_weights(path)
+        except Refused as reason:
+            assert str(reason).startswith(f"{path} ")
+            refused += 1
+    assert refused > 20
+
+
+@pytest.mark.parametrize("said", ["small", "[1]", "3"])
+def test_a_header_that_is_no_object_is_refused(tmp_path, said):
+    save_file({"weight": torch.zeros(1)}, tmp_path / "a.safetensors", metadata={"voxdag": said})
+    with pytest.raises(Refused, match=re.escape(f"a.safetensors says {said!r} of voxdag, expected a JSON object")):
+        read_weights(tmp_path / "a.safetensors")
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):

@@ -7,7 +7,6 @@ the base where they are: the weights file that training started from.
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -64,8 +63,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
         return _read_safetensors(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).split("\n")[0].split(". ")[0]
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file may raise anything
+        reason = str(error).split("\n")[0].split(". ")[0] or type(error).__name__
         raise Refused(f"{path} is refused: not a checkpoint of plain tensors ({reason})") from None
     return _unwrap(content, path), {}
 
@@ -132,10 +133,14 @@ def _set(
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 (not a dict)
+            said = (file.metadata() or {}).get(METADATA, "{}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except SafetensorError as error:
         raise Refused(f"{path} is not a safetensors file: {error}") from None
+    try:
+        return tensors, dict(json.loads(said))
+    except (ValueError, TypeError):
+        raise Refused(f"the header of {path} says {said!r} of {METADATA}, expected a JSON object") from None
 
 
 def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
