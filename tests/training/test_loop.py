@@ -151,6 +151,28 @@ def test_what_learners_do_besides_one_update_ends_with_the_same_bytes(tmp_path, 
     assert killed_and_resumed(tmp_path, learner, call) == unbroken
 
 
+def test_a_run_in_fp16_goes_on_with_its_loss_scale(tmp_path):
+    # the first scale, 2^16, overflows fp16 (65,504), so it is lower by the time of the kill
+    fp16 = {"precision": "fp16", "max_nonfinite": 9}
+    finished = loop(tmp_path / "unbroken/state", Regression, **fp16)
+    finished.run()
+    assert 0 < finished.progress.history[0]["skipped"] < 6
+    unbroken = all_bytes(finished, tmp_path / "unbroken")
+    assert killed_and_resumed(tmp_path / "resumed", Regression, 9, **fp16) == unbroken
+
+    def forget(resumed):
+        resumed.updater.scaler.load_state_dict = nothing
+
+    assert killed_and_resumed(tmp_path / "control", Regression, 9, forget, **fp16) != unbroken
+
+
+def test_a_stopping_rule_goes_on_counting_after_a_kill(tmp_path):
+    rules = StoppingRules("mse", patience=3, min_delta=100.0, train_loss_threshold=1e9, plateau_patience=99)
+    kill(tmp_path, Regression, 14, epochs=9, stopping=rules)  # in the third epoch; the first has a gain
+    resumed = loop(tmp_path / "state", Regression, epochs=9, stopping=rules)
+    assert resumed.run().epoch == 4 and resumed.progress.early_stopping.below_threshold == 4
+
+
 def test_a_run_killed_while_dev_is_scored_or_after_its_end_ends_with_the_same_bytes(tmp_path):
     class KilledOnDev(Drawing):
         def criteria(self):
