@@ -309,6 +309,29 @@ def test_mean_losses_and_norms_are_those_of_the_steps(tmp_path):
     assert row["grad_norm"] == pytest.approx(sum(outcome.grad_norm for outcome in outcomes) / 6, rel=1e-12)
 
 
+def test_the_learning_rate_of_an_epoch_is_that_of_its_last_step(tmp_path):
+    finished = loop(tmp_path, Regression)
+    used, begin = [], finished.updater.begin
+    finished.updater.begin = lambda step, lr: used.append(lr) or begin(step, lr)
+    assert [row["lr"] for row in finished.run().history] == [used[5], used[11], used[17]]  # 6 steps an epoch
+
+
+def test_dev_is_scored_in_evaluation_without_gradients_and_training_goes_on_in_training_mode(tmp_path):
+    seen = []
+
+    class Watched(Regression):
+        def criteria(self):
+            seen.append(("dev", self.network[3].training, torch.is_inference_mode_enabled()))
+            return super().criteria()
+
+        def loss(self, batch):
+            seen.append(("train", self.network[3].training, torch.is_inference_mode_enabled()))
+            return super().loss(batch)
+
+    loop(tmp_path, Watched).run()
+    assert set(seen) == {("dev", False, True), ("train", True, False)}
+
+
 def test_an_undefined_criterion_selects_nothing(tmp_path):
     finished = loop(tmp_path, Regression)
     assert finished.run().best.keys() == {"mse"}
@@ -353,6 +376,16 @@ def test_an_epoch_whose_criterion_is_not_a_number_enters_no_mean_of_the_best_and
     finished.run()
     assert finished.progress.epoch == 4 and finished.average.count == 1
     assert finished.progress.stopped == "no gain of mse above 0.0 in 2 epochs"
+
+
+@pytest.mark.parametrize(("learner", "entered"), [(Scored, 3), (Skilled, 4)])
+def test_an_epoch_that_ties_with_the_best_so_far_enters_the_mean_of_the_best(tmp_path, learner, entered):
+    # lower is better: 0.5, its tie, 0.4; higher is better: 0.5, its tie, 0.6, its tie
+    averaging = type(recipe().averaging)("best", 0.0)
+    make = lambda made: learner(made, mse=[0.5, 0.5, 0.6, 0.4, 0.6])  # noqa: E731
+    finished = loop(tmp_path, make, epochs=5, averaging=averaging)
+    finished.run()
+    assert finished.average.count == entered
 
 
 def test_best_is_the_first_lowest_of_the_history(tmp_path):
