@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.training.toys import (
+    EPOCHS,
     Accumulating,
     Drawing,
     Gan,
@@ -307,6 +308,14 @@ def test_mean_losses_and_norms_are_those_of_the_steps(tmp_path):
     assert len(outcomes) == 6
     assert row["train_loss"] == pytest.approx(sum(outcome.loss for outcome in outcomes) / 6, rel=1e-12)
     assert row["grad_norm"] == pytest.approx(sum(outcome.grad_norm for outcome in outcomes) / 6, rel=1e-12)
+
+
+def test_batch_norm_is_refreshed_on_the_whole_epoch_after_the_last(tmp_path):
+    finished = loop(tmp_path, Regression)
+    finished.run()
+    asked, batches = [], finished.learner.batches
+    finished.learner.batches = lambda epoch, first: asked.append((epoch, first)) or batches(epoch, first)
+    assert finished.load_average() and asked == [(EPOCHS, 0)]
 
 
 def test_the_learning_rate_of_an_epoch_is_that_of_its_last_step(tmp_path):
