@@ -110,6 +110,13 @@ def test_a_gradient_that_is_not_finite_under_a_finite_loss_is_skipped():
     assert parameters["a"].item() == 0.0 and not update.outcomes[0].taken
 
 
+def test_a_loss_that_is_not_finite_over_finite_gradients_is_skipped():
+    parameters = weights(3.0)
+    update = updater(parameters, clip_norm=None)
+    update("a", parameters["a"] * 2 + math.inf)
+    assert update.outcomes == [Outcome("a", math.inf, 2.0, False)] and parameters["a"].item() == 3.0
+
+
 def test_an_unknown_optimizer_is_refused_with_those_there_are():
     parameters = weights(3.0, 4.0)
     with pytest.raises(ValueError, match="no optimizer 'critic'; the learner has a, b"):
