@@ -26,13 +26,14 @@ import pandas as pd
 import torch
 from torch import nn
 
+from stages.code import picked
 from voxdag.core import artifacts, code, command, params, runtime
 from voxdag.core.modules import load_module
 from voxdag.core.parallel import parallel_map
 from voxdag.core.params import Run, System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
-from voxdag.data.shards import ABOUT, INDEX, Shards
+from voxdag.data.shards import Shards
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.weights import check_base, load, load_with_base, write_weights
@@ -114,9 +115,8 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
     That is the code and the packages (as in data/code), the recordings and tables that it reads, the weights that it
     starts from, its settings, and the class of machine, whose sums end in other digits.
     """
-    picked = {"task": [system.task], "network": [system.network]}
     settings = {
-        "code": code.describe(["stages.train"], picked),
+        "code": code.describe(["stages.train"], picked(name, asdict(system))),
         "machine": runtime.machine_class(),
         "run": {"num_threads": run.num_threads, "device": run.device},
         "system": {
@@ -127,7 +127,7 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
     recordings = [layout.recordings(system.recordings, split) for split in SPLITS]
     tables = sorted(layout.manifest(system.task, "dev").glob("*.csv"))
     weights = [by_name.weights_file(system.model.init_weights)] if system.model.init_weights else []
-    packed = [folder / name for folder in recordings for name in (ABOUT, INDEX)]
+    packed = [path for folder in recordings for path in sorted(folder.iterdir())]
     return run_key(settings, [*packed, *tables, *weights])
 
 
@@ -154,7 +154,8 @@ def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
     runtime.write_record(record, device, **member._asdict(), settings=asdict(system))
     loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state)
     out = layout.checkpoints(name, member.name)
-    artifacts.write_json(out / "summary.json", train(loop, out))
+    with run_state.alone():
+        artifacts.write_json(out / "summary.json", train(loop, out))
     return member.mark(pd.DataFrame(loop.progress.history or None, columns=loop.columns())), run_state
 
 

@@ -58,6 +58,22 @@ def test_other_recordings_have_another_key(files, name):
     assert key() != before
 
 
+def test_other_arrays_under_the_same_index_have_another_key(files):
+    # embeddings of another network, recordings that another denoiser cleaned: of the same lengths
+    shard = files / "features/antispoof/train/wave-000.npy"
+    shard.write_bytes(b"1")
+    before = key()
+    shard.write_bytes(b"2")
+    assert key() != before
+
+
+def test_the_code_of_a_network_among_the_settings_is_in_the_key(files, monkeypatch):
+    seen = []
+    monkeypatch.setattr(code, "describe", lambda modules, picked: seen.append(picked["network"]))
+    key(objective={"discriminator": {"network": "tier1", "config": "tier1_2d", "changes": {}}})
+    assert seen == [["aasist", "tier1"]]
+
+
 def test_other_tables_of_dev_have_another_key(files):
     # ASV scores select best_min_tdcf
     before = key()
