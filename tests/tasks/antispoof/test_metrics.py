@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from voxdag.core import streams
+from voxdag.data.members import Member
 from voxdag.scoring import dcf, eer, members, tdcf
 from voxdag.scoring.intervals import bootstrap
-from voxdag.scoring.members import Member
 from voxdag.tasks.antispoof import metrics
 from voxdag.tasks.antispoof.criteria import criteria
 

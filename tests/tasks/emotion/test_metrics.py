@@ -8,9 +8,9 @@ from voxdag.core import artifacts, streams
 from voxdag.scoring import calibration
 from voxdag.scoring.intervals import bootstrap
 from voxdag.scoring.protocol import PREFIXES
+from voxdag.tasks import results
 from voxdag.tasks.emotion import metrics, report, score_file
 from voxdag.tasks.emotion.criteria import HIGHER, criteria, temperature
-from voxdag.tasks.emotion.inference import COLUMNS
 
 CLASSES = ("neutral", "happy", "sad", "angry")
 BY = ("class", "fold", "speaker", "sex", "intensity", "sentence")
@@ -347,7 +347,7 @@ def test_a_class_without_support_is_undefined():
 def test_a_file_of_predictions_gives_the_same_breakdown(tmp_path):
     table = predictions().round(artifacts.DECIMALS)
     artifacts.write_table(tmp_path / "eval.csv", table)
-    again = artifacts.read_table(tmp_path / "eval.csv", COLUMNS)
+    again = artifacts.read_table(tmp_path / "eval.csv", results.prediction_types("emotion"))
     one, other = (metrics.breakdown(rows, BY, QUICK, 0) for rows in (table, again))
     pd.testing.assert_frame_equal(one, other)
 
