@@ -87,7 +87,7 @@ def scored(
 
 def headline(scores: Members, metrics: Sequence[str], spread: str) -> dict[str, float | None]:
     """The means over members, and the standard deviation of the metric `spread` over members: None where undefined."""
-    means, sd = scores.mean(), scores.sd()[spread]
+    means, sd = scores.mean(), scores.sd().get(spread, np.nan)
     values = {metric: means.get(metric, np.nan) for metric in metrics} | {f"{spread}_sd": sd}
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 

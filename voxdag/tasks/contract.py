@@ -166,7 +166,7 @@ class ScoreFile(Protocol):
     """Predictions as the field exchanges them."""
 
     def write(self, path: Path, predictions: pd.DataFrame) -> None:
-        """Write them."""
+        """Write them, those of several members to a file each (see `score_files`)."""
 
 
 class Clean(Protocol):

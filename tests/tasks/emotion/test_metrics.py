@@ -352,6 +352,16 @@ def test_a_file_of_predictions_gives_the_same_breakdown(tmp_path):
     pd.testing.assert_frame_equal(one, other)
 
 
+def test_the_score_file_has_all_folds_and_there_is_one_for_each_of_several_seeds(tmp_path):
+    score_file.write(tmp_path / "alone.txt", TWO_FOLDS)
+    both = pd.concat([TWO_FOLDS.assign(seed=1), TWO_FOLDS.assign(seed=2, predicted="sad")])
+    score_file.write(tmp_path / "eval.scores.txt", both)
+    first, second = (tmp_path / f"eval_seed-{seed}.scores.txt" for seed in (1, 2))
+    assert first.read_text() == (tmp_path / "alone.txt").read_text()
+    assert [line.split()[2] for line in second.read_text().splitlines()] == ["sad"] * len(TWO_FOLDS)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_the_score_file_is_the_three_columns_in_order(tmp_path):
     score_file.write(tmp_path / "eval.txt", TWO_FOLDS[::-1])
     assert (tmp_path / "eval.txt").read_text() == "u0 a a\nu1 a a\nu2 a a\nu3 b a\nu4 a a\nu5 b b\n"
