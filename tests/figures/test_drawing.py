@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from voxdag.figures import class_bars, confusion, det, groups, reliability, roc, scores, style, waveform
 from voxdag.figures.curves import error_curve
@@ -46,6 +46,23 @@ def test_det_frame_holds_the_equal_error_point_however_extreme(curve):
     low, high = axes.get_xlim()
     x, y = (float(data[0]) for data in axes.lines[1].get_data())
     assert low < x < high and low < y < high
+
+
+@pytest.mark.parametrize(
+    ("rate", "low", "high"),  # the frame, in normal deviates
+    [
+        (0.02, ndtri(0.0005), 0),  # a good system's
+        (0.1, 2 * ndtri(0.1), 0),
+        (0.24, ndtri(0.24) - 1, ndtri(0.24) + 1),
+        (0.4, ndtri(0.4) - 1, ndtri(0.4) + 1),
+    ],
+)
+def test_a_poor_systems_curve_runs_through_the_middle_of_the_frame(rate, low, high):
+    # Two Gaussians of unit variance: probit(miss) + probit(false alarm) = 2 probit(EER).
+    deviates = np.linspace(-3.5, 3.5, 701)
+    curve = error_curve(ndtr(deviates), ndtr(2 * ndtri(rate) - deviates), deviates, counts=(9999, 9999))
+    # steps of 0.01 deviates
+    assert det.figure({"EER": [curve]}).axes[0].get_xlim() == pytest.approx((low, high), abs=0.02)
 
 
 def test_det_writes_the_equal_error_rate_of_every_curve():
