@@ -29,14 +29,17 @@ def place(tmp_path, monkeypatch):
         yield tmp_path
 
 
-def configure(**systems):
-    """params.yaml with these systems, and what each gave: predictions that miss their label by a number."""
-    tree = TREE | {"systems": dict.fromkeys(systems, SYSTEM), "baselines": None}
+def configure(baselines=(), seeds=(1,), **systems):
+    """params.yaml with these systems, some of them baselines, and what each gave: with seed k, predictions that miss
+    their label by k times a number."""
+    of_task = {name: {"task": "regress", "settings": {}} for name in baselines}
+    tree = TREE | {"systems": {name: SYSTEM for name in systems if name not in of_task}, "baselines": of_task or None}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     for name, (miss, protocol) in systems.items():
         label = np.linspace(0, 1, 12)
         rows = pd.DataFrame({"id": [f"u{i:02d}" for i in range(12)], "speaker": list("abcd") * 3, "label": label})
-        rows = rows.assign(room=["001", "1e3", "NA"] * 4, protocol=protocol, predicted=label + miss, seed=1)
+        rows = rows.assign(room=["001", "1e3", "NA"] * 4, protocol=protocol)
+        rows = pd.concat([rows.assign(predicted=label + miss * seed, seed=seed) for seed in seeds], ignore_index=True)
         for split in ("dev", "eval"):
             artifacts.write_table(layout.predictions(name) / f"{split}.csv", rows)
         report = load_module("voxdag.tasks.{task}.report", task="regress")
@@ -65,6 +68,18 @@ def test_figures_have_all_systems_and_pairs_their_differences(place):
     assert table["codec"].tolist() == ["001", "NA"] and table["rate"].dtype == float
     pairs = pd.read_csv(place / "compare/regress/pairs.csv").set_index("metric")
     assert pairs.loc["mae", ["system_a", "system_b", "difference"]].tolist() == ["a", "b", pytest.approx(-0.1)]
+
+
+def test_a_figure_has_the_mean_over_members_of_systems_and_baselines_with_its_interval_by_speaker(place):
+    configure(baselines=["b"], seeds=(1, 2), a=(0.1, "speaker_independent"), b=(0.2, "speaker_independent"))
+    compare.main("regress")
+    drawn = pd.read_csv(place / "compare/regress/figures/ccc.csv")
+    assert drawn["system"].tolist() == ["a", "b"] and drawn["seed"].isna().all() and (drawn["members"] == 2).all()
+    assert (drawn["resampled_by"] == "speaker").all() and drawn[["low", "high"]].notna().all(axis=None)
+    pairs = pd.read_csv(place / "compare/regress/pairs.csv").set_index("metric")
+    # a misses by 0.1 and 0.2, b by 0.2 and 0.4
+    assert pairs.loc["mae", ["difference", "members_a", "members_b"]].tolist() == [pytest.approx(-0.15), 2, 2]
+    assert list(pd.read_csv(place / "compare/regress/figures/codecs.csv")["system"].unique()) == ["a"]
 
 
 def test_once_more_after_a_change_nothing_of_before_is_left(place):
