@@ -66,8 +66,8 @@ def checkpoint(name: str, member: Member, chosen: str) -> Path:
 
 def main(name: str) -> None:
     tree = params.read()
-    run, system = params.run(tree), params.system(tree, name)
-    predictions = predict(name, system, runtime.setup(run))
+    system = params.system(tree, name)
+    predictions = predict(name, system, runtime.setup(params.run(tree, system)))
     score_file = load_optional("voxdag.tasks.{task}.score_file", task=system.task)
     if score_file is not None:
         score_file.write(layout.predictions(name) / "eval.scores.txt", predictions["eval"])

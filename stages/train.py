@@ -119,7 +119,9 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
         "code": code.describe(["stages.train"], picked),
         "machine": runtime.machine_class(),
         "run": {"num_threads": run.num_threads, "device": run.device},
-        "system": {part: value for part, value in asdict(system).items() if part not in ("seeds", "evaluate")},
+        "system": {
+            part: value for part, value in asdict(system).items() if part not in ("seeds", "num_threads", "evaluate")
+        },
         "member": member.name,
     }
     recordings = [layout.recordings(system.recordings, split) for split in SPLITS]
@@ -143,7 +145,8 @@ def open_run_state(name: str, system: System, member: Member, run: Run, learner:
 def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
     """Train one member and write all but its history; gives that, and the run state to close."""
     tree = params.read()
-    run, system = params.run(tree), params.system(tree, name)
+    system = params.system(tree, name)
+    run = params.run(tree, system)
     device = runtime.setup(run)
     learner = make_learner(name, system, member, device)
     run_state = open_run_state(name, system, member, run, learner)
@@ -157,7 +160,8 @@ def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
 
 def main(name: str) -> None:
     tree = params.read()
-    run, system = params.run(tree), params.system(tree, name)
+    system = params.system(tree, name)
+    run = params.run(tree, system)
     on_cpu = runtime.setup(run).type == "cpu"
     every = members(layout.utterances(system.task, "dev"), system.seeds)
     at_once = max(1, command.jobs() // run.num_threads) if on_cpu else 1

@@ -27,6 +27,7 @@ TINY = {
     "tasks.emotion.prepare.corpora.simulated_emotional.actors": 6,
     "tasks.emotion.prepare.fold": "all",
     "tasks.emotion.scoring.replicates": 20,
+    "systems.tier1.seeds": [1],
     "systems.tier1.train.epochs": 1,
     "systems.tier1.model.config": "tier1_s",
 }

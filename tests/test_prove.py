@@ -155,6 +155,13 @@ def test_other_threads_excuse_as_another_machine_does_and_are_named():
     assert not holds(proof(with_settings(stages(baseline="2"), "baseline@svm", num_threads=4)))
 
 
+def test_threads_of_one_system_excuse_it_too():
+    other = with_settings(RETRAINED, "train@a", **{"systems.a.num_threads": 1})
+    words, stands = said(proof(other, eer=0.21))["train@a"]
+    assert "systems.a.num_threads 1, committed None; metrics within the spread" in words and stands
+    assert not holds(proof(with_settings(RETRAINED, "train@a", **{"systems.a.train.num_threads_of_it": 1})))
+
+
 def test_other_settings_are_excused_by_nothing():
     other = with_settings(RETRAINED, "train@a", **{"systems.a.train": {"lr": 1}})
     assert said(proof(other, machine=INTEL))["train@a"] == ("differs: other settings, systems.a.train", False)

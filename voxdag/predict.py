@@ -141,7 +141,7 @@ def open_scorer(name: str, weights: Path | None, config: str | None, member: str
     networks = [
         by_name.restore(file, system.network, size, changes, inference.OUTPUT_SIZE, inference.BUFFERS) for file in files
     ]
-    return Scorer(networks, inference, settings, features, runtime.setup(params.run(tree)))
+    return Scorer(networks, inference, settings, features, runtime.setup(params.run(tree, system)))
 
 
 def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:

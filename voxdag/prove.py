@@ -35,7 +35,7 @@ from voxdag.tasks import results
 SPREAD = Path("metrics/spread.json")  # named in .dvcignore: it is of a result, not a part of one
 TRAINED = "train@"  # begins the names of stages whose digits depend on the machine
 HEADLINE = "evaluate.json"
-DIGITS = ("num_threads", "device")  # settings that change the last digits of sums alone
+DIGITS = ("num_threads", "device")  # settings, of the run or of a system, that change the last digits of sums alone
 
 Headline = Mapping[str, float | None]
 
@@ -135,8 +135,9 @@ def _wrong(proof: Proof, name: str) -> str | None:
     if missing:
         return f"missing: {', '.join(missing)}"
     settings = [key for key in {**before.settings, **after.settings} if _setting(before, key) != _setting(after, key)]
-    if set(settings) - set(DIGITS):
-        return f"differs: other settings, {', '.join(sorted(set(settings) - set(DIGITS)))}"
+    others = sorted(key for key in settings if not _of_digits(key))
+    if others:
+        return f"differs: other settings, {', '.join(others)}"
     if name in proof.disk.behind:
         first, *more = proof.disk.behind[name]
         return f"behind: {first}{f' and {len(more)} more' if more else ''} changed since it ran; run `dvc repro`"
@@ -155,6 +156,11 @@ def _differing(proof: Proof, name: str) -> list[str]:
     ]
 
 
+def _of_digits(key: str) -> bool:
+    """Whether a setting is one of DIGITS: num_threads, systems.<system>.num_threads."""
+    return key.rpartition(".")[-1] in DIGITS
+
+
 def _setting(stage: Stage, key: str) -> object:
     return stage.settings.get(key)
 
@@ -165,7 +171,7 @@ def _excuse(proof: Proof, trained: list[str]) -> str | None:
         return "another class of machine"
     for name in trained:
         before, after = proof.before.get(name), proof.after[name]
-        for key in DIGITS:
+        for key in filter(_of_digits, after.settings):
             if before and _setting(before, key) != _setting(after, key):
                 return f"{key} {_setting(after, key)}, committed {_setting(before, key)}"
     return None

@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import dataclass
 
 import pytest
@@ -97,3 +98,11 @@ def test_the_file_is_checked_at_the_top(tmp_path):
 def test_an_unknown_system_lists_those_there_are():
     with pytest.raises(ValueError, match="systems.rawnet is not in params.yaml; it has systems: aasist"):
         params.system(params.read(), "rawnet")
+
+
+def test_a_system_may_have_a_number_of_threads_of_its_own():
+    tree = params.read() | {"num_threads": 3}
+    system = params.system(tree, "aasist")
+    assert params.run(tree).num_threads == 3
+    assert params.run(tree, dataclasses.replace(system, num_threads=None)) == params.run(tree)
+    assert params.run(tree, dataclasses.replace(system, num_threads=1)) == params.Run(tree["seed"], 1, tree["device"])

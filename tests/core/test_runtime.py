@@ -59,10 +59,12 @@ def test_auto_is_the_gpu_where_there_is_one(monkeypatch, there):
     assert runtime.setup(Run(seed=1, num_threads=1, device="cpu")).type == "cpu"
 
 
-def test_a_device_that_is_unknown_or_not_there_is_refused(monkeypatch):
+def test_a_device_that_is_unknown_or_not_there_and_no_thread_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(Refused, match="device is 'tpu', expected one of auto, cpu, cuda"):
         runtime.setup(Run(seed=1, num_threads=1, device="tpu"))
+    with pytest.raises(Refused, match="num_threads is 0, expected 1 or more"):
+        runtime.setup(Run(seed=1, num_threads=0, device="cpu"))
     with pytest.raises(Refused, match="device is cuda, but torch sees no CUDA device"):
         runtime.setup(Run(seed=1, num_threads=1, device="cuda"))
 

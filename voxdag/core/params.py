@@ -3,8 +3,8 @@
 A stage reads the tree with `read`, and binds the sections it needs:
 
     tree = params.read()
-    run = params.run(tree)                       # seed, num_threads, device
     system = params.system(tree, "aasist")       # network, and the sections for its task to bind
+    run = params.run(tree, system)               # seed, num_threads, device
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Run:
     """What holds for the whole run.
 
     seed         of bootstrap intervals and of baselines: their random streams derive from it by name
-    num_threads  of the tensor library; it changes the order of float sums, so it is a parameter and not an environment
-                 variable
+    num_threads  of the tensor library, where a system has no number of its own; it changes the order of float sums, so
+                 it is a parameter and not an environment variable
     device       "cpu", "cuda", or "auto" (CUDA where there is one)
     """
 
@@ -79,6 +79,7 @@ class System:
     task, network         a folder of voxdag/tasks, a module of models
     recordings            the folder of shards, below data, that it learns from and is scored on
     seeds                 of its trainings, one each
+    num_threads           of its training and scoring; null: those of the run
     objective, inference  the task's own settings for learning and scoring
     train                 the settings of the training loop
     """
@@ -86,6 +87,7 @@ class System:
     task: str
     recordings: str
     seeds: tuple[int, ...]
+    num_threads: int | None
     network: str
     model: Model
     objective: dict
@@ -137,9 +139,12 @@ def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
     return tree
 
 
-def run(tree: Mapping[str, Any]) -> Run:
-    """The keys that hold for the whole run."""
-    return bind(Run, {field.name: tree[field.name] for field in dataclasses.fields(Run)}, "params.yaml")
+def run(tree: Mapping[str, Any], system: System | None = None) -> Run:
+    """The keys that hold for the whole run; for a system, with its own number of threads, if it has one."""
+    of_all = bind(Run, {field.name: tree[field.name] for field in dataclasses.fields(Run)}, "params.yaml")
+    if system is None or system.num_threads is None:
+        return of_all
+    return dataclasses.replace(of_all, num_threads=system.num_threads)
 
 
 def task(tree: Mapping[str, Any], name: str) -> Task:

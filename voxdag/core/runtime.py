@@ -26,8 +26,10 @@ EXTENSIONS = {"avx512_vnni": "VNNI", "avx512_bf16": "BF16", "avx512_fp16": "FP16
 def setup(run: Run) -> torch.device:
     """Fix the threads, ask for deterministic algorithms, and give the device.
 
-    Raises Refused for an unknown device, or for CUDA where there is none.
+    Raises Refused for an unknown device, for CUDA where there is none, or for no thread.
     """
+    if run.num_threads < 1:
+        raise Refused(f"num_threads is {run.num_threads}, expected 1 or more")
     if run.device not in DEVICES:
         raise Refused(f"device is {run.device!r}, expected one of {', '.join(DEVICES)}")
     if run.device == "cuda" and not torch.cuda.is_available():
@@ -35,7 +37,7 @@ def setup(run: Run) -> torch.device:
     keep_large_blocks()
     torch.set_num_threads(run.num_threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the CUDA context is made
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would load the compiler, for a second
     torch.backends.cudnn.benchmark = False
     cuda = run.device == "cuda" or (run.device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if cuda else "cpu")
