@@ -23,7 +23,7 @@ import pandas as pd
 from voxdag.core import artifacts, command, params
 from voxdag.core.modules import load_module
 from voxdag.data import layout
-from voxdag.figures.plot import COLUMNS
+from voxdag.figures.plot import NUMBERS
 from voxdag.figures.png import save_png
 from voxdag.scoring import paired
 from voxdag.tasks import results
@@ -54,8 +54,6 @@ def headline_intervals(names: list[str], report: ModuleType) -> pd.DataFrame:
 
 def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
     """The paired differences; no row where there is one system alone."""
-    if len(names) < 2:
-        return pd.DataFrame(columns=list(paired.COLUMNS))
     predictions = {name: results.read(name, task) for name in names}
     scoring, seed = results.scoring(tree, task), params.run(tree).seed
     return paired.pairs(predictions, results.tables(task), report.statistic, scoring, seed)
@@ -65,19 +63,17 @@ def main(task: str) -> None:
     tree = params.read()
     systems, baselines = (params.of_task(tree, task, group) for group in ("systems", "baselines"))
     names = [*systems, *baselines]
-    if not names:
-        return
     report = load_module("voxdag.tasks.{task}.report", task=task)
     figures = load_module("voxdag.tasks.{task}.figures", task=task)
-    folder = layout.comparison(task)
-    for figure, table in figure_tables(systems, {}).items():  # as text: as they were written
-        artifacts.write_table(folder / "figures" / f"{figure}.csv", table)
-    plots = figures.comparison(figure_tables(systems, COLUMNS), headline_intervals(names, report))
+    folder = layout.comparison(task) / "figures"
+    folder.mkdir(parents=True, exist_ok=True)  # of a task without systems too
+    of_systems = figure_tables(systems, {})  # as text: as they were written
+    plots = figures.comparison(figure_tables(systems, NUMBERS), headline_intervals(names, report)) if names else {}
+    for figure, table in ({figure: plot.table for figure, plot in plots.items()} | of_systems).items():
+        artifacts.write_table(folder / f"{figure}.csv", table)
     for figure, plot in plots.items():
-        if not (folder / "figures" / f"{figure}.csv").exists():
-            artifacts.write_table(folder / "figures" / f"{figure}.csv", plot.table)
-        save_png(plot.figure, folder / "figures" / f"{figure}.png")
-    artifacts.write_table(folder / "pairs.csv", pairs(names, task, report, tree))
+        save_png(plot.figure, folder / f"{figure}.png")
+    artifacts.write_table(layout.comparison(task) / "pairs.csv", pairs(names, task, report, tree))
 
 
 if __name__ == "__main__":

@@ -62,8 +62,10 @@ def test_every_promised_file_is_there_and_reads(clone):
     for figure in ("det", "roc", "scores", "attacks", "confusion", "history"):
         assert (clone.folder / f"plots/aasist/{figure}.png").read_bytes()[:4] == b"\x89PNG"
         assert len(pd.read_csv(clone.folder / f"plots/aasist/{figure}.csv"))
-    scores = (clone.folder / "data/predictions/aasist/eval.scores.txt").read_text().splitlines()
-    assert len(scores) == 42 and {len(line.split()) for line in scores} == {4}
+    for seed in (1, 2):
+        file = clone.folder / f"data/predictions/aasist/eval_seed-{seed}.scores.txt"
+        scores = [line.split() for line in file.read_text().splitlines()]
+        assert len({name for name, _, _, _ in scores}) == len(scores) == 21
     intervals = pd.read_csv(clone.folder / "metrics/aasist/intervals.csv")
     of_members = intervals[(intervals["metric"] == "eer") & (intervals["resampled_by"] == "speaker")]
     mean, *each = of_members.sort_values("seed", na_position="first")["value"]

@@ -20,9 +20,15 @@ def test_names_are_those_of_folders():
     assert Member("leaky-2", 7).name == "fold-leaky-2_seed-7"
 
 
+def test_titles_are_those_of_figures_and_messages():
+    assert Member("3", 2).title == "fold 3, seed 2"
+    assert [member.title for member in (Member("3"), Member(seed=2), Member())] == ["fold 3", "seed 2", ""]
+
+
 def test_a_table_is_marked_with_whose_it_is():
     assert Member("", 7).mark(FIXED).to_dict("list") == {"id": ["a", "b"], "seed": [7, 7]}
     assert Member("2", 7).mark(FIXED).to_dict("list") == {"id": ["a", "b"], "fold": ["2", "2"], "seed": [7, 7]}
+    assert list(Member().mark(FIXED)) == ["id"]  # scores that others published
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 2, 1]])

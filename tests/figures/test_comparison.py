@@ -4,11 +4,11 @@ import pytest
 
 from voxdag.figures import comparison, style
 from voxdag.figures.curves import error_curve
-from voxdag.figures.groups import Rate
+from voxdag.figures.metric import Metric
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-EER = Rate("eer", "EER (%)", worst="highest")
+EER = Metric("eer", "EER", "%", worst="highest")
 INTERVALS = pd.DataFrame(
     [("a", "eer", 0.1, 0.05, 0.2), ("a", "auc", 0.9, 0.8, 1), ("chance", "eer", 0.5, np.nan, np.nan)],
     columns=["system", "metric", "value", "low", "high"],
@@ -30,7 +30,7 @@ def tick_names(axes) -> list[str]:
 
 
 def test_headline_draws_one_metric_of_systems_and_baselines_in_order():
-    plot = comparison.headline(INTERVALS, "eer", "EER (%)")
+    plot = comparison.headline(INTERVALS, EER)
     assert plot.table["system"].tolist() == ["a", "chance"]
     axes = plot.figure.axes[0]
     assert tick_names(axes) == ["a", "chance"]
@@ -48,7 +48,39 @@ def test_headline_draws_one_metric_of_systems_and_baselines_in_order():
 )
 def test_headline_refuses_what_is_not_one_row_per_system(table, message):
     with pytest.raises(ValueError, match=message):
-        comparison.headline(table, "eer", "EER (%)")
+        comparison.headline(table, EER)
+
+
+def test_headline_says_which_system_had_an_easier_protocol():
+    easier = INTERVALS.replace({"metric": {"eer": "leaky_eer"}})[:1].assign(system="b", value=0.02)
+    plot = comparison.headline(pd.concat([INTERVALS, easier]), EER)
+    assert plot.table[["system", "metric", "value"]].to_numpy().tolist() == [
+        ["a", "eer", 0.1], ["chance", "eer", 0.5], ["b (leaky)", "eer", 0.02],
+    ]  # fmt: skip
+    assert tick_names(plot.figure.axes[0]) == ["a", "chance", "b (leaky)"]
+    assert comparison.headline(easier, EER).table["system"].tolist() == ["b (leaky)"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "label", "written"),
+    [
+        (Metric("pesq", "PESQ (wb)", "", "lowest"), [2.914, 1.83], "PESQ (wb)", ["2.914", "1.83"]),
+        (Metric("si_sdr", "SI-SDR", "dB", "lowest"), [-2.5, 12.346], "SI-SDR (dB)", ["-2.5", "12.35"]),
+        (Metric("rmse", "RMSE", "", "highest"), [0.0421, 0.25], "RMSE", ["0.0421", "0.25"]),
+    ],
+)
+def test_what_is_no_rate_has_an_axis_of_its_own(metric, values, label, written):
+    rows = pd.DataFrame({"system": ["a", "b"], "metric": metric.column, "value": values, "low": values, "high": values})
+    axes = comparison.headline(rows, metric).figure.axes[0]
+    assert axes.get_xlabel() == label and [text.get_text() for text in axes.texts] == written
+    low, high = axes.get_xlim()
+    assert low <= min(0, *values) and max(values) < high
+    groups = rows.rename(columns={"value": "rate"}).assign(group="X")
+    axes = comparison.by_group(groups, metric).figure.axes[0]
+    lay_out(axes.figure)
+    assert axes.get_xlabel() == label and axes.get_xlim()[0] <= min(0, *values)
+    ticks = [float(text.get_text().replace("−", "-")) for text in axes.get_xticklabels()]
+    assert ticks == pytest.approx(axes.get_xticks(), abs=1e-9)  # not in per cent
 
 
 def test_det_has_a_colour_a_system_and_a_curve_a_member():

@@ -1,19 +1,24 @@
 """What each figure shows, read back from its artists; and that odd inputs draw without a warning."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from voxdag.figures import class_bars, confusion, det, groups, reliability, roc, scores, style, waveform
 from voxdag.figures.curves import error_curve
-from voxdag.figures.groups import Overall, Rate
+from voxdag.figures.groups import Overall
+from voxdag.figures.metric import Metric
 from voxdag.scoring import calibration
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 PERFECT = error_curve([0, 0, 0, 0.5, 1], [1, 0.5, 0, 0, 0], [-1, 0, 1, 2, 3], counts=(2, 2))
 INVERTED = error_curve([0, 0.5, 1, 1, 1], [1, 1, 1, 0.5, 0], [-1, 0, 1, 2, 3], counts=(200, 200))
+EER = Metric("eer", "EER", "%", worst="highest")
+SI_SDR = Metric("si_sdr", "SI-SDR", "dB", worst="lowest")
 LONG_NAME = "voice_conversion_with_a_diffusion_codec_and_noise"
 
 
@@ -41,6 +46,23 @@ def test_det_frame_holds_the_equal_error_point_however_extreme(curve):
     low, high = axes.get_xlim()
     x, y = (float(data[0]) for data in axes.lines[1].get_data())
     assert low < x < high and low < y < high
+
+
+@pytest.mark.parametrize(
+    ("rate", "low", "high"),  # the frame, in normal deviates
+    [
+        (0.02, ndtri(0.0005), 0),  # a good system's
+        (0.1, 2 * ndtri(0.1), 0),
+        (0.24, ndtri(0.24) - 1, ndtri(0.24) + 1),
+        (0.4, ndtri(0.4) - 1, ndtri(0.4) + 1),
+    ],
+)
+def test_a_poor_systems_curve_runs_through_the_middle_of_the_frame(rate, low, high):
+    # Two Gaussians of unit variance: probit(miss) + probit(false alarm) = 2 probit(EER).
+    deviates = np.linspace(-3.5, 3.5, 701)
+    curve = error_curve(ndtr(deviates), ndtr(2 * ndtri(rate) - deviates), deviates, counts=(9999, 9999))
+    # steps of 0.01 deviates
+    assert det.figure({"EER": [curve]}).axes[0].get_xlim() == pytest.approx((low, high), abs=0.02)
 
 
 def test_det_writes_the_equal_error_rate_of_every_curve():
@@ -119,11 +141,47 @@ def test_bars_write_undefined_instead_of_zero():
     rates = pd.DataFrame(
         {"group": ["A", LONG_NAME], "rate": [0.1234, np.nan], "low": [0.1, np.nan], "high": [0.2, np.nan]}
     )
-    canvas = groups.bars(rates, "EER (%)", Overall(0.1, "all"))
+    canvas = groups.bars(rates, EER, Overall(0.1, "all"))
     assert legend_texts(canvas.legends[0]) == ["all 10.0 %"]
-    assert groups.bars(rates, "EER (%)").legends == []
+    assert groups.bars(rates, EER).legends == []
     assert [text.get_text() for text in canvas.axes[0].texts] == ["12.34", "undefined"]
+    assert canvas.axes[0].get_xlabel() == "EER (%)" and tick_texts(canvas) == ["0", "5", "10", "15", "20"]
     lay_out(canvas)
+
+
+def tick_texts(canvas) -> list[str]:
+    """What is written at the ticks of the horizontal axis."""
+    lay_out(canvas)
+    low, high = canvas.axes[0].get_xlim()
+    ticks = canvas.axes[0].xaxis.get_major_ticks()
+    return [tick.label1.get_text() for tick in ticks if low <= tick.get_loc() <= high]
+
+
+def test_a_metric_has_an_axis_in_its_unit_on_both_sides_of_nought():
+    values = pd.DataFrame({"group": ["0 dB", "10 dB", "20 dB"], "rate": [-4.0, 6.0, 15.26], "low": [-5, 5, 14]})
+    canvas = groups.bars(values.assign(high=[-3, 7, 16]), SI_SDR, Overall(5.753, "all"))
+    axes = canvas.axes[0]
+    assert axes.get_xlabel() == "SI-SDR (dB)" and legend_texts(canvas.legends[0]) == ["all 5.753 dB"]
+    assert tick_texts(canvas) == ["−5", "0", "5", "10", "15"]
+    assert [bar.get_width() for bar in axes.patches] == [-4.0, 6.0, 15.26]
+    assert [text.get_text() for text in axes.texts] == ["-4", "6", "15.26"]
+    assert [text.xy[0] for text in axes.texts] == [0, 7, 16]  # right of bar and interval, or of nought
+    low, high = axes.get_xlim()
+    # 18 % of the values' range, and of what is left of nought, beyond the values' ends: room for the number
+    assert (low, high) == (pytest.approx(-5 * 1.18), pytest.approx(16 + 0.18 * 21))
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "number", "quantity"),
+    [
+        (Metric("eer", "EER", "%", "highest"), "EER (%)", "1.23", "1.23 %"),
+        (Metric("uar", "UAR", "%", "lowest", "leaky"), "UAR (%), leaky", "1.23", "1.23 %"),
+        (Metric("rmse", "RMSE", "", "highest"), "RMSE", "0.01235", "0.01235"),
+        (Metric("delay", "Delay", "s", "highest", "leaky"), "Delay (s), leaky", "0.01235", "0.01235 s"),
+    ],
+)
+def test_values_are_written_with_the_unit_of_their_metric(metric, label, number, quantity):
+    assert (metric.label, metric.number(0.012346), metric.quantity(0.012346)) == (label, number, quantity)
 
 
 BREAKDOWN = pd.DataFrame(
@@ -139,7 +197,7 @@ BREAKDOWN = pd.DataFrame(
     ("worst", "order"), [("highest", ["A3", "A1", "A4", "A2"]), ("lowest", ["A1", "A4", "A3", "A2"])]
 )
 def test_rates_are_those_of_the_column_worst_first_and_undefined_last(worst, order):
-    plot = groups.draw_rates(BREAKDOWN, "attack", Rate("eer", "EER (%)", worst), Overall(0.2, "all"))
+    plot = groups.draw_groups(BREAKDOWN, "attack", replace(EER, worst=worst), Overall(0.2, "all"))
     assert plot.table["group"].tolist() == order
     assert plot.table.loc[plot.table["group"] == "A3"].to_numpy().tolist() == [["A3", 0.3, 0.05, 0.95, 0.2]]
     assert list(plot.table) == ["group", "rate", "low", "high", "overall"]
@@ -150,19 +208,24 @@ def test_of_many_groups_the_worst_and_the_best_defined_ones_are_drawn():
     rates = np.arange(40) / 100
     many = pd.DataFrame({"column": "attack", "value": [f"A{i:02d}" for i in range(40)], "eer": rates})
     many.loc[0, "eer"] = np.nan
-    plot = groups.draw_rates(
-        many.assign(eer_low=0.0, eer_high=1.0), "attack", Rate("eer", "EER (%)", "highest"), Overall(0.2, "all")
-    )
+    many = many.assign(eer_low=0.0, eer_high=1.0)
+    plot = groups.draw_groups(many, "attack", EER, Overall(0.2, "all"))
     assert plot.table["rate"].tolist() == [*rates[:24:-1], *rates[15:0:-1]]
     assert plot.figure.axes[0].get_xlabel() == "EER (%)\n15 highest and 15 lowest of 40 attacks"
+    some = groups.draw_groups(many.assign(eer=many["eer"].where(many.index < 21)), "attack", EER, Overall(0.2, "all"))
+    assert some.table["rate"].tolist() == [*rates[20:0:-1]]
+    assert some.figure.axes[0].get_xlabel() == "EER (%)\nthe 20 defined of 40 attacks"
+    none = groups.draw_groups(many.assign(eer=np.nan), "attack", EER, Overall(0.2, "all"))
+    assert none.table["group"].tolist() == [f"A{i:02d}" for i in range(30)] and none.table["rate"].isna().all()
+    assert none.figure.axes[0].get_xlabel() == "EER (%)\n30 of 40 attacks"
+    lay_out(none.figure)
 
 
 def test_a_breakdown_without_the_column_or_its_groups_is_refused():
-    rate = Rate("eer", "EER (%)", "highest")
     with pytest.raises(ValueError, match=r"breakdown of column 'codec' has no rows: expected .*'eer_low'"):
-        groups.draw_rates(BREAKDOWN, "codec", rate, Overall(0.2, "all"))
+        groups.draw_groups(BREAKDOWN, "codec", EER, Overall(0.2, "all"))
     with pytest.raises(ValueError, match=r"breakdown lacks columns \['eer_low'\]"):
-        groups.draw_rates(BREAKDOWN.drop(columns="eer_low"), "attack", rate, Overall(0.2, "all"))
+        groups.draw_groups(BREAKDOWN.drop(columns="eer_low"), "attack", EER, Overall(0.2, "all"))
 
 
 def test_spread_is_the_percentiles():

@@ -31,7 +31,21 @@ def channels(tree, name: str) -> list[dict]:
 
 
 def test_there_are_templates():
-    assert len(TEMPLATES) == 11
+    assert len(TEMPLATES) == 12
+
+
+def test_groups_of_rates_and_of_other_values_differ_in_how_numbers_are_written_alone():
+    rates, values = ((FOLDER / f"{name}.json").read_text() for name in ("groups", "group_values"))
+    written = {
+        "format(100 * datum.rate, '.2f')": "format(datum.rate, '.4~g')",
+        "format(100 * datum.value, '.4~g')": "format(datum.value, '.4~g')",
+        '"format": ".2%"': '"format": ".4~g"',
+        "max(datum.rate, datum.high)": "max(datum.rate, datum.high, 0)",  # a number stands right of nought
+    }
+    for of_rates, of_values in written.items():
+        assert of_rates in rates
+        rates = rates.replace(of_rates, of_values)
+    assert rates == values
 
 
 def test_dvc_fills_every_anchor(template):

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from voxdag.data.members import Member
 from voxdag.scoring.intervals import draws
-from voxdag.scoring.members import Member, Members, split
+from voxdag.scoring.members import Members, split
 
 
 def table(**columns):
@@ -30,7 +31,7 @@ def test_members_are_folds_by_seeds_in_the_order_of_their_numbers():
     rows = table(fold=["10", "2", "2", "1"], seed=[2, 10, 2, 2])
     found = split(rows)
     assert list(found) == [Member("1", 2), Member("2", 2), Member("2", 10), Member("10", 2)]
-    assert [member.name for member in found] == [
+    assert [member.title for member in found] == [
         "fold 1, seed 2", "fold 2, seed 2", "fold 2, seed 10", "fold 10, seed 2",
     ]  # fmt: skip
     assert [of["id"].tolist() for of in found.values()] == [["u3"], ["u2"], ["u1"], ["u0"]]
@@ -45,18 +46,12 @@ def test_the_rows_of_a_member_keep_their_order():
 def test_a_table_without_folds_and_seeds_is_one_member_without_a_name(columns):
     rows = table(value=[1.0, 2.0, 3.0]).assign(**columns)
     (member,) = split(rows)
-    assert (member, member.name, member.key) == (Member(None, None), "", (None,))
+    assert (member, member.title) == (Member(), "")
     pd.testing.assert_frame_equal(split(rows)[member], rows)
 
 
 def test_a_seed_that_was_read_as_a_float_is_the_same_member():
-    assert list(split(table(seed=[1.0, 1.0]))) == list(split(table(seed=[1, 1]))) == [Member(None, 1)]
-
-
-def test_a_stream_is_named_by_the_seed_only_where_there_is_one():
-    assert Member("3").key == ("3",)
-    assert Member("3", 2).key == ("3", 2)
-    assert Member(None, 2).key == (None, 2)
+    assert list(split(table(seed=[1.0, 1.0]))) == list(split(table(seed=[1, 1]))) == [Member(seed=1)]
 
 
 def test_a_column_that_only_some_rows_have_is_refused():

@@ -211,8 +211,6 @@ def test_an_easier_protocol_is_in_the_names():
 
 def test_systems_that_cannot_be_compared_are_refused():
     a, b = eval_of(1.0), eval_of(2.0)
-    with pytest.raises(ValueError, match=r"1 systems \(a\): expected two or more"):
-        paired.pairs({"a": a}, {}, mean_value, SCORING, 0)
     fewer = {"eval": b["eval"][1:]}
     with pytest.raises(ValueError, match="a scores 8 utterances of eval and b 7, 7 of them alike .* that is not is up"):
         compare(a, fewer)
@@ -221,6 +219,29 @@ def test_systems_that_cannot_be_compared_are_refused():
         ValueError, match="a scores 8 utterances of eval and b 8, 7 of them alike in id, speaker and la"
     ):
         compare(a, other)
-    leaky = {"eval": b["eval"].assign(protocol="leaky")}
-    with pytest.raises(ValueError, match="protocols differ: a speaker_independent, b leaky"):
-        compare(a, leaky)
+
+
+def test_systems_of_different_protocols_are_not_compared(caplog):
+    a, b = eval_of(1.0), eval_of(2.0)
+    easier = [{"eval": eval_of(value, "pq")["eval"].assign(protocol="transductive")} for value in (3.0, 7.0)]
+    systems = {"c": easier[0], "a": a, "b": b, "d": easier[1]}
+    table = paired.pairs(systems, {}, mean_value, SCORING, 0)
+    assert table[["system_a", "system_b", "metric", "difference", "speakers"]].to_numpy().tolist() == [
+        ["c", "d", "transductive_mean", -4, 2], ["c", "d", "transductive_fixed", 0, 2],
+        ["a", "b", "mean", -1, 8], ["a", "b", "fixed", 0, 8],
+    ]  # fmt: skip
+    assert caplog.messages == [
+        "systems of different protocols are not compared: c, d transductive; a, b speaker_independent"
+    ]
+    alone = paired.pairs({"a": a, "b": b}, {}, mean_value, SCORING, 0)
+    pd.testing.assert_frame_equal(table[2:].reset_index(drop=True), alone)
+
+
+def test_of_one_system_there_is_no_pair(caplog):
+    for systems in (
+        {},
+        {"a": eval_of(1.0)},
+        {"a": eval_of(1.0), "b": {"eval": eval_of(1.0)["eval"].assign(protocol="leaky")}},
+    ):
+        table = paired.pairs(systems, {}, mean_value, SCORING, 0)
+        assert table.empty and list(table) == list(paired.COLUMNS)

@@ -6,8 +6,9 @@ import pytest
 
 from voxdag.core import artifacts, streams
 from voxdag.core.errors import Refused
+from voxdag.data.members import Member
 from voxdag.scoring import tables
-from voxdag.scoring.members import Member, Members, split
+from voxdag.scoring.members import Members, split
 from voxdag.scoring.tables import Measures, Scoring
 
 QUICK = Scoring(replicates=30, confidence=0.9, by=())
@@ -66,14 +67,23 @@ def test_intervals_by_hand():
     assert set(missing["members"]) == {0}
 
 
-def test_a_member_has_the_interval_of_the_table_of_its_rows():
-    # but for the stream, which is named by the member
-    rows = tables.intervals(scored(), MEASURES, "", QUICK, 0)
-    seed_2 = rows[(rows["seed"] == 2) & (rows["metric"] == "mean")]
+@pytest.mark.parametrize(
+    ("marks", "stream"),
+    [
+        (ROWS[["seed"]], (None, 2)),
+        (ROWS[["seed"]].assign(fold=["3"] * 3 + ["4"] * 3), ("4", 2)),
+        (pd.DataFrame({"fold": ["3"] * 3 + ["4"] * 3}), ("4",)),
+    ],
+)
+def test_a_member_has_the_interval_of_the_table_of_its_rows(marks, stream):
+    # but for the stream, which is named by fold and seed
+    marked = ROWS.drop(columns="seed").join(marks)
+    rows = tables.intervals(scored(marked), MEASURES, "", QUICK, 0)
+    last = rows[(rows["value"] == 5) & (rows["metric"] == "mean")]
     for by in ("utterance", "speaker"):
-        rng = streams.generator(0, "intervals", by, None, 2)
-        expected = scored(ROWS[3:]).intervals(by, rng, QUICK.replicates, QUICK.confidence)["mean"]
-        assert tuple(seed_2.loc[seed_2["resampled_by"] == by, ["low", "high"]].iloc[0]) == expected
+        rng = streams.generator(0, "intervals", by, *stream)
+        expected = scored(marked[3:]).intervals(by, rng, QUICK.replicates, QUICK.confidence)["mean"]
+        assert tuple(last.loc[last["resampled_by"] == by, ["low", "high"]].iloc[0]) == expected
 
 
 def test_the_stream_of_the_means_is_named_by_the_task():
@@ -179,7 +189,7 @@ def test_scoring_is_quiet_where_nothing_is_wrong(caplog):
 
 
 def test_who_defines_one_of_the_metrics():
-    scorers = {Member(None, 1): lambda counts: {"a": 1.0, "b": np.nan}, Member(None, 2): lambda counts: {"b": None}}
+    scorers = {Member(seed=1): lambda counts: {"a": 1.0, "b": np.nan}, Member(seed=2): lambda counts: {"b": None}}
     scores = Members(split(ROWS), scorers)
     assert [tables.defining(scores, names) for names in (["a"], ["b"], ["a", "b"])] == [1, 0, 1]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from voxdag.core.errors import Refused
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks.reports import MemberReport
 
@@ -52,6 +53,36 @@ def test_a_criterion_that_dev_does_not_define_is_none():
     report = MemberReport(("mean",), Means, lambda rows: {"none": None})
     tables = {"dev": predictions(1.0), "eval": predictions(1.0)}
     assert report.headline(tables, {})["dev_none"] is None
+
+
+@pytest.mark.parametrize("undefined", [float("nan"), None])
+def test_a_member_of_which_dev_does_not_define_a_criterion_is_not_in_its_mean(undefined):
+    # the largest of dev are 7 and 9; of seed 1 it is undefined
+
+    def of_nine(rows):
+        return {"x": 9.0 if rows["value"].max() == 9 else undefined}
+
+    report = MemberReport(("mean",), Means, of_nine)
+    assert report.headline({"dev": predictions(7.0), "eval": predictions(1.0)}, {})["dev_x"] == 9
+
+
+def test_a_metric_that_no_member_has_has_no_spread():
+    report = MemberReport(("mean", "other"), lambda rows: lambda counts=None: {"other": 1.0}, criteria)
+    found = report.headline({split: predictions(1.0) for split in ("dev", "eval")}, {})
+    assert (found["mean"], found["mean_sd"], found["other"]) == (None, None, 1)
+
+
+def test_predictions_that_cannot_be_scored_are_refused():
+    rows = predictions(1.0, 2.0)
+    with pytest.raises(Refused, match="no column codec, room; they have id, speaker, seed, value"):
+        REPORT.breakdown({"eval": rows}, {}, Scoring(5, 0.9, ("codec", "speaker", "room", "fold")), 1)
+    twice = pd.concat([rows, rows.head(1)])
+    for tables in ({"dev": rows, "eval": twice}, {"dev": twice, "eval": rows}):
+        with pytest.raises(Refused, match="1 of 5 predictions are of an utterance that .* already have: utterance u0"):
+            REPORT.headline(tables, {})
+    for tables in ({"dev": rows, "eval": rows[:0]}, {"dev": rows[:0], "eval": rows}):
+        with pytest.raises(Refused, match="predictions have no rows"):
+            REPORT.headline(tables, {})
 
 
 def test_groups_are_scored_member_by_member():

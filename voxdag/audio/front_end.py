@@ -20,11 +20,6 @@ from voxdag.core.errors import Refused
 DENOISE = ("none", "spectral_gate", "demucs")
 VAD = ("none", "trim", "speech")
 
-COLUMNS = {  # what the front end says of a recording (see Processed)
-    **{"vad_status": str, "speech_start": float, "speech_end": float, "speech_seconds": float},
-    **{"loudness": float, "rms_db": float},
-}
-
 Enhance = Callable[[np.ndarray], np.ndarray]  # (n,) float32 -> (n,)
 
 

@@ -9,15 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from voxdag.audio import front_end
 from voxdag.audio.decode import Audio, BadAudio, Decoding, decode
 from voxdag.audio.front_end import Enhance, FrontEnd, process
 
 AUDIO = "audio"  # column of the index: a digest of the decoded samples, the same for copies of a recording
-COLUMNS = {  # what the index says of a recording besides the manifest, as far as it is no text
-    **{"source_rate": int, "channels": int, "clipped": int, "seconds": float},
-    **front_end.COLUMNS,
-}
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class Features:
 
 
 class Recording(NamedTuple):
-    """samples: (n,) int16; columns: what the index says of them."""
+    """samples: (n,) int16; columns: what the index says of them (types: `columns.RECORDING`)."""
 
     samples: np.ndarray
     columns: dict

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 
 from voxdag.core.errors import Refused
 from voxdag.figures import det, groups, require, style
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
+from voxdag.scoring import protocol
 
 INTERVAL_COLUMNS = ("system", "metric", "value", "low", "high")
 GROUP_COLUMNS = ("system", "group", "rate", "low", "high")
@@ -18,22 +20,29 @@ FILLED = 0.84  # of the height of a group
 MARGIN, GAP, BAR = 0.75, 0.08, 0.11  # inches: above and below all groups, between two, of a bar
 
 
-def headline(intervals: pd.DataFrame, metric: str, label: str) -> Plot:
+def headline(intervals: pd.DataFrame, metric: Metric) -> Plot:
     """Draw one metric of every system and baseline with its interval, in the table's order.
 
-    intervals: one metric of a system a row: system, metric, value, low, high (fractions). `label` is the metric's name
-    with unit.
+    intervals: one metric of a system a row: system, metric (its prefix says the protocol), value, low, high. The name
+    of a system under an easier protocol says so.
 
     Raises Refused if a column is missing, no system has the metric, or one has it twice.
     """
     require.columns("intervals", intervals, INTERVAL_COLUMNS)
-    rows = intervals[intervals["metric"] == metric]
-    require.rows(f"intervals of metric '{metric}'", rows, INTERVAL_COLUMNS)
+    notes = {f"{prefix}{metric.column}": protocol.NOTES[name] for name, prefix in protocol.PREFIXES.items()}
+    rows = intervals[intervals["metric"].isin(notes)]
+    require.rows(f"intervals of metric '{metric.column}'", rows, INTERVAL_COLUMNS)
     twice = sorted(rows.loc[rows["system"].duplicated(), "system"].astype(str).unique())
     if twice:
-        raise Refused(f"{metric} stands more than once of {', '.join(twice)}: expected one row per system")
-    bars = rows.rename(columns={"system": "group", "value": "rate"})
-    return Plot(rows.reset_index(drop=True), groups.bars(bars.reset_index(drop=True), label))
+        raise Refused(f"{metric.column} stands more than once of {', '.join(twice)}: expected one row per system")
+    rows = rows.assign(system=with_notes(rows["system"], rows["metric"].map(notes)), metric=metric.column)
+    rows = rows.reset_index(drop=True)
+    return Plot(rows, groups.bars(rows.rename(columns={"system": "group", "value": "rate"}), metric))
+
+
+def with_notes(systems: pd.Series, notes: pd.Series) -> list[str]:
+    """The names of systems, each with its note behind it where it has one."""
+    return [f"{system} ({note})" if note else str(system) for system, note in zip(systems, notes, strict=True)]
 
 
 def det_overlay(curves: pd.DataFrame) -> Plot:
@@ -51,22 +60,22 @@ def det_overlay(curves: pd.DataFrame) -> Plot:
     return Plot(curves, det.figure(by_system))
 
 
-def by_group(rates: pd.DataFrame, rate: groups.Rate) -> Plot:
-    """Draw `rate` of all systems in every group, as `grouped_bars` says, the group of the worst mean first.
+def by_group(rates: pd.DataFrame, metric: Metric) -> Plot:
+    """Draw a metric of all systems in every group, as `grouped_bars` says, the group of the worst mean first.
 
     Raises Refused as `grouped_bars` does.
     """
     require.rows("rates", rates, GROUP_COLUMNS)
     means = rates.groupby(rates["group"].astype(str))["rate"].mean()
-    worst_first = means.sort_values(ascending=rate.worst == "lowest", kind="stable")
-    return Plot(rates, grouped_bars(rates, list(worst_first.index), rate.label))
+    worst_first = means.sort_values(ascending=metric.worst == "lowest", kind="stable")
+    return Plot(rates, grouped_bars(rates, list(worst_first.index), metric))
 
 
 @style.paper()
-def grouped_bars(rates: pd.DataFrame, order: Sequence[str], xlabel: str) -> Figure:
-    """Draw the rate of every system in every group, the groups in `order`, the systems in the table's.
+def grouped_bars(rates: pd.DataFrame, order: Sequence[str], metric: Metric) -> Figure:
+    """Draw a metric of every system in every group, the groups in `order`, the systems in the table's.
 
-    rates: one group of a system a row: system, group, rate, low, high (fractions). An undefined rate is written
+    rates: one group of a system a row: system, group, rate (the metric), low, high. An undefined value is written
     "undefined" instead of drawn as zero, a group that a system lacks stays free.
 
     Raises Refused if a column is missing or there is no row.
@@ -80,11 +89,12 @@ def grouped_bars(rates: pd.DataFrame, order: Sequence[str], xlabel: str) -> Figu
         rows = rates[rates["system"].astype(str) == system]
         _draw(axes, rows, _offsets(order, rows, place, len(systems)), FILLED / len(systems), system, look["color"])
     axes.set_yticks(range(len(order)), labels, fontsize=6.5)
-    axes.set(ylim=(len(order) - 0.4, -0.6), xlabel=xlabel)
-    axes.set_xlim(left=0)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    if not (rates[["rate", "low"]] < 0).any(axis=None):
+        axes.set_xlim(left=0)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    style.percent_axis(axes, "x")
+    metric.scale(axes)
     canvas.legend(loc="outside upper center", ncols=min(len(systems), 3), frameon=False, columnspacing=1.2)
     return canvas
 

@@ -19,6 +19,7 @@ from voxdag.figures.members import over_members
 
 TICKS = (1e-5, 1e-4, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 LOWEST, HIGHEST = 0.0005, 0.5  # the frame, as rates, unless an equal error rate lies near or outside it
+ABOVE = 1.0  # normal deviates from the highest equal error rate to the frame, at least
 LEGEND_CHARACTERS = 60  # what fits across one column at legend size
 
 
@@ -62,12 +63,16 @@ def _draw(axes: Axes, members: Sequence[pd.DataFrame], label: str, look: Mapping
 
 
 def _frame(axes: Axes, curves: Sequence[pd.DataFrame]) -> None:
-    """Set square probit axes that hold every equal-error point, ticks in per cent and the diagonal."""
+    """Set square probit axes that hold every equal-error point, ticks in per cent and the diagonal.
+
+    Above the highest of these points there is room for its curve; below the lowest as much and no more, unless the
+    frame is that of good systems.
+    """
     deviates = ["false_alarm_probit", "miss_probit"]
     corners = np.array([equal_point(curve)[deviates] for curve in curves], dtype=float)
     ends = np.array([curve[deviates].min() for curve in curves])
-    low = min(max(ndtri(LOWEST), ends.min() - 0.2), corners.min() - 0.2)
-    high = max(ndtri(HIGHEST), corners.max() + 0.5)
+    high = max(ndtri(HIGHEST), corners.max() + ABOVE)
+    low = min(max(ndtri(LOWEST), ends.min() - 0.2, 2 * corners.min() - high), corners.min() - 0.2)
     ticks = [rate for rate in TICKS if low <= ndtri(rate) <= high]
     names = [f"{100 * rate:g}" for rate in ticks]
     axes.set_xticks(ndtri(ticks), names)

@@ -1,8 +1,7 @@
-"""Groups side by side: an error rate with its interval, and the spread of scores."""
+"""Groups side by side: a metric with its interval, and the spread of scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,79 +10,82 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from voxdag.figures import require, style
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 
 MOST_GROUPS = 30  # bars of one figure
+ROOM = 0.18  # for the numbers beside the bars, of the axis
 QUANTILES = {"low": 0.01, "q1": 0.25, "median": 0.5, "q3": 0.75, "high": 0.99}
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A metric of a breakdown as it is drawn: its column, its name with unit, and which end of it is the worse."""
-
-    column: str
-    label: str
-    worst: Literal["lowest", "highest"]
-
-
-@dataclass(frozen=True)
 class Overall:
-    """The rate of all groups together (fraction), and what it is: "all", or a mean over members."""
+    """The metric of all groups together, and what it is: "all", or a mean over members."""
 
-    rate: float
+    value: float
     name: str
 
 
-def draw_rates(breakdown: pd.DataFrame, by: str, rate: Rate, overall: Overall) -> Plot:
-    """Draw `rate` of each group that the breakdown has of the column `by`, the worst first and undefined ones last.
+def draw_groups(breakdown: pd.DataFrame, by: str, metric: Metric, overall: Overall) -> Plot:
+    """Draw a metric of each group that the breakdown has of the column `by`, the worst first and undefined ones last.
 
-    breakdown: one group a row: column, value, and the rate with its _low and _high (fractions). The table has columns
-    group, rate, low, high, overall. Of more than `MOST_GROUPS` groups the worst and the best defined ones are drawn.
+    breakdown: one group a row: column, value, and the metric with its _low and _high. The table has columns group, rate
+    (the metric), low, high, overall. Of more than `MOST_GROUPS` groups those with the worst and the best values are
+    drawn.
 
     Raises Refused if a column is missing or there is no group.
     """
-    names = {"value": "group", rate.column: "rate", f"{rate.column}_low": "low", f"{rate.column}_high": "high"}
+    names = {"value": "group", metric.column: "rate", f"{metric.column}_low": "low", f"{metric.column}_high": "high"}
     require.columns("breakdown", breakdown, ["column", *names])
-    ascending = [rate.worst == "lowest", True]
-    rows = breakdown[breakdown["column"] == by].sort_values([rate.column, "value"], ascending=ascending)
+    ascending = [metric.worst == "lowest", True]
+    rows = breakdown[breakdown["column"] == by].sort_values([metric.column, "value"], ascending=ascending)
     require.rows(f"breakdown of column '{by}'", rows, names)
-    label = rate.label
-    if len(rows) > MOST_GROUPS:
-        label += f"\n{_ends(rate)} of {len(rows)} {by}s"
-        defined = rows.dropna(subset=rate.column)
-        rows = pd.concat([defined.head(MOST_GROUPS // 2), defined.tail(MOST_GROUPS // 2)]).drop_duplicates()
-    table = rows[list(names)].rename(columns=names).reset_index(drop=True).assign(overall=overall.rate)
+    shown, which = _most(rows, metric)
+    remark = f"{which} of {len(rows)} {by}s" if which else ""
+    table = shown[list(names)].rename(columns=names).reset_index(drop=True).assign(overall=overall.value)
     table["group"] = table["group"].astype(str)
-    return Plot(table, bars(table, label, overall, ylabel=by.capitalize()))
+    return Plot(table, bars(table, metric, overall, ylabel=by.capitalize(), remark=remark))
 
 
-def _ends(rate: Rate) -> str:
-    best = {"lowest": "highest", "highest": "lowest"}[rate.worst]
-    return f"{MOST_GROUPS // 2} {rate.worst} and {MOST_GROUPS // 2} {best}"
+def _most(rows: pd.DataFrame, metric: Metric) -> tuple[pd.DataFrame, str]:
+    """At most `MOST_GROUPS` of the sorted rows, and which they are, where some are left out."""
+    if len(rows) <= MOST_GROUPS:
+        return rows, ""
+    defined, half = rows.dropna(subset=metric.column), MOST_GROUPS // 2
+    if not len(defined):
+        return rows.head(MOST_GROUPS), f"{MOST_GROUPS}"
+    if len(defined) <= MOST_GROUPS:
+        return defined, f"the {len(defined)} defined"
+    best = {"lowest": "highest", "highest": "lowest"}[metric.worst]
+    return pd.concat([defined.head(half), defined.tail(half)]), f"{half} {metric.worst} and {half} {best}"
 
 
 @style.paper()
-def bars(groups: pd.DataFrame, xlabel: str, overall: Overall | None = None, ylabel: str = "") -> Figure:
-    """Draw one bar per row of `groups`, top to bottom: columns group, rate, low, high (fractions).
+def bars(
+    groups: pd.DataFrame, metric: Metric, overall: Overall | None = None, ylabel: str = "", remark: str = ""
+) -> Figure:
+    """Draw one bar per row of `groups`, top to bottom: columns group, rate (the metric), low, high.
 
-    A missing rate is written "undefined" instead of drawn as zero; a missing low or high draws no interval. The
-    dashed line is the `overall` rate.
+    A missing value is written "undefined" instead of drawn as zero; a missing low or high draws no interval. The dashed
+    line is the `overall` value. The `remark` stands below the axis.
     """
     canvas, axes = _rows(groups["group"])
     rows = np.arange(len(groups))
     axes.barh(rows, groups["rate"].fillna(0), height=0.68, color=style.SKY)
     axes.hlines(rows, groups["low"], groups["high"], color=style.BLACK, linewidth=0.9)
-    ends = groups[["rate", "high"]].max(axis=1).fillna(0)
-    for row, (rate, end) in enumerate(zip(groups["rate"], ends, strict=True)):
-        text = "undefined" if np.isnan(rate) else f"{100 * rate:.2f}"
+    lefts, rights = groups[["rate", "low"]].min(axis=1).fillna(0), groups[["rate", "high"]].max(axis=1).fillna(0)
+    for row, (value, end) in enumerate(zip(groups["rate"], rights.clip(lower=0), strict=True)):
+        text = "undefined" if np.isnan(value) else metric.number(value)
         paint = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
         axes.annotate(text, (end, row), (3, 0), textcoords="offset points", va="center", fontsize=6, bbox=paint)
-    axes.set_xlim(0, 1.18 * max(ends.max(), overall.rate if overall else 0, 1e-4))
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    style.percent_axis(axes, "x")
+    whole = overall.value if overall else 0
+    left, right = min(lefts.min(), whole, 0), max(rights.max(), whole, 1e-4)
+    axes.set_xlim((1 + ROOM) * left, (1 + ROOM) * right - ROOM * left)
+    metric.scale(axes)
+    axes.set(xlabel="\n".join(filter(None, [metric.label, remark])), ylabel=ylabel)
     if overall:
         line = {"color": style.VERMILLION, "linestyle": "--", "linewidth": 0.9}
-        axes.axvline(overall.rate, label=f"{overall.name} {style.percent(overall.rate)}", **line)
+        axes.axvline(whole, label=f"{overall.name} {metric.quantity(whole)}", **line)
         canvas.legend(loc="outside upper right", frameon=False)
     return canvas
 

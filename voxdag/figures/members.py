@@ -18,7 +18,7 @@ def split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     Raises Refused if some rows have a fold or seed and others have none.
     """
-    return {member.name or ONLY: rows for member, rows in members.split(table).items()}
+    return {member.title or ONLY: rows for member, rows in members.split(table).items()}
 
 
 def seeds(table: pd.DataFrame) -> int:

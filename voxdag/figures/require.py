@@ -8,7 +8,7 @@ from voxdag.core.errors import Refused
 
 
 def columns(name: str, table: pd.DataFrame, needed: Iterable[str]) -> None:
-    """Raise ValueError if the table called `name` lacks one of the columns `needed`."""
+    """Raise Refused if the table called `name` lacks one of the columns `needed`."""
     expected = list(needed)
     missing = [column for column in expected if column not in table]
     if missing:
@@ -16,7 +16,7 @@ def columns(name: str, table: pd.DataFrame, needed: Iterable[str]) -> None:
 
 
 def rows(name: str, table: pd.DataFrame, needed: Iterable[str]) -> None:
-    """Raise ValueError if the table called `name` has no row, or lacks one of the columns `needed`."""
+    """Raise Refused if the table called `name` has no row, or lacks one of the columns `needed`."""
     expected = list(needed)
     columns(name, table, expected)
     if table.empty:

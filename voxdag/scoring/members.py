@@ -1,6 +1,6 @@
-"""Members of a system: its trainings, one for each fold and seed, and the mean of a metric over them.
+"""The members of a table of predictions, and the mean of a metric over them.
 
-A table of predictions says in its columns `fold` (text) and `seed` (whole number) which member a row is of. Both may be
+The table says in its columns `fold` (text) and `seed` (whole number) which member a row is of. Both may be
 absent or empty: the table of a fixed split has no folds, a published score file neither; then all rows are of one
 member. Every utterance stands once in each member whose fold has it.
 
@@ -11,35 +11,17 @@ members' metrics. A metric that a member does not define is not in the mean, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from voxdag.core.errors import Refused
+from voxdag.data.members import COLUMNS, Member
 from voxdag.scoring.intervals import Interval, bootstrap
 
-COLUMNS = ("fold", "seed")
 CLUSTERS = {"utterance": "id", "speaker": "speaker"}  # what is resampled -> the column that names it
 
 Statistics = Callable[[np.ndarray | None], Mapping[str, float]]  # of the set in which row i stands counts[i] times
-
-
-class Member(NamedTuple):
-    """One training of a system; None where there are no folds or no seeds."""
-
-    fold: str | None = None
-    seed: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Such as "fold 3, seed 2"; empty of the one member of a table without folds and seeds."""
-        return ", ".join(f"{column} {value}" for column, value in self._asdict().items() if value is not None)
-
-    @property
-    def key(self) -> tuple[str | int | None, ...]:
-        """What names the member's random streams: the fold, and the seed where there is one."""
-        return (self.fold,) if self.seed is None else tuple(self)
 
 
 def split(predictions: pd.DataFrame) -> dict[Member, pd.DataFrame]:
@@ -56,14 +38,14 @@ def split(predictions: pd.DataFrame) -> dict[Member, pd.DataFrame]:
     for number, row in enumerate(firsts.itertuples(index=False)):
         codes.setdefault(_member(row._asdict()), []).append(number)  # no fold may be written as "" and as NaN
     for column in present:
-        _check_whole(column, [getattr(member, column) for member in codes])
-    ordered = sorted(codes, key=lambda member: (len(member.fold or ""), member))
+        _check_whole(column, [member.marks.get(column) for member in codes])
+    ordered = sorted(codes, key=lambda member: (len(member.fold), member))
     return {member: predictions[np.isin(code, codes[member])] for member in ordered}
 
 
 def _member(row: Mapping[str, object]) -> Member:
-    fold, seed = (None if pd.isna(value) or value == "" else value for value in (row.get(name) for name in COLUMNS))
-    return Member(None if fold is None else str(fold), None if seed is None else int(seed))
+    kinds = dict(zip(COLUMNS, (str, int), strict=True))
+    return Member(**{name: kinds[name](value) for name, value in row.items() if pd.notna(value) and value != ""})
 
 
 def _check_whole(column: str, values: Sequence[str | int | None]) -> None:

@@ -11,6 +11,7 @@ flips).
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ COLUMNS = {
     **{"system_a": str, "system_b": str, "metric": str, "difference": float, "low": float, "high": float, "p": float},
     **{"resampled": str, "replicates": int, "speakers": int, "members_a": int, "members_b": int},
 }
+
+logger = logging.getLogger(__name__)
 
 Splits = Mapping[str, pd.DataFrame]  # predictions by split
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]  # the task's other tables by split
@@ -49,7 +52,7 @@ def pairs(
     scoring: Scoring,
     seed: int,
 ) -> pd.DataFrame:
-    """The difference (a - b) of every metric between every two systems of a task, with its interval.
+    """The difference (a - b) of every metric between every two systems of a task and protocol, with its interval.
 
     systems    name -> predictions
     statistic  of the task's report: what scores the members on eval
@@ -58,26 +61,30 @@ def pairs(
     are missing of a metric that is not resampled, and of all unless every utterance has a speaker and there are at
     least two. `replicates` are those that define the metric for both systems. `resampled` says what was drawn.
 
-    Raises Refused for fewer than two systems, systems of different protocols or eval utterances, or as `statistic`
-    does.
+    Systems of different protocols are not compared, which is logged.
+
+    Raises Refused for systems of one protocol with different eval utterances, or as `statistic` does.
     """
-    if len(systems) < 2:
-        raise Refused(f"{len(systems)} systems ({', '.join(systems)}): expected two or more to compare")
-    _check_protocols(systems)
-    prefix = protocol.prefix(*(splits["eval"] for splits in systems.values()))
-    scores = {name: statistic(splits, tables) for name, splits in systems.items()}
+    by_protocol: dict[str, dict[str, Members]] = {}
+    for name, splits in systems.items():
+        by_protocol.setdefault(protocol.of(splits["eval"]), {})[name] = statistic(splits, tables)
+    if len(by_protocol) > 1:
+        found = "; ".join(f"{', '.join(scores)} {kind}" for kind, scores in by_protocol.items())
+        logger.warning("systems of different protocols are not compared: %s", found)
+    rows = (_rows(scores, protocol.PREFIXES[kind], scoring, seed) for kind, scores in by_protocol.items())
+    return typed(list(itertools.chain.from_iterable(rows)), COLUMNS)
+
+
+def _rows(scores: Mapping[str, Members], prefix: str, scoring: Scoring, seed: int) -> Iterator[dict]:
+    """The rows of all pairs of systems of one protocol."""
     first = next(iter(scores))
     for name in scores:
         _check_utterances(first, scores[first], name, scores[name])
     speakers = _speakers(scores[first])
     drawn = {name: _resample(members, speakers, scoring, seed) for name, members in scores.items()}
-    rows = [
-        {"system_a": a, "system_b": b, **row}
-        for a, b in itertools.combinations(drawn, 2)
-        for row in compare(drawn[a], drawn[b], speakers, scoring)
-    ]
-    table = typed(rows, COLUMNS)
-    return table.assign(metric=prefix + table["metric"])
+    for a, b in itertools.combinations(drawn, 2):
+        for row in compare(drawn[a], drawn[b], speakers, scoring):
+            yield {"system_a": a, "system_b": b, **row, "metric": f"{prefix}{row['metric']}"}
 
 
 def compare(a: Resampled, b: Resampled, speakers: list[str], scoring: Scoring) -> Iterator[dict]:
@@ -143,13 +150,6 @@ def _speakers(members: Members) -> list[str]:
     """The speakers of eval, sorted; none if an utterance has no speaker."""
     names = members.column("speaker")
     return [] if names is None else sorted(names.unique())
-
-
-def _check_protocols(systems: Mapping[str, Splits]) -> None:
-    found = {name: protocol.of(splits["eval"]) for name, splits in systems.items()}
-    if len(set(found.values())) > 1:
-        listed = ", ".join(f"{name} {kind}" for name, kind in found.items())
-        raise Refused(f"protocols differ: {listed}; systems of one protocol can be compared")
 
 
 def _check_utterances(name_a: str, a: Members, name_b: str, b: Members) -> None:

@@ -16,9 +16,10 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from voxdag.core import streams
 from voxdag.core.errors import Refused
+from voxdag.data.members import Member
 from voxdag.scoring import members
 from voxdag.scoring.intervals import Interval
-from voxdag.scoring.members import Member, Members, Statistics
+from voxdag.scoring.members import Members, Statistics
 
 ENDS = Interval._fields
 NO_INTERVAL = (None, None)
@@ -79,14 +80,14 @@ def scored(
             scorers[member] = prepare(member, table)
         except Refused as reason:
             if group is None:
-                raise Refused(": ".join(filter(None, (member.name, str(reason))))) from reason
-            logger.warning("%s has no metrics: %s", ", ".join(filter(None, (group, member.name))), reason)
+                raise Refused(": ".join(filter(None, (member.title, str(reason))))) from reason
+            logger.warning("%s has no metrics: %s", ", ".join(filter(None, (group, member.title))), reason)
     return Members(rows, scorers, classes)
 
 
 def headline(scores: Members, metrics: Sequence[str], spread: str) -> dict[str, float | None]:
     """The means over members, and the standard deviation of the metric `spread` over members: None where undefined."""
-    means, sd = scores.mean(), scores.sd()[spread]
+    means, sd = scores.mean(), scores.sd().get(spread, np.nan)
     values = {metric: means.get(metric, np.nan) for metric in metrics} | {f"{spread}_sd": sd}
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
@@ -102,9 +103,14 @@ def intervals(scores: Members, measures: Measures, prefix: str, scoring: Scoring
     """
     rows = _interval_rows(scores, Member(), measures, measures.stream, scoring, seed)
     for member in scores.rows if len(scores) > 1 else ():
-        rows += _interval_rows(scores.alone(member), member, measures, member.key, scoring, seed)
+        rows += _interval_rows(scores.alone(member), member, measures, _stream(member), scoring, seed)
     table = typed(rows, interval_types(measures))
     return table.assign(metric=prefix + table["metric"])
+
+
+def _stream(member: Member) -> tuple[str | int | None, ...]:
+    """What names a member's stream: the fold, None where there is none, and the seed where there is one."""
+    return member.fold or None, *((member.seed,) if member.seed is not None else ())
 
 
 def _interval_rows(
@@ -116,7 +122,7 @@ def _interval_rows(
         rng = streams.generator(seed, "intervals", by, *stream)
         bounds = scores.intervals(by, rng, scoring.replicates, scoring.confidence)
         for metric in measures.metrics:
-            row = {"metric": metric, **member._asdict(), "value": values.get(metric), "sd": sd.get(metric)}
+            row = {"metric": metric, **member.marks, "value": values.get(metric), "sd": sd.get(metric)}
             row |= dict(zip(ENDS, bounds.get(metric, NO_INTERVAL), strict=True))
             row |= {"resampled_by": by, "replicates": scoring.replicates, "members": defined.get(metric, 0)}
             rows.append(row | counts)
@@ -133,7 +139,7 @@ def interval_types(measures: Measures) -> dict[str, type]:
 def member_values(scores: Members, measures: Measures, prefix: str) -> pd.DataFrame:
     """Every metric of every member. Columns: metric (with `prefix`), fold, seed, value."""
     rows = [
-        {"metric": f"{prefix}{metric}", **member._asdict(), "value": values.get(metric)}
+        {"metric": f"{prefix}{metric}", **member.marks, "value": values.get(metric)}
         for member, values in scores.values.items()
         for metric in measures.metrics
     ]

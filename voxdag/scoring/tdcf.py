@@ -114,7 +114,7 @@ def min_cost(curve: DetCurve, weights: TandemWeights) -> tuple[float, float]:
 
 
 def check_distinct(scores: np.ndarray) -> None:
-    """Raise ValueError if there are fewer than 3 distinct scores."""
+    """Raise Refused if there are fewer than 3 distinct scores."""
     distinct = np.unique(scores)
     if distinct.size < MIN_DISTINCT_SCORES:
         raise Refused(

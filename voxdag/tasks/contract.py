@@ -1,17 +1,19 @@
 """What a task offers to the stages: a folder of voxdag/tasks with one module for each of these, loaded by name.
 
-    data.py         which utterances, and the types of their columns         prepare, and all that reads tables
+    data.py         which utterances, and the types of their columns         prepare, and all that reads tables (*)
     learner.py      networks, optimizers, a training step, criteria on dev   train
     inference.py    one row per recording, or audio                          train (dev), evaluate, voxdag.predict
     criteria.py     what selects checkpoints on dev                          train, evaluate
-    report.py       headline, intervals, breakdown of predictions            evaluate, baseline, breakdown, compare
-    figures.py      pictures and their tables                                plot, compare
+    report.py       headline, intervals, breakdown of predictions            evaluate, baseline, breakdown, compare (*)
+    figures.py      pictures and their tables                                plot, compare (*)
     baseline.py     what systems have to beat; a task may have none          baseline
     score_file.py   predictions as the field exchanges them; likewise        evaluate
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
 
-A stage loads only the modules that it needs, so a changed figure retrains nothing. `tests/tasks/test_contract.py`
-compares every task with these protocols, name by name and signature by signature.
+A stage loads only the modules that it needs, so a changed figure retrains nothing. Those with (*) import neither torch
+nor what does, so that breakdown, plot and compare depend on no network: arrays of targets may stand in data.py, tensors
+in learner.py. `tests/tasks/test_contract.py` compares every task with these protocols, name by name and signature by
+signature.
 """
 
 from __future__ import annotations
@@ -67,7 +69,6 @@ class Inference(Protocol):
     OUTPUT_SIZE      outputs of a network
     BUFFERS          what the task fits after training, name -> value before it: registered beside the network's own
     OUTPUTS          columns that `outputs` gives
-    COLUMNS          the types of the columns of predictions
     DRAWN            column -> its name in a picture: what is drawn along a recording
     DRAWN_AXIS       the name of their axis
     """
@@ -78,7 +79,6 @@ class Inference(Protocol):
     OUTPUT_SIZE: int
     BUFFERS: Mapping[str, Tensor]
     OUTPUTS: tuple[str, ...]
-    COLUMNS: Mapping[str, type]
     DRAWN: Mapping[str, str]
     DRAWN_AXIS: str
 
@@ -114,9 +114,12 @@ class WaveInference(Inference, Protocol):
 
 
 class Report(Protocol):
-    """INTERVALS, BREAKDOWN: the types of the columns of those tables."""
+    """PREDICTIONS           the types of the columns that predictions add to the manifest's, as far as they are no text
+    INTERVALS, BREAKDOWN  the types of the columns of those tables
+    """
 
     Scoring: type[Scoring]
+    PREDICTIONS: Mapping[str, type]
     INTERVALS: Mapping[str, type]
     BREAKDOWN: Mapping[str, type]
 
@@ -163,7 +166,7 @@ class ScoreFile(Protocol):
     """Predictions as the field exchanges them."""
 
     def write(self, path: Path, predictions: pd.DataFrame) -> None:
-        """Write them."""
+        """Write them, those of several members to a file each (see `score_files`)."""
 
 
 class Clean(Protocol):

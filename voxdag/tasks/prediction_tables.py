@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from voxdag.core.artifacts import Columns
 from voxdag.core.errors import Refused
-from voxdag.data import folds, recordings
+from voxdag.data import folds
 from voxdag.scoring import protocol
 
 FIRST = ("id", "speaker", "label")
 PROTOCOL = "protocol"
-COLUMNS: Columns = {**recordings.COLUMNS, "seed": int}  # of all tasks, as far as they are no text
 
 
 def tabulate(about: pd.DataFrame, outputs: pd.DataFrame, transductive: bool = False) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 A task's report module makes one and gives its methods their names:
 
+    PREDICTIONS = {"predicted": float}
     REPORT = MemberReport(("ccc",), Scorer, criteria)
     INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
     headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
@@ -28,7 +29,9 @@ Criteria = Callable[[pd.DataFrame], Mapping[str, float | None]]  # of one member
 class MemberReport:
     """metrics   names, in the order of tables; the headline has the spread over members of the first
     scorer    a member's rows -> its metrics under counts of the rows, fractions or in units that their names say
-    criteria  of which the headline has the first, on dev, mean over members
+    criteria  of which the headline has the first, on dev, mean over the members that define it
+
+    All refuse predictions as `metric_tables.check` does.
     """
 
     def __init__(self, metrics: Sequence[str], scorer: Callable[[pd.DataFrame], Statistics], criteria: Criteria):
@@ -54,7 +57,8 @@ class MemberReport:
         return metric_tables.intervals(self.statistic(predictions, tables), self.measures, prefix, scoring, seed)
 
     def breakdown(self, predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
-        """The metrics on eval group by group."""
+        """The metrics on eval group by group. Raises Refused for a column to group by that is not there."""
+        metric_tables.check(predictions["eval"], scoring.by, {}, ())
 
         def of_group(column: str, value: str, rows: pd.DataFrame, rng: np.random.Generator) -> dict:
             scores = self._scored(rows, f"{column} {value}")
@@ -70,12 +74,15 @@ class MemberReport:
         return metric_tables.member_values(self.statistic(predictions, tables), self.measures, prefix)
 
     def _scored(self, rows: pd.DataFrame, group: str | None = None) -> Members:
+        metric_tables.check(rows, (), {}, ())
         # sorted, so that what is drawn does not depend on the order of rows
         by_member = members.split(rows.sort_values("id", kind="stable"))
         return metric_tables.scored(by_member, lambda _, of_member: self.scorer(of_member), group=group)
 
     def _dev(self, rows: pd.DataFrame) -> dict[str, float | None]:
-        values = [self.criteria(of_member) for of_member in members.split(rows).values()]
-        first = next(iter(values[0]))
-        mean = float(np.mean([np.nan if value[first] is None else value[first] for value in values]))
-        return {f"dev_{first}": mean if np.isfinite(mean) else None}
+        metric_tables.check(rows, (), {}, ())
+        criteria = [self.criteria(of_member) for of_member in members.split(rows).values()]
+        first = next(iter(criteria[0]))
+        values = [of_member[first] for of_member in criteria]
+        defined = [value for value in values if value is not None and np.isfinite(value)]
+        return {f"dev_{first}": float(np.mean(defined)) if defined else None}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from voxdag.core import artifacts, params
 from voxdag.core.modules import load_module
-from voxdag.data import layout
+from voxdag.data import columns, layout
 from voxdag.scoring.tables import Scoring
 
 SPLITS = ("dev", "eval")
@@ -27,8 +27,15 @@ def write(name: str, task: str, predictions: Mapping[str, pd.DataFrame], tree: M
 
 def read(name: str, task: str) -> dict[str, pd.DataFrame]:
     """The predictions of a system or baseline by split."""
-    columns = load_module("voxdag.tasks.{task}.inference", task=task).COLUMNS
-    return {split: artifacts.read_table(layout.predictions(name) / f"{split}.csv", columns) for split in SPLITS}
+    types = prediction_types(task)
+    return {split: artifacts.read_table(layout.predictions(name) / f"{split}.csv", types) for split in SPLITS}
+
+
+def prediction_types(task: str) -> artifacts.Columns:
+    """The types of the columns of predictions: of the index, of the manifest, and of what the task says."""
+    data = load_module("voxdag.tasks.{task}.data", task=task)
+    report = load_module("voxdag.tasks.{task}.report", task=task)
+    return {**columns.RECORDING, **columns.MEMBER, **data.COLUMNS, **report.PREDICTIONS}
 
 
 def tables(task: str) -> dict[str, dict[str, pd.DataFrame]]:

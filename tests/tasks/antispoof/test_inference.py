@@ -9,6 +9,7 @@ from torch import nn
 from voxdag.core import artifacts
 from voxdag.core.errors import Refused
 from voxdag.data import shards
+from voxdag.tasks import results
 from voxdag.tasks.antispoof import data, inference
 
 CPU = torch.device("cpu")
@@ -108,7 +109,7 @@ def test_a_prediction_has_all_that_the_index_says_and_comes_back_with_its_types(
     assert list(table) == ["id", "speaker", "label", "attack", *known, "protocol", "score"]
     assert table["score"].tolist() == [2.0, 0.0] and table["id"].tolist() == ["u0", "u1"]
     artifacts.write_table(tmp_path / "eval.csv", table.assign(seed=5))
-    again = artifacts.read_table(tmp_path / "eval.csv", inference.COLUMNS)
+    again = artifacts.read_table(tmp_path / "eval.csv", results.prediction_types("antispoof"))
     assert again["codec"].tolist() == ["001"] * 2 and again["score"].dtype == float and again["seed"].dtype == "int64"
     assert again["clipped"].dtype == "int64" and again["attack"].isna().all()
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from voxdag.core import streams
+from voxdag.data.members import Member
 from voxdag.scoring import dcf, eer, members, tdcf
 from voxdag.scoring.intervals import bootstrap
-from voxdag.scoring.members import Member
 from voxdag.tasks.antispoof import metrics
 from voxdag.tasks.antispoof.criteria import criteria
 
@@ -110,7 +110,11 @@ def test_criteria_are_eer_and_the_legacy_form():
 
 
 def test_a_network_that_gives_all_one_score_has_the_worst_criteria_not_an_error():
-    assert criteria(predictions().assign(score=0.5), asv_scores()) == {"eer": 1.0, "min_tdcf": None}
+    # NaN: dev does define a t-DCF, and None would end a training that stops by it
+    assert criteria(predictions().assign(score=0.5), asv_scores()) == {
+        "eer": 1.0,
+        "min_tdcf": pytest.approx(np.nan, nan_ok=True),
+    }
 
 
 def test_an_asv_system_that_no_spoof_passes_has_no_legacy_cost(caplog):
@@ -120,6 +124,9 @@ def test_an_asv_system_that_no_spoof_passes_has_no_legacy_cost(caplog):
     assert headline["min_tdcf_legacy2019"] is None
     assert headline["min_tdcf_revised2021"] is not None
     assert "no legacy2019 t-DCF under all attacks" in caplog.text
+    for table in (predictions(), predictions().assign(score=0.5)):
+        assert criteria(table, asv)["min_tdcf"] is None
+    assert "dev defines no t-DCF: the legacy2019 t-DCF is not defined" in caplog.text
 
 
 def test_inverted_scores_are_reported_not_flipped(caplog):

@@ -38,6 +38,17 @@ def test_each_form_is_written_and_read_back_to_the_last_digit(tmp_path, form):
     pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
 
 
+def test_of_several_members_there_is_a_file_each(tmp_path):
+    both = pd.concat([PREDICTIONS.assign(seed=1), PREDICTIONS.assign(seed=2, score=PREDICTIONS["score"] + 10)])
+    score_file.write(tmp_path / "eval.scores.txt", both)
+    names = ["eval_seed-1.scores.txt", "eval_seed-2.scores.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / names[0]).read_text() == TEXTS["aasist"]
+    assert score_file.read(tmp_path / names[1], TRIALS)["score"].tolist() == (PREDICTIONS["score"] + 10).tolist()
+    score_file.write(tmp_path / "one.txt", both[:3].assign(fold="1"))
+    assert (tmp_path / "one.txt").read_text() == TEXTS["aasist"]
+
+
 @pytest.mark.parametrize(("suffix", "compress"), [(".xz", lzma.compress), (".gz", gzip.compress)])
 def test_compressed_files_are_read(tmp_path, suffix, compress):
     path = tmp_path / f"scores.txt{suffix}"

@@ -13,10 +13,10 @@ from voxdag.figures.groups import MOST_GROUPS
 from voxdag.figures.png import png_bytes
 from voxdag.scoring.calibration import ece
 from voxdag.scoring.protocol import PREFIXES
+from voxdag.tasks import results
 from voxdag.tasks.emotion import metrics
 from voxdag.tasks.emotion.criteria import criteria
 from voxdag.tasks.emotion.figures import CRITERIA, comparison, figures
-from voxdag.tasks.emotion.inference import COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -238,7 +238,7 @@ def test_files_give_the_same_figures_as_tables(plots, tmp_path):
     table = predictions().round(artifacts.DECIMALS)
     for name, content in (("eval", table), ("breakdown", metrics.breakdown(table, SCORING.by, SCORING, 0))):
         artifacts.write_table(tmp_path / f"{name}.csv", content)
-    read = artifacts.read_table(tmp_path / "eval.csv", COLUMNS)
+    read = artifacts.read_table(tmp_path / "eval.csv", results.prediction_types("emotion"))
     groups = artifacts.read_table(tmp_path / "breakdown.csv", metrics.BREAKDOWN)
     again = figures(read, read, groups, history())
     for name, plot in plots.items():

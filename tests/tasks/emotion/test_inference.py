@@ -10,6 +10,7 @@ from voxdag.core import artifacts
 from voxdag.core.errors import Refused
 from voxdag.data import shards
 from voxdag.networks import by_name
+from voxdag.tasks import results
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS
 from voxdag.tasks.scoring_loop import padded
@@ -202,6 +203,6 @@ def test_every_column_of_the_manifest_goes_into_the_predictions_and_back(tmp_pat
     table = inference.predict(network, shards.Shards(tmp_path), scoring(), CPU, {})
     assert list(table)[:8] == [*row, "protocol"] and table.iloc[0][list(row)].to_dict() == row
     artifacts.write_table(tmp_path / "eval.csv", table.assign(seed=3))
-    again = artifacts.read_table(tmp_path / "eval.csv", inference.COLUMNS)
+    again = artifacts.read_table(tmp_path / "eval.csv", results.prediction_types("emotion"))
     assert again["codec"][0] == "001" and again["clipped"][0] == 2 and again["seed"][0] == 3
     assert again["p_happy"].dtype == again["confidence"].dtype == float and again["predicted"][0] in CLASSES

@@ -8,9 +8,9 @@ from voxdag.core import artifacts, streams
 from voxdag.scoring import calibration
 from voxdag.scoring.intervals import bootstrap
 from voxdag.scoring.protocol import PREFIXES
+from voxdag.tasks import results
 from voxdag.tasks.emotion import metrics, report, score_file
 from voxdag.tasks.emotion.criteria import HIGHER, criteria, temperature
-from voxdag.tasks.emotion.inference import COLUMNS
 
 CLASSES = ("neutral", "happy", "sad", "angry")
 BY = ("class", "fold", "speaker", "sex", "intensity", "sentence")
@@ -347,9 +347,19 @@ def test_a_class_without_support_is_undefined():
 def test_a_file_of_predictions_gives_the_same_breakdown(tmp_path):
     table = predictions().round(artifacts.DECIMALS)
     artifacts.write_table(tmp_path / "eval.csv", table)
-    again = artifacts.read_table(tmp_path / "eval.csv", COLUMNS)
+    again = artifacts.read_table(tmp_path / "eval.csv", results.prediction_types("emotion"))
     one, other = (metrics.breakdown(rows, BY, QUICK, 0) for rows in (table, again))
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_the_score_file_has_all_folds_and_there_is_one_for_each_of_several_seeds(tmp_path):
+    score_file.write(tmp_path / "alone.txt", TWO_FOLDS)
+    both = pd.concat([TWO_FOLDS.assign(seed=1), TWO_FOLDS.assign(seed=2, predicted="sad")])
+    score_file.write(tmp_path / "eval.scores.txt", both)
+    first, second = (tmp_path / f"eval_seed-{seed}.scores.txt" for seed in (1, 2))
+    assert first.read_text() == (tmp_path / "alone.txt").read_text()
+    assert [line.split()[2] for line in second.read_text().splitlines()] == ["sad"] * len(TWO_FOLDS)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_the_score_file_is_the_three_columns_in_order(tmp_path):

@@ -15,6 +15,7 @@ from voxdag.figures import comparison as systems
 from voxdag.figures import confusion, det, groups, members, require, roc, scores, style
 from voxdag.figures.curves import POINTS, equal_error_rates, error_curve
 from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 from voxdag.scoring.eer import area, det_curve, eer, roc_points
 
@@ -24,7 +25,7 @@ THRESHOLD_NAME = "EER threshold of dev"
 TABLE_ROWS = 900  # shared by the curves of a figure
 FEWEST_POINTS = 20  # per curve
 
-EER_BY_ATTACK = groups.Rate("eer", "EER (%)", worst="highest")
+EER = Metric("eer", "EER", "%", worst="highest")
 CRITERIA = {
     "dev_eer": Quantity("Dev EER (%)", scale=100, best="min"),
     "dev_min_tdcf": Quantity("Dev min t-DCF", best="min"),
@@ -61,7 +62,7 @@ def figures(
         plots["history"] = draw_history(history, CRITERIA)
     if _attacks(predictions):
         plots["det_by_attack"] = _det_by_attack(by_member)
-        plots["attacks"] = groups.draw_rates(breakdown, "attack", EER_BY_ATTACK, _overall(by_member))
+        plots["attacks"] = groups.draw_groups(breakdown, "attack", EER, _overall(by_member))
         plots["attack_scores"] = _attack_scores(by_member, thresholds)
     return plots
 
@@ -70,15 +71,15 @@ def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> d
     """Draw the systems of the task beside one another, by name: eer, and where `tables` has them, det and attacks.
 
     `tables` are those of `figures` by their names, of all systems below one another with a column system. `intervals`
-    holds one metric of a system or baseline a row: system, metric, value, low, high.
+    holds one metric of a system or baseline a row: system, metric (its prefix says the protocol), value, low, high.
 
     Raises Refused if a table lacks a column, or as `comparison.headline` does.
     """
-    plots = {"eer": systems.headline(intervals, "eer", "EER (%)")}
+    plots = {"eer": systems.headline(intervals, EER)}
     if "det" in tables:
         plots["det"] = systems.det_overlay(tables["det"])
     if "attacks" in tables:
-        plots["attacks"] = systems.by_group(tables["attacks"], EER_BY_ATTACK)
+        plots["attacks"] = systems.by_group(tables["attacks"], EER)
     return plots
 
 

@@ -23,7 +23,6 @@ TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of o
 OUTPUT_SIZE = len(data.LABELS)  # of a network
 BUFFERS: Mapping[str, Tensor] = {}  # of a network, beside its own: nothing is fitted after training
 OUTPUTS = ("score",)
-COLUMNS = {**prediction_tables.COLUMNS, **data.COLUMNS, "score": float}
 DRAWN = {"score": "score"}  # along a recording
 DRAWN_AXIS = "Score"
 SPOOF, BONAFIDE = (data.LABELS.index(label) for label in ("spoof", "bonafide"))

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from voxdag.core.errors import Refused
+from voxdag.data.members import Member
 from voxdag.scoring import dcf, eer, members, protocol, tables, tdcf
-from voxdag.scoring.members import Member, Members
+from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 
 CLASSES = ("bonafide", "spoof")  # in the order in which trials are ranked
@@ -27,6 +28,7 @@ HEADLINE = ("eer", *(f"min_tdcf_{form}" for form in FORMS), "min_dcf", "act_dcf"
 METRICS = (*HEADLINE, "auc")
 ERROR_RATES = ("miss_rate", "false_alarm_rate")
 MEASURES = tables.Measures(METRICS, {f"n_{label}": label for label in CLASSES})
+PREDICTIONS = {"score": float}
 NO_ASV = pd.DataFrame(columns=["split", "attack", "key", "score"])  # the ASV scores of a corpus that has none
 INTERVALS = tables.interval_types(MEASURES)
 BREAKDOWN = tables.breakdown_types(MEASURES, METRICS, {}) | dict.fromkeys(ERROR_RATES, float)
@@ -144,7 +146,7 @@ def breakdown(
 def error_rates(rows: Mapping[Member, pd.DataFrame], thresholds: Mapping[Member, float]) -> dict[str, float]:
     """The mean over members of the shares of bona fide speech that is rejected and of spoofs that are accepted, each
     member at its own threshold; NaN of a class that no member has."""
-    lacking = [member.name or "the one member" for member in rows if member not in thresholds]
+    lacking = [member.title or "the one member" for member in rows if member not in thresholds]
     if lacking:
         raise Refused(f"no threshold for {', '.join(lacking)}: dev has none of these members")
     rates = [_error_rates(table, thresholds[member]) for member, table in rows.items()]
@@ -178,7 +180,7 @@ def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemW
 def _warn_if_inverted(scores: Members, name: str) -> None:
     for member, values in scores.values.items():
         if values["eer"] > 0.5:
-            where = ", ".join(filter(None, (name, member.name)))
+            where = ", ".join(filter(None, (name, member.title)))
             logger.warning("EER of %s is %.4f, above 0.5: the sign of the scores may be inverted", where, values["eer"])
 
 

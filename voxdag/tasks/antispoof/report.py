@@ -12,6 +12,7 @@ from voxdag.tasks.antispoof import metrics
 from voxdag.tasks.antispoof.criteria import criteria, operating_point
 from voxdag.tasks.antispoof.metrics import BREAKDOWN as BREAKDOWN
 from voxdag.tasks.antispoof.metrics import INTERVALS as INTERVALS
+from voxdag.tasks.antispoof.metrics import PREDICTIONS as PREDICTIONS
 
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]

@@ -18,6 +18,7 @@ import pandas as pd
 
 from voxdag.core import artifacts
 from voxdag.core.errors import Refused
+from voxdag.tasks import score_files
 
 HEADER = ["filename", "cm-score"]
 WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
@@ -62,12 +63,14 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
 def write(path: Path, predictions: pd.DataFrame, form: str = "aasist") -> None:
     """Write predictions (columns id, label, attack, score) in one of the `FORMS`, sorted by id, every digit kept.
 
+    Scores of two members are not on one scale: of several there is a file each, as `score_files.by_member` names them.
+
     Raises Refused for an unknown form.
     """
     if form not in FORMS:
         raise Refused(f"unknown form of score file {form!r}: expected one of {', '.join(FORMS)}")
-    ordered = predictions.sort_values("id")
-    artifacts.write_bytes(Path(path), FORMS[form](ordered).encode())
+    for place, rows in score_files.by_member(path, predictions):
+        artifacts.write_bytes(place, FORMS[form](rows.sort_values("id")).encode())
 
 
 def _aasist(predictions: pd.DataFrame) -> str:

@@ -5,6 +5,7 @@ probabilities of all members are comparable: they are counted together, each utt
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from scipy.special import softmax
 from voxdag.figures import class_bars, confusion, groups, members, reliability, require, style
 from voxdag.figures import comparison as systems
 from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 from voxdag.scoring import calibration, classification
 from voxdag.scoring import protocol as protocols
@@ -21,8 +23,9 @@ from voxdag.tasks.emotion.criteria import class_names, logits
 
 BREAKDOWN_COLUMNS = ("column", "value", "n")
 CLASS_COLUMNS = ("system", "protocol", "class", "measure", "value", "low", "high")
-INTERVAL_COLUMNS = ("metric", "system")
 
+UAR = Metric("uar", "UAR", "%", worst="lowest")
+RECALL = Metric("recall", "Recall", "%", worst="lowest")
 CRITERIA = {
     "dev_uar": Quantity("Dev UAR (%)", scale=100, best="max"),
     "dev_loss": Quantity("Dev loss", best="min"),
@@ -50,10 +53,9 @@ def figures(
     classes = breakdown[breakdown["column"] == "class"]
     if len(classes):
         plots["class_bars"] = _class_bars(classes, note)
-    rate = groups.Rate("uar", style.noted("UAR (%)", note), worst="lowest")
     for column in ("fold", "speaker"):
         if (breakdown["column"] == column).any():
-            plots[f"{column}s"] = groups.draw_rates(breakdown, column, rate, _overall(predictions))
+            plots[f"{column}s"] = groups.draw_groups(breakdown, column, replace(UAR, note=note), _overall(predictions))
     if len(history):  # weights that were taken as they are have none
         plots["history"] = draw_history(history, CRITERIA, note)
     return {name: Plot(plot.table.assign(protocol=protocol), plot.figure) for name, plot in plots.items()}
@@ -67,8 +69,7 @@ def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> d
 
     Raises Refused if a table lacks a column, or as `comparison.headline` does.
     """
-    require.columns("intervals", intervals, INTERVAL_COLUMNS)
-    plots = {"uar": systems.headline(_noted_uars(intervals), "uar", "UAR (%)")}
+    plots = {"uar": systems.headline(intervals, UAR)}
     if "class_bars" in tables:
         plots["recall"] = _recalls(tables["class_bars"])
     return plots
@@ -108,21 +109,10 @@ def _overall(predictions: pd.DataFrame) -> groups.Overall:
     return groups.Overall(float(np.mean(uars)), members.over_members(len(uars)) or "all utterances")
 
 
-def _noted_uars(intervals: pd.DataFrame) -> pd.DataFrame:
-    """The rows of UAR under whatever protocol, which then stands behind the system's name."""
-    rows = intervals[intervals["metric"].str.fullmatch("(.*_)?uar")]
-    notes = rows["metric"].str.removesuffix("uar").str.rstrip("_").str.replace("_", " ")
-    return rows.assign(system=_with_notes(rows["system"], notes), metric="uar")
-
-
 def _recalls(classes: pd.DataFrame) -> Plot:
     """Draw the recall of every class, in the classes' order."""
     require.rows("class_bars", classes, CLASS_COLUMNS)
     recalls = classes[classes["measure"] == "recall"]
-    noted = recalls.assign(system=_with_notes(recalls["system"], recalls["protocol"].map(protocols.NOTES)))
+    noted = recalls.assign(system=systems.with_notes(recalls["system"], recalls["protocol"].map(protocols.NOTES)))
     rates = noted.rename(columns={"class": "group", "value": "rate"}).reset_index(drop=True)
-    return Plot(rates, systems.grouped_bars(rates, list(dict.fromkeys(rates["group"])), "Recall (%)"))
-
-
-def _with_notes(names: pd.Series, notes: pd.Series) -> list[str]:
-    return [f"{name} ({note})" if note else str(name) for name, note in zip(names, notes, strict=True)]
+    return Plot(rates, systems.grouped_bars(rates, list(dict.fromkeys(rates["group"])), RECALL))

@@ -17,7 +17,6 @@ from voxdag.audio.acoustic import Acoustic, Extractor, normalise, statistics
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.tasks import prediction_tables, scoring_loop
-from voxdag.tasks.emotion import data
 from voxdag.tasks.emotion.data import LABELS, TASK
 from voxdag.tasks.scoring_loop import Recordings, float_waves, padded
 
@@ -31,11 +30,6 @@ BUFFERS: Mapping[str, Tensor] = {  # of a network, beside its own, as they are b
 DRAWN = {f"p_{label}": label for label in LABELS}  # along a recording
 DRAWN_AXIS = "Probability"
 OUTPUTS = ("predicted", "confidence", *DRAWN)
-COLUMNS = {
-    **prediction_tables.COLUMNS,
-    **data.COLUMNS,
-    **{"predicted": str, "confidence": float, "p_*": float, "logit_*": float},
-}
 
 
 @dataclass(frozen=True)

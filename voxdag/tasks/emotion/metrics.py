@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from voxdag.core import streams
+from voxdag.data.members import Member
 from voxdag.scoring import calibration, classification, members, protocol, tables
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
@@ -25,6 +26,7 @@ CALIBRATION = ("ece", "ece_uncalibrated")
 CLASS = "class"  # in `by`: the metrics of each class
 STREAM = (None,)  # no fold: the draws of means are those of tables that were written before members had names
 MEASURES = tables.Measures((*METRICS, *CALIBRATION), {"n": None}, STREAM)
+PREDICTIONS = {"confidence": float, "p_*": float, "logit_*": float}
 INTERVALS = tables.interval_types(MEASURES)
 BREAKDOWN = tables.breakdown_types(MEASURES, (*METRICS, *CLASS_METRICS), {"n_classes": int})
 
@@ -156,7 +158,7 @@ def _group_row(
     return counts | tables.group_metrics(scores, METRICS, scoring, rng)
 
 
-def _split(predictions: pd.DataFrame) -> dict[members.Member, pd.DataFrame]:
+def _split(predictions: pd.DataFrame) -> dict[Member, pd.DataFrame]:
     """The rows of each member, sorted, so that draws do not depend on their order."""
     return members.split(predictions.sort_values("id", kind="stable"))
 

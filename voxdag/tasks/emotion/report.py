@@ -10,6 +10,7 @@ from voxdag.scoring.tables import Scoring as Scoring
 from voxdag.tasks.emotion import metrics
 from voxdag.tasks.emotion.metrics import BREAKDOWN as BREAKDOWN
 from voxdag.tasks.emotion.metrics import INTERVALS as INTERVALS
+from voxdag.tasks.emotion.metrics import PREDICTIONS as PREDICTIONS
 
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]

@@ -10,12 +10,16 @@ import pandas as pd
 
 from voxdag.core import artifacts
 from voxdag.core.errors import Refused
+from voxdag.tasks import score_files
 
 COLUMNS = ["id", "label", "predicted"]
 
 
 def write(path: Path, predictions: pd.DataFrame) -> None:
-    """Write predictions (columns id, label, predicted, and fold if there are folds).
+    """Write predictions (columns id, label, predicted, and fold and seed where there are several).
+
+    Decisions of all folds are comparable and stand in one file. Of several seeds there is a file each, as
+    `score_files.by_member` names them.
 
     Raises Refused for a space in a name.
     """
@@ -24,6 +28,7 @@ def write(path: Path, predictions: pd.DataFrame) -> None:
         if len(broken):
             raise Refused(f"{column} {broken.iloc[0]!r} has a space in it, which separates the columns of {path}")
     order = [column for column in ("fold", "id") if column in predictions]
-    rows = predictions.sort_values(order)[COLUMNS]
-    lines = (" ".join(map(str, row)) + "\n" for row in rows.itertuples(index=False))
-    artifacts.write_bytes(Path(path), "".join(lines).encode())
+    ordered = predictions.sort_values(order).drop(columns="fold", errors="ignore")
+    for place, rows in score_files.by_member(path, ordered):
+        lines = (" ".join(map(str, row)) + "\n" for row in rows[COLUMNS].itertuples(index=False))
+        artifacts.write_bytes(place, "".join(lines).encode())

@@ -9,9 +9,11 @@ import pandas as pd
 from voxdag.figures import comparison as systems
 from voxdag.figures import groups
 from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 
-LEFT = "Noise that is left (% of its energy)"
+LEFT = Metric("noise_left", "Noise left, of its energy", "%", worst="highest")
+SI_SDR = Metric("si_sdr", "SI-SDR", "dB", worst="lowest")
 CRITERIA = {"dev_noise_left": Quantity("Dev noise left (%)", scale=100, best="min")}
 
 
@@ -20,10 +22,10 @@ def figures(
 ) -> dict[str, Plot]:
     """history, and snrs."""
     overall = groups.Overall(float(predictions["noise_left"].mean()), "all")
-    snrs = groups.draw_rates(breakdown, "snr", groups.Rate("noise_left", LEFT, worst="highest"), overall)
+    snrs = groups.draw_groups(breakdown, "snr", LEFT, overall)
     return {"history": draw_history(history, CRITERIA), "snrs": snrs}
 
 
 def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
-    """noise_left of all systems."""
-    return {"noise_left": systems.headline(intervals, "noise_left", LEFT)}
+    """noise_left and si_sdr of all systems."""
+    return {metric.column: systems.headline(intervals, metric) for metric in (LEFT, SI_SDR)}

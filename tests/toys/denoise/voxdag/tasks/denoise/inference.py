@@ -22,7 +22,6 @@ OUTPUT_SIZE = 1
 BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("removed",)
 MEASURES = ("si_sdr_noisy", "si_sdr", "noise_left")
-COLUMNS = {**prediction_tables.COLUMNS, **dict.fromkeys(MEASURES, float)}
 DRAWN = {"removed": "removed"}
 DRAWN_AXIS = "Share of the energy that is removed"
 TINY = 1e-12  # of energies

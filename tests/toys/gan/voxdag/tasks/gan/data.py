@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from voxdag.core.errors import Refused
-from voxdag.data.shards import PackedTrack
 from voxdag.tasks import labels
 
 TASK = "the generator"
@@ -23,13 +21,3 @@ def select(splits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         if set(utterances["label"]) != set(LABELS):
             raise Refused(f"{split} has {', '.join(sorted(set(utterances['label'])))}, expected {', '.join(LABELS)}")
     return splits
-
-
-def describe(recordings: PackedTrack) -> np.ndarray:
-    """(n, len(DESCRIPTOR)) float32."""
-    rows = []
-    for i in range(len(recordings)):
-        wave = recordings.wave(i)
-        crossings = np.count_nonzero(np.diff(np.signbit(wave))) / (len(wave) / RATE * 1000)
-        rows.append([np.log10(np.sqrt(np.mean(wave**2))), crossings])
-    return np.array(rows, np.float32)

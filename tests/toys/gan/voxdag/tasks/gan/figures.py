@@ -8,8 +8,10 @@ import pandas as pd
 
 from voxdag.figures import comparison as systems
 from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 
+GAP = Metric("gap", "Gap", "", worst="highest")
 CRITERIA = {"dev_gap": Quantity("Dev gap", best="min")}
 
 
@@ -22,4 +24,4 @@ def figures(
 
 def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
     """gap of all systems."""
-    return {"gap": systems.headline(intervals, "gap", "Gap (%)")}
+    return {"gap": systems.headline(intervals, GAP)}

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from voxdag.core import streams
-from voxdag.data.shards import Shards
+from voxdag.data.shards import PackedTrack, Shards
 from voxdag.tasks import prediction_tables, scoring_loop
-from voxdag.tasks.gan.data import DESCRIPTOR, LABELS, RATE, TASK, describe
+from voxdag.tasks.gan.data import DESCRIPTOR, LABELS, RATE, TASK
 from voxdag.tasks.labels import targets
 from voxdag.tasks.scoring_loop import Recordings
 
@@ -21,7 +21,6 @@ TAKES = ("features",)
 OUTPUT_SIZE = len(DESCRIPTOR)
 BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("made_level", "made_crossings")
-COLUMNS = {**prediction_tables.COLUMNS, "real_*": float, "made_*": float}
 DRAWN = {"made_level": "level"}
 DRAWN_AXIS = "log10 of the level"
 SEED = 1  # of the noise that predictions are made from
@@ -52,6 +51,16 @@ def predict(
     real = pd.DataFrame(describe(shards.waves(RATE, TASK)), columns=[f"real_{name}" for name in DESCRIPTOR])
     made = make(network, targets(shards.index["label"], LABELS), shards.index["id"].tolist(), device)
     return prediction_tables.tabulate(shards.about, pd.concat([real, made], axis=1))
+
+
+def describe(recordings: PackedTrack) -> np.ndarray:
+    """(n, len(DESCRIPTOR)) float32."""
+    rows = []
+    for i in range(len(recordings)):
+        wave = recordings.wave(i)
+        crossings = np.count_nonzero(np.diff(np.signbit(wave))) / (len(wave) / RATE * 1000)
+        rows.append([np.log10(np.sqrt(np.mean(wave**2))), crossings])
+    return np.array(rows, np.float32)
 
 
 @torch.inference_mode()

@@ -40,7 +40,7 @@ class Described(Dataset):
 
     def __init__(self, shards: Shards, noise: int, seed: int):
         self.ids, self.noise, self.seed = shards.index["id"].tolist(), noise, seed
-        self.real = torch.tensor(data.describe(shards.waves(data.RATE, data.TASK)))
+        self.real = torch.tensor(inference.describe(shards.waves(data.RATE, data.TASK)))
         self.kinds = torch.tensor(targets(shards.index["label"], LABELS))
 
     def __len__(self) -> int:

@@ -9,7 +9,8 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.gan.criteria import criteria, gap
 from voxdag.tasks.reports import MemberReport
 
-__all__ = ["BREAKDOWN", "INTERVALS", "Scoring", "breakdown", "headline", "intervals", "member_values", "statistic"]
+__all__ = ["BREAKDOWN", "INTERVALS", "PREDICTIONS", "Scoring"]
+__all__ += ["breakdown", "headline", "intervals", "member_values", "statistic"]
 
 
 class Scorer:
@@ -23,6 +24,7 @@ class Scorer:
 
 
 REPORT = MemberReport(("gap",), Scorer, criteria)
+PREDICTIONS = {"real_*": float, "made_*": float}
 INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
 headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
 member_values, statistic = REPORT.member_values, REPORT.statistic

@@ -8,8 +8,10 @@ import pandas as pd
 
 from voxdag.figures import comparison as systems
 from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 
+ACCURACY = Metric("accuracy", "Accuracy", "%", worst="lowest")
 CRITERIA = {"dev_accuracy": Quantity("Dev accuracy (%)", scale=100, best="max")}
 
 
@@ -22,4 +24,4 @@ def figures(
 
 def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
     """accuracy of all systems."""
-    return {"accuracy": systems.headline(intervals, "accuracy", "Accuracy (%)")}
+    return {"accuracy": systems.headline(intervals, ACCURACY)}

@@ -21,7 +21,6 @@ TAKES = ("features",)
 OUTPUT_SIZE = len(LABELS) + 1  # a logit for each label, and the level
 BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("predicted", "predicted_level")
-COLUMNS = {**prediction_tables.COLUMNS, "label": str, "level": float, "predicted": str, "predicted_level": float}
 DRAWN = {"predicted_level": "level"}
 DRAWN_AXIS = "Level"
 TRACK = "embedding"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from voxdag.data.shards import Shards
 from voxdag.tasks import scoring_loop
-from voxdag.tasks.heads import criteria, data, inference
+from voxdag.tasks.heads import criteria, inference
 from voxdag.tasks.heads.data import LABELS
 from voxdag.tasks.scoring_loop import padded
 from voxdag.training.batches import Batch
@@ -25,11 +28,20 @@ class Settings:
     level_weight: float
 
 
+def targets(index: pd.DataFrame) -> dict[str, Tensor]:
+    """label (n,) int64 and level (n,) float, 0 where unknown, and mask_label, mask_level (n,) bool."""
+    known = {name: torch.tensor(index[name].notna().to_numpy(bool)) for name in ("label", "level")}
+    label = index["label"].map({label: i for i, label in enumerate(LABELS)}).fillna(0).to_numpy(np.int64)
+    level = index["level"].fillna(0).to_numpy(np.float32)
+    masks = {f"mask_{name}": mask for name, mask in known.items()}
+    return {"label": torch.tensor(label), "level": torch.tensor(level)} | masks
+
+
 class Embedded(Dataset):
     """Embedded recordings and their targets."""
 
     def __init__(self, shards: Shards):
-        self.embeddings, self.targets = inference.embeddings(shards), data.targets(shards.index)
+        self.embeddings, self.targets = inference.embeddings(shards), targets(shards.index)
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -9,7 +9,8 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.heads.criteria import criteria
 from voxdag.tasks.reports import MemberReport
 
-__all__ = ["BREAKDOWN", "INTERVALS", "Scoring", "breakdown", "headline", "intervals", "member_values", "statistic"]
+__all__ = ["BREAKDOWN", "INTERVALS", "PREDICTIONS", "Scoring"]
+__all__ += ["breakdown", "headline", "intervals", "member_values", "statistic"]
 
 
 class Scorer:
@@ -31,6 +32,7 @@ def _mean(values: np.ndarray, counts: np.ndarray) -> float:
 
 
 REPORT = MemberReport(("accuracy", "mae"), Scorer, criteria)
+PREDICTIONS = {"predicted_level": float}
 INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
 headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
 member_values, statistic = REPORT.member_values, REPORT.statistic

@@ -8,8 +8,10 @@ import pandas as pd
 
 from voxdag.figures import comparison as systems
 from voxdag.figures.history import Quantity, draw_history
+from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
 
+CCC = Metric("ccc", "CCC", "", worst="lowest")
 CRITERIA = {"dev_ccc": Quantity("Dev CCC", best="max")}
 
 
@@ -22,4 +24,4 @@ def figures(
 
 def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
     """ccc of all systems."""
-    return {"ccc": systems.headline(intervals, "ccc", "CCC (%)")}
+    return {"ccc": systems.headline(intervals, CCC)}

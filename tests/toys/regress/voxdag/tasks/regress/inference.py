@@ -20,7 +20,6 @@ TAKES = ("waves",)
 OUTPUT_SIZE = 1
 BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("predicted",)
-COLUMNS = {**prediction_tables.COLUMNS, "label": float, "predicted": float}
 DRAWN = {"predicted": "level"}
 DRAWN_AXIS = "Level"
 

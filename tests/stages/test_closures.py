@@ -1,0 +1,47 @@
+"""What the stages behind evaluate depend on: tables, metrics and figures, and nothing that makes predictions."""
+
+import shutil
+
+import pytest
+
+from tests.toys.installed import NAMES, PLACES, TOYS
+from voxdag.core import code
+
+TASKS = ("antispoof", "emotion")
+HEAVY = {"torch", "torchaudio", "silero-vad", "soundfile"}
+ROOMS = ("models/", "voxdag/networks/", "voxdag/audio/", "voxdag/training/")
+SAYS_TYPES = {"voxdag/training/history.py"}  # of the columns of a table
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """The product with the toys in it."""
+    root = tmp_path_factory.mktemp("tree")
+    for name in code.OURS:
+        shutil.copytree(code.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for toy in NAMES:
+        for place in PLACES:
+            shutil.copytree(TOYS / toy / place, root / place, dirs_exist_ok=True)
+    return root
+
+
+def depends(root, stage, task):
+    """(files with code, packages) of a stage for a task."""
+    lines = code.describe([f"stages.{stage}"], {"task": [task], "network": ["aasist"]}, root).splitlines()
+    packages = {line.split()[1] for line in lines if line.startswith("package ")}
+    return {line.split()[0] for line in lines if not line.startswith("package ")}, packages
+
+
+@pytest.mark.parametrize("stage", ["breakdown", "plot", "compare", "results"])
+@pytest.mark.parametrize("task", [*TASKS, *NAMES])
+def test_who_reads_predictions_depends_on_no_network(root, stage, task):
+    files, packages = depends(root, stage, task)
+    assert packages & HEAVY == set()
+    assert {file for file in files if file.startswith(ROOMS)} <= SAYS_TYPES
+
+
+def test_who_makes_predictions_does(root):
+    # the test above is only as good as what it reads
+    for task in TASKS:
+        files, packages = depends(root, "evaluate", task)
+        assert "torch" in packages and "models/aasist.py" in files and "voxdag/networks/by_name.py" in files

@@ -1,0 +1,10 @@
+"""The types of the columns that tables of recordings have in all tasks, as far as they are no text.
+
+They stand apart from what fills them, so that who reads a table needs neither decoders nor networks.
+"""
+
+RECORDING = {  # what the index says of a recording besides the manifest (see `recordings`, `audio.front_end.Processed`)
+    **{"source_rate": int, "channels": int, "clipped": int, "seconds": float},
+    **{"speech_start": float, "speech_end": float, "speech_seconds": float, "loudness": float, "rms_db": float},
+}
+MEMBER = {"seed": int}  # whose a row is (see `members.Member.mark`)

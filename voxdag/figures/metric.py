@@ -1,0 +1,45 @@
+"""A metric as figures show it: its name, its unit, and which end of it is the worse."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+
+from voxdag.figures import style
+
+PERCENT = "%"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """column  of tables that holds it, and its name in tables of intervals
+    name    in figures
+    unit    of its values as they are drawn: "%" of fractions, which are drawn in per cent; dB, s, ...; "" of none
+    worst   which end of it is the worse
+    note    stands behind name and unit
+    """
+
+    column: str
+    name: str
+    unit: str
+    worst: Literal["lowest", "highest"]
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """What an axis of it is called: "EER (%)"."""
+        return style.noted(f"{self.name} ({self.unit})" if self.unit else self.name, self.note)
+
+    def number(self, value: float) -> str:
+        """A value beside an axis that has the unit: of a rate two decimals of the percentage, otherwise four digits."""
+        return f"{100 * value:.2f}" if self.unit == PERCENT else f"{value:.4g}"
+
+    def quantity(self, value: float) -> str:
+        """A value with its unit, where no axis says it."""
+        return style.percent(value) if self.unit == PERCENT else f"{value:.4g} {self.unit}".rstrip()
+
+    def scale(self, axes: Axes) -> None:
+        """Write the ticks of the horizontal axis in the unit, and its label."""
+        axes.set_xlabel(self.label)
+        if self.unit == PERCENT:
+            style.percent_axis(axes, "x")
