@@ -7,7 +7,8 @@ Reads:  data/checkpoints/<system>/<member>/<checkpoint>.safetensors   of each fo
         params.yaml              seed, num_threads, device, tasks.<task>.scoring, systems.<system>
 Writes: data/predictions/<system>/dev.csv, eval.csv                   one row per utterance and member
         data/predictions/<system>/<split>/<member>/                   audio, where that is what the task predicts
-        data/predictions/<system>/eval.scores.txt                     eval in the field's own score-file format
+        data/predictions/<system>/eval.scores.txt                     eval in the field's own format; a file a member
+                                                                      where there are several (eval_<member>...)
         metrics/<system>/evaluate.json                                headline: eval's metrics, and the dev criterion
         metrics/<system>/intervals.csv                                those of eval with their bootstrap intervals
 """
