@@ -13,7 +13,7 @@ from voxdag.audio.decode import Decoding
 from voxdag.data.recordings import Features
 from voxdag.predict import Scorer
 
-FEATURES = Features(Decoding(rate=16000, min_seconds=0.1, min_peak=1e-4), None, 0.01, 256)
+FEATURES = Features(Decoding(rate=16000, min_seconds=0.1, min_peak=1e-4, max_clipped=0.01), None, 0.01, 256)
 
 
 def outputs(network, recordings, settings, device):
