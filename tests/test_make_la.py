@@ -77,7 +77,7 @@ def test_audio_that_cannot_be_decoded_is_named_and_left_out(tmp_path, caplog):
     (tmp_path / "README.txt").write_text("no audio either")
     found = find_segments(tmp_path, "prefix", (2.0, 4.0), jobs=1)
     assert [segment.speaker for segment in found] == ["a"]
-    assert "b-1.flac: unreadable" in caplog.text and "README" not in caplog.text
+    assert "b-1.flac: a rate of 0 Hz" in caplog.text and "README" not in caplog.text
 
 
 def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
@@ -102,7 +102,7 @@ def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
 @pytest.mark.parametrize(
     ("words", "jobs", "message"),
     [
-        ([], None, "holds no audio; known endings are aif"),
+        ([], None, "holds no audio; known endings are 3gp, aac"),
         (["--jobs", "0"], None, "--jobs is 0, expected 1 or more"),
         (["--utterances", "0"], None, "--utterances is 0, expected 1 or more"),
         (["--utterances", "-3"], None, "--utterances is -3, expected 1 or more"),

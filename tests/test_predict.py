@@ -18,7 +18,7 @@ from voxdag.core.errors import Refused
 from voxdag.data.recordings import Features
 from voxdag.predict import Scorer, check_recordings, open_scorer, predict
 
-FEATURES = Features(Decoding(rate=16000, min_seconds=0.1, min_peak=1e-4), None, 0.01, 256)
+FEATURES = Features(Decoding(rate=16000, min_seconds=0.1, min_peak=1e-4, max_clipped=0.01), None, 0.01, 256)
 
 
 def outputs(network, recordings, settings, device):

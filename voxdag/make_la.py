@@ -2,7 +2,7 @@
 
 Usage:  python -m voxdag.make_la FOLDER OUT [--speaker parent|prefix] [--seconds 2 4] [--utterances N] [--seed S]
                                             [--jobs J]
-Reads:  FOLDER/**    audio in any format, rate and number of channels that libsndfile reads
+Reads:  FOLDER/**    audio in any format that libsndfile or ffmpeg reads, of any rate and number of channels
 Writes: OUT/LA       audio, protocols and ASV scores; read it with corpus asvspoof2019_la, official: false
 
 A speaker is the name of the folder that the file is in, or the file name up to its first '-', or all of it without its
@@ -17,9 +17,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from voxdag.audio.decode import BadAudio, resample
+from voxdag.audio.decode import BadAudio, mix, read_stretch, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.core import command, streams
 from voxdag.core.errors import Refused
@@ -117,7 +116,7 @@ def share_out(segments: Sequence[Segment], utterances: int | None, seed: int) ->
 
 def load(segment: Segment) -> np.ndarray:
     """The segment's samples, mixed down and resampled: (n,) at 16 kHz."""
-    wave, rate = soundfile.read(segment.path, start=segment.start, stop=segment.stop, always_2d=True)
+    wave, rate = read_stretch(segment.path, segment.start, segment.stop)
     return resample(wave.mean(axis=1), rate, RATE)
 
 
@@ -125,10 +124,11 @@ def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float])
     """The segments of one file, or why it cannot be used."""
     try:
         wave, rate = read_audio(path)
+        mono = mix(wave)
     except BadAudio as error:
         return str(error)
     name, speaker = path.relative_to(folder).as_posix(), speaker_of(path, rule)
-    stretches = cut_points(wave.mean(axis=1), rate, seconds)
+    stretches = cut_points(mono, rate, seconds)
     return [Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches]
 
 

@@ -4,7 +4,7 @@ Usage:  python -m voxdag.predict --system aasist PATH...                        
         python -m voxdag.predict --system tier1 --member fold-3_seed-1234 PATH...     one of them
         python -m voxdag.predict --system aasist --weights AASIST.pth --config aasist PATH...
 Reads:  params.yaml, data/checkpoints/<system>/<member>/ or the weights file, and the audio, of any format
-        and rate that libsndfile reads
+        that libsndfile or ffmpeg reads (voxdag.audio.decode) and any rate
 Prints: CSV, one row per file: path, seconds, the system's outputs (score: higher is more bona fide), and error, which
         says why a file has no output. The exit status is 1 if any file has none.
 """

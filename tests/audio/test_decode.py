@@ -1,14 +1,20 @@
 """Every way a recording can be broken has its own reason; every format that is not broken is decoded exactly."""
 
+import os
+from dataclasses import replace
+
+import av
 import numpy as np
 import pytest
 import soundfile
 
-from voxdag.audio.decode import BadAudio, Decoding, decode, to_int16
+from voxdag.audio.containers import mpeg_frame_bytes
+from voxdag.audio.decode import BadAudio, Decoding, decode, read, read_stretch, to_int16
 from voxdag.audio.segments import fit_length
+from voxdag.core.errors import Refused
 
 RATE = 16_000
-DECODING = Decoding(rate=RATE, min_seconds=0.1, min_peak=1e-4)
+DECODING = Decoding(rate=RATE, min_seconds=0.1, min_peak=1e-4, max_clipped=0.01)
 
 
 def tone(seconds, rate, hertz=440.0):
@@ -90,6 +96,57 @@ def absent(path):
     return path
 
 
+def folder(path):
+    path.mkdir()
+    return path
+
+
+def link_to_nothing(path):
+    path.symlink_to("nothing.wav")
+    return path
+
+
+def git_lfs_pointer(path):
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    return path
+
+
+def web_page(path):
+    path.write_text("<!DOCTYPE html><html><body>404</body></html>")
+    return path
+
+
+def playlist(path):
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.wav\n#EXT-X-ENDLIST\n")
+    write(path.with_name("other.wav"), tone(0.5, RATE))
+    return path
+
+
+def random_bytes(path):
+    path.write_bytes(np.random.default_rng(1).bytes(4000))
+    return path
+
+
+def opposite_channels(path):
+    return write(path, np.stack([tone(0.5, RATE), -tone(0.5, RATE)], 1))
+
+
+def steady(path):
+    return write(path, np.full(RATE, 0.5))
+
+
+def sixteen_bit_scale(path):
+    return write(path, 32768 * tone(0.5, RATE), subtype="FLOAT")
+
+
+def enormous(path):
+    return write(path, 1e308 * tone(0.5, RATE), subtype="DOUBLE")
+
+
+def rate_of_one(path):
+    return write(path, tone(0.5, RATE), 1)
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -99,8 +156,19 @@ def absent(path):
         (not_a_number, "1 samples are not finite"),
         (too_short, r"0.0100 s long, shorter than 0.1 s"),
         (text, "unreadable"),
-        (cut_wav, "truncated: 5000 of 16044 bytes"),
+        (cut_wav, "truncated: 4956 of 16000 bytes of audio"),
         (absent, "absent"),
+        (folder, "unreadable: .*directory"),
+        (link_to_nothing, "absent"),
+        (git_lfs_pointer, "a pointer of Git LFS in the audio's place: `git lfs pull`"),
+        (web_page, "no known audio format: it begins with '<!DOCTYPE html>"),
+        (playlist, "no known audio format"),
+        (random_bytes, "unreadable"),
+        (opposite_channels, "the 2 channels cancel each other"),
+        (steady, "silent: peak 0.00e[+]00"),
+        (sixteen_bit_scale, "9[0-9][.][0-9] % of the samples lie beyond full scale, more than 1 %: peak 1.64e[+]04"),
+        (enormous, "beyond full scale, more than 1 %: peak 5e[+]307"),
+        (rate_of_one, "a rate of 1 Hz, expected 1000 to 768000: the header is wrong"),
     ],
 )
 def test_a_broken_file_says_why(tmp_path, make, reason):
@@ -115,6 +183,145 @@ def test_a_cut_flac_is_never_taken_as_a_shorter_recording(tmp_path):
         (tmp_path / "a.flac").write_bytes(whole[: int(len(whole) * share)])
         with pytest.raises(BadAudio, match="truncated|unreadable"):
             decode(tmp_path / "a.flac", DECODING)
+
+
+def encoded(path, kind, codec, rate, options):
+    """Two seconds of a tone, encoded by ffmpeg's libraries. kind: of container; options: of it."""
+    wave = tone(2.0, rate).astype(np.float32)[None]
+    with av.open(str(path), "w", format=kind, options=options) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        fit = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.codec_context.frame_size or None)
+        for piece in [*fit.resample(frame), *fit.resample(None)]:
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    return path
+
+
+COMPRESSED = {
+    "a.mp3": ("mp3", "libmp3lame", RATE, {}),
+    "no_info_frame.mp3": ("mp3", "libmp3lame", RATE, {"write_xing": "0"}),
+    "a.m4a": ("mp4", "aac", RATE, {"movflags": "faststart"}),
+    "a.aac": ("adts", "aac", RATE, {}),
+    "a.mka": ("matroska", "flac", RATE, {}),
+    "a.webm": ("webm", "libopus", 48_000, {}),
+    "a.ogg": ("ogg", "libopus", 48_000, {}),
+}
+
+
+def compressed(folder, name):
+    return encoded(folder / name, *COMPRESSED[name])
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_what_telephones_and_browsers_write_is_read_whole(tmp_path, name):
+    samples = decode(compressed(tmp_path, name), DECODING).samples / 32768
+    assert 2.0 <= len(samples) / RATE <= 2.12  # encoders pad to whole frames, up to 64 ms at either end
+    # the tone, and nothing else: a decoder's delay moves its phase alone
+    spectrum = np.abs(np.fft.rfft(samples[4000:20000] * np.hanning(16000)))
+    assert np.argmax(spectrum) == 440
+    assert np.square(samples[4000:20000]).mean() == pytest.approx(0.125, rel=0.15)  # a lossy code
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+@pytest.mark.parametrize("cut", [1, 300, 0.5])
+def test_no_cut_file_is_taken_as_a_shorter_recording(tmp_path, name, cut):
+    path = compressed(tmp_path, name)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -cut if cut >= 1 else int(len(whole) * cut)])
+    with pytest.raises(BadAudio, match="truncated|damaged|no known audio format"):
+        decode(path, DECODING)
+
+
+def test_an_mp3_cut_between_two_frames_lacks_what_it_states(tmp_path):
+    path = compressed(tmp_path, "a.mp3")
+    whole, ends, at = path.read_bytes(), [], path.read_bytes().index(b"\xff\xf3")
+    while (size := mpeg_frame_bytes(whole[at : at + 4])) is not None:
+        at += size
+        ends.append(at)
+    assert len(ends) == 59  # the Info frame, and 58 of 576 samples: two seconds and the encoder's delay
+    path.write_bytes(whole[: ends[-4]])
+    with pytest.raises(BadAudio, match="truncated: 55 of 58 frames"):
+        decode(path, DECODING)
+
+
+def test_two_mp3_files_in_one_are_read_both(tmp_path):
+    path = compressed(tmp_path, "a.mp3")
+    path.write_bytes(2 * path.read_bytes())
+    assert len(decode(path, DECODING).samples) / RATE == pytest.approx(4.1, abs=0.15)
+
+
+def test_an_mp3_has_the_samples_that_another_decoder_gives(tmp_path):
+    ours, _ = read(compressed(tmp_path, "a.mp3"))
+    theirs, _ = soundfile.read(tmp_path / "a.mp3", always_2d=True)  # mpg123
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() < 1e-5
+
+
+@pytest.mark.parametrize(("data", "riff"), [(0, 0), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFF000, 0x7FFFF024), (16000, 16044)])
+def test_a_wav_whose_sizes_were_never_written_is_read_to_its_end(tmp_path, data, riff):
+    path = write(tmp_path / "a.wav", tone(0.5, RATE))
+    expected = decode(path, DECODING).samples
+    content = bytearray(path.read_bytes())
+    content[4:8], content[40:44] = riff.to_bytes(4, "little"), data.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert (decode(path, DECODING).samples == expected).all()
+
+
+def test_a_flac_of_unknown_length_is_read_whole_or_refused(tmp_path):
+    path = write(tmp_path / "a.flac", tone(0.5, RATE))
+    expected = decode(path, DECODING).samples
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert (decode(path, DECODING).samples == expected).all()
+    path.write_bytes(content[:-1])
+    with pytest.raises(BadAudio, match="damaged"):
+        decode(path, DECODING)
+
+
+def test_a_name_that_is_not_utf8_is_read(tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xe9.flac")
+    write(tmp_path / "a.flac", tone(0.5, RATE)).rename(odd)
+    assert len(decode(odd, DECODING).samples) == RATE // 2
+    compressed(tmp_path, "a.m4a").rename(odd)
+    assert len(decode(odd, DECODING).samples) >= 2 * RATE
+
+
+def test_whatever_a_decoder_raises_is_the_files_reason(tmp_path, monkeypatch):
+    def no_memory(*_arguments):
+        raise MemoryError("array is too big")
+
+    path = write(tmp_path / "a.wav", tone(0.5, RATE))
+    monkeypatch.setattr("voxdag.audio.decode._by_libsndfile", no_memory)
+    with pytest.raises(BadAudio, match="unreadable: array is too big"):
+        decode(path, DECODING)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.wav"])
+def test_a_stretch_is_that_of_the_whole(tmp_path, name):
+    path = compressed(tmp_path, name) if name in COMPRESSED else write(tmp_path / name, tone(1.0, RATE))
+    whole, rate = read(path)
+    stretch, same = read_stretch(path, 1000, 5000)
+    assert rate == same and (stretch == whole[1000:5000]).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rate": 0}, "rate is 0, expected 1000 to 768000 Hz"),
+        ({"rate": 10**9}, "rate is 1000000000"),
+        ({"min_seconds": -1}, "min_seconds is -1, expected 0 or more"),
+        ({"min_peak": -0.1}, "min_peak is -0.1"),
+        ({"max_clipped": 2}, "max_clipped is 2, expected a share from 0 to 1"),
+    ],
+)
+def test_senseless_settings_are_refused(wrong, message):
+    with pytest.raises(Refused, match=message):
+        replace(DECODING, **wrong)
 
 
 def test_fit_length_cuts_or_repeats():

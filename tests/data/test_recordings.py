@@ -11,7 +11,7 @@ from voxdag.data import columns
 from voxdag.data.recordings import Features, read_audio, through_front_end
 from voxdag.simulation.speech import draw_speaker, synthesise
 
-DECODING = Decoding(rate=16000, min_seconds=0.3, min_peak=1e-4)
+DECODING = Decoding(rate=16000, min_seconds=0.3, min_peak=1e-4, max_clipped=0.01)
 
 
 def features(denoise="none", vad="trim", low=0.2, high=30.0):

@@ -13,7 +13,7 @@ from voxdag.networks import denoisers
 
 
 def features(denoise="demucs", rate=16000):
-    return Features(Decoding(rate, 0.3, 1e-4), FrontEnd(denoise, "none", None, 0.0), 0.01, 256)
+    return Features(Decoding(rate, 0.3, 1e-4, 0.01), FrontEnd(denoise, "none", None, 0.0), 0.01, 256)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def weights(monkeypatch, tmp_path):
 @pytest.mark.parametrize("denoise", ["none", "spectral_gate"])
 def test_other_front_ends_need_no_network(denoise):
     assert denoisers.denoiser(features(denoise)) is None
-    assert denoisers.denoiser(Features(Decoding(16000, 0.3, 1e-4), None, 0.01, 256)) is None
+    assert denoisers.denoiser(Features(Decoding(16000, 0.3, 1e-4, 0.01), None, 0.01, 256)) is None
 
 
 def test_without_its_weights_it_says_where_to_put_them():

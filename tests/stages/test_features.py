@@ -17,7 +17,7 @@ from voxdag.core.errors import Refused
 from voxdag.data.recordings import Features
 from voxdag.data.shards import Shards
 
-SETTINGS = Features(Decoding(16000, 0.1, 1e-4), None, 0.5, 1)
+SETTINGS = Features(Decoding(16000, 0.1, 1e-4, 0.01), None, 0.5, 1)
 
 
 @pytest.fixture

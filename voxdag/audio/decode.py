@@ -1,8 +1,11 @@
-"""Decode any libsndfile file to mono 16-bit samples at one rate, or say why it cannot be used."""
+"""Decode a file to mono 16-bit samples at one rate, or say why it cannot be used.
+
+libsndfile reads what it knows exactly; PyAV (ffmpeg) the rest, and what libsndfile only estimates the length of.
+"""
 
 from __future__ import annotations
 
-import struct
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +13,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from voxdag.audio import containers, ffmpeg
+from voxdag.core.errors import Refused
+
 INT16_SCALE = 32768  # 1.0 in floating point; a 16-bit file's samples pass unchanged
-UNKNOWN_RIFF_SIZE = (0, 0xFFFFFFFF)  # what writers to a pipe leave in the header
+LIBSNDFILE = (b"RIFF", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST", b"OggS", b"fLaC")
+RATES = (1_000, 768_000)  # Hz: beyond, a header is wrong, and resampling would take all memory
+CANCELLED = 1e-3  # power of the channels' mean over their mean power: independent channels have 1 / channels
+HEAD = 64  # bytes that tell what a file is
+GIT_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class BadAudio(ValueError):
@@ -30,50 +40,86 @@ class Audio:
 
 @dataclass(frozen=True)
 class Decoding:
-    """rate: Hz to resample to.  min_seconds, min_peak (of full scale): below, a recording is too short, or silent."""
+    """What of a file is used.
+
+    rate         Hz to resample to
+    min_seconds  a shorter recording is refused
+    min_peak     of full scale, without the mean: below it a recording is silent
+    max_clipped  the share of its samples that may lie beyond full scale: float audio on another scale would become a
+                 square wave
+    """
 
     rate: int
     min_seconds: float
     min_peak: float
+    max_clipped: float
+
+    def __post_init__(self) -> None:
+        if not RATES[0] <= self.rate <= RATES[1]:
+            raise Refused(f"rate is {self.rate}, expected {RATES[0]} to {RATES[1]} Hz")
+        for name in ("min_seconds", "min_peak"):
+            if getattr(self, name) < 0:
+                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if not 0 <= self.max_clipped <= 1:
+            raise Refused(f"max_clipped is {self.max_clipped}, expected a share from 0 to 1")
 
 
 def decode(path: Path, decoding: Decoding) -> Audio:
     """Decode a file: channels averaged, resampled, rounded to 16 bits.
 
-    Raises BadAudio for a file that is absent, empty, truncated or unreadable, that holds values that are not finite, or
-    that is too short or silent.
+    Raises BadAudio for a file that is absent, empty, cut or unreadable, that holds values that are not finite, whose
+    channels cancel each other, or that is too short, silent, or for the most part beyond full scale.
     """
     wave, source_rate = read(path)
-    channels = wave.shape[1]
-    mono = wave.mean(axis=1)
-    seconds, peak = len(mono) / source_rate, float(np.abs(mono).max())
+    seconds = len(wave) / source_rate
     if seconds < decoding.min_seconds:
         raise BadAudio(f"{seconds:.4f} s long, shorter than {decoding.min_seconds} s")
+    _check_scale(wave, decoding.max_clipped)
+    mono = mix(wave)
+    peak = float(np.abs(mono - mono.mean()).max())
     if peak < decoding.min_peak:
         raise BadAudio(f"silent: peak {peak:.2e} of full scale, below {decoding.min_peak}")
     samples, clipped = to_int16(resample(mono, source_rate, decoding.rate))
-    return Audio(samples, source_rate, channels, clipped)
+    return Audio(samples, source_rate, wave.shape[1], clipped)
 
 
 def read(path: Path) -> tuple[np.ndarray, int]:
     """A whole file as float64 (frames, channels) in -1..1, and its rate in Hz. Raises BadAudio."""
     try:
-        if path.stat().st_size == 0:
-            raise BadAudio("empty file")
-        _refuse_truncated_riff(path)
-        with soundfile.SoundFile(path) as file:
-            wave, expected, rate = file.read(dtype="float64", always_2d=True), file.frames, file.samplerate
+        wave, rate = _read(path)
+    except BadAudio:
+        raise
     except FileNotFoundError:
         raise BadAudio("absent") from None
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise BadAudio(f"unreadable: {str(error).replace(str(path), 'file')}") from None
+    except ffmpeg.Undecodable as error:
+        raise BadAudio(str(error) if "truncated" in str(error) else f"unreadable: {error}") from None
+    except Exception as error:  # whatever a decoder raises is what is wrong with this file, not with the others
+        said = str(error).replace(str(path), "file") or type(error).__name__
+        raise BadAudio(f"unreadable: {said}") from None
     if len(wave) == 0:
         raise BadAudio("no samples")
-    if len(wave) != expected:
-        raise BadAudio(f"truncated: {len(wave)} of {expected} samples")
     if not np.isfinite(wave).all():
         raise BadAudio(f"{np.count_nonzero(~np.isfinite(wave))} samples are not finite")
     return wave, rate
+
+
+def read_stretch(path: Path, start: int, stop: int) -> tuple[np.ndarray, int]:
+    """Frames `start` to `stop` of a file that `read` has read whole, as it gives them."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not _is_exact(head, containers.extent(path)):
+        wave, rate = read(path)
+        return wave[start:stop], rate
+    return soundfile.read(os.fsencode(path), start=start, stop=stop, dtype="float64", always_2d=True)
+
+
+def mix(wave: np.ndarray) -> np.ndarray:
+    """The mean (n,) of the channels of (n, channels). Raises BadAudio where they cancel each other."""
+    mono = wave.mean(axis=1)
+    power = np.square(wave).mean()
+    if wave.shape[1] > 1 and power > 0 and np.square(mono).mean() < CANCELLED * power:
+        raise BadAudio(f"the {wave.shape[1]} channels cancel each other: one is the other with its sign changed")
+    return mono
 
 
 def resample(wave: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
@@ -95,12 +141,54 @@ def to_int16(wave: np.ndarray) -> tuple[np.ndarray, int]:
     return limited.astype(np.int16), int(np.count_nonzero(np.abs(scaled) > INT16_SCALE))
 
 
-def _refuse_truncated_riff(path: Path) -> None:
-    # libsndfile shortens the frame count of a cut WAV to what is there, so only the header tells.
+def _read(path: Path) -> tuple[np.ndarray, int]:
+    """As `read`, before its checks of the samples."""
+    total = path.stat().st_size
+    if total == 0:
+        raise BadAudio("empty file")
     with path.open("rb") as file:
-        header = file.read(8)
-    if header[:4] != b"RIFF" or len(header) < 8:
-        return
-    (size,) = struct.unpack("<I", header[4:])
-    if size not in UNKNOWN_RIFF_SIZE and size + 8 > path.stat().st_size + 1:  # +1: some writers forget the pad byte
-        raise BadAudio(f"truncated: {path.stat().st_size} of {size + 8} bytes")
+        head = file.read(HEAD)
+    if head.startswith(GIT_LFS):
+        raise BadAudio("a pointer of Git LFS in the audio's place: `git lfs pull` fetches the audio")
+    extent = containers.extent(path)
+    if extent is not None and extent.end is not None and extent.end > total:
+        held, stated = max(0, total - extent.start), extent.end - extent.start
+        raise BadAudio(f"truncated: {held} of {stated} bytes of audio")
+    wave, rate = _by_libsndfile(path, head) if _is_exact(head, extent) else ffmpeg.read(path)
+    _check_rate(rate)
+    return wave, rate
+
+
+def _is_exact(head: bytes, extent: containers.Extent | None) -> bool:
+    """Whether libsndfile reads the file, and knows its length: it takes a WAV whose sizes were never written for one
+    without samples, and cannot allocate for a FLAC of unknown length."""
+    if head[:4] == b"fLaC":
+        return containers.flac_states_length(head)
+    if head[:4] == b"RIFF":
+        return extent is None or extent.end is not None
+    return head[:4] in LIBSNDFILE
+
+
+def _by_libsndfile(path: Path, head: bytes) -> tuple[np.ndarray, int]:
+    if head[:4] == b"OggS" and not containers.ends_as_ogg(path):
+        raise BadAudio("truncated: the last page of the Ogg stream is missing")
+    with soundfile.SoundFile(os.fsencode(path)) as file:  # a name need not be UTF-8
+        _check_rate(file.samplerate)
+        wave, expected, rate = file.read(dtype="float64", always_2d=True), file.frames, file.samplerate
+    if len(wave) != expected:
+        raise BadAudio(f"truncated: {len(wave)} of {expected} samples")
+    return wave, rate
+
+
+def _check_scale(wave: np.ndarray, most: float) -> None:
+    share = np.count_nonzero(np.abs(wave) > 1) / wave.size
+    if share > most:
+        raise BadAudio(
+            f"{100 * share:.1f} % of the samples lie beyond full scale, more than {100 * most:g} %: peak "
+            f"{np.abs(wave).max():.3g}, where 1 is full scale"
+        )
+
+
+def _check_rate(rate: int) -> None:
+    if not RATES[0] <= rate <= RATES[1]:
+        raise BadAudio(f"a rate of {rate} Hz, expected {RATES[0]} to {RATES[1]}: the header is wrong")

@@ -26,9 +26,10 @@ from voxdag.core.errors import NotHere
 from voxdag.core.modules import load_module
 from voxdag.data.folds import Fold
 
-# File name endings, in lower case and without the dot, of what libsndfile decodes from the name and content alone.
+# File name endings, in lower case and without the dot, of audio that is decoded (voxdag.audio.decode).
 AUDIO_SUFFIXES = frozenset(
-    {"aif", "aiff", "au", "caf", "flac", "mp3", "oga", "ogg", "opus", "rf64", "sph", "w64", "wav", "wave"}
+    {"3gp", "aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp3", "mp4", "oga", "ogg", "opus"}
+    | {"rf64", "sph", "w64", "wav", "wave", "weba", "webm", "wma"}
 )
 
 

@@ -1,0 +1,227 @@
+"""What the header of an audio file says of its length, so that a cut file is not taken for a shorter recording.
+
+libsndfile shortens what a header states to what is there, without a word. Here the header is read once more: where does
+the audio end, in bytes? Formats that are written chunk by chunk (RIFF, RF64, W64, AIFF, CAF) state it in the chunk of
+the audio, AU and NIST SPHERE at their start. Recorders that cannot go back (pipes, browsers, killed programs) leave a
+placeholder there, and the audio then goes on to the end of the file.
+Sources: Multimedia Programming Interface and Data Specifications 1.0 (RIFF); EBU Tech 3306 (RF64); Apple, Audio
+Interchange File Format 1.3 and Core Audio Format Specification 1.0; Sony, Wave64; NIST SPHERE 2.6a; RFC 3533 (Ogg);
+RFC 8794 and 9559 (Matroska); ISO/IEC 11172-3 and 13818-3 (MPEG audio frames).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+# Sizes that no recorder has written: around 2 GiB (SoX), around 4 GiB (ffmpeg), and of 64 bits (CAF writes -1)
+PLACEHOLDERS = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
+UNKNOWN_64 = 1 << 62
+SPHERE_HEADER = 1024  # bytes, at least
+OGG_TAIL, OGG_HEADER, OGG_END = 65_307, 27, 4  # bytes of the longest page and of a header; the flag of a last page
+EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska and WebM begin, and what holds all the rest
+ID3_HEADER = 10  # bytes
+TAG_REACH = 200  # bytes of an MPEG frame within which an Info frame says that it is one
+# Where in an Info frame its flags and the number of frames that follow stand, in bytes behind its name
+TAGS = {b"Xing": (4, 8), b"Info": (4, 8), b"VBRI": (None, 14)}
+# kbit/s of Layer III by the header's bit rate index: MPEG-1, and MPEG-2 and 2.5
+KBITS = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+
+
+class Extent(NamedTuple):
+    """Where the audio begins and ends in a file, in bytes; end is None where the size was never written."""
+
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """A format written in chunks: of each a name and a size, `header` bytes in all.
+
+    first     byte of the first chunk
+    size      struct format of the size behind the name
+    data      the name of the chunk with the audio
+    skip      bytes of that chunk before the audio
+    inclusive whether a size counts the chunk's header
+    align     chunks begin at multiples of this many bytes
+    """
+
+    first: int
+    header: int
+    size: str
+    data: bytes
+    skip: int = 0
+    inclusive: bool = False
+    align: int = 2
+
+    def extent(self, file: BinaryIO, total: int) -> Extent | None:
+        """Of the audio, or None where no chunk holds it."""
+        position, name_bytes = self.first, self.header - struct.calcsize(self.size)
+        while position + self.header <= total:
+            file.seek(position)
+            header = file.read(self.header)
+            (size,) = struct.unpack(self.size, header[name_bytes:])
+            if self.inclusive:
+                size -= self.header
+            start = position + self.header
+            if header.startswith(self.data):
+                return Extent(start + self.skip, start + size if _is_written(size) else None)
+            position = start + max(size, 0)
+            position += -position % self.align
+        return None
+
+
+RIFF = Chunks(first=12, header=8, size="<I", data=b"data")
+AIFF = Chunks(first=12, header=8, size=">I", data=b"SSND", skip=8)
+CAF = Chunks(first=8, header=12, size=">q", data=b"data", skip=4, align=1)
+W64 = Chunks(first=40, header=24, size="<Q", data=b"data", inclusive=True, align=8)
+
+
+def extent(path: Path) -> Extent | None:
+    """Where the audio of a file begins and ends as its header says; None of a format whose header says no such thing.
+
+    Raises OSError.
+    """
+    total = path.stat().st_size
+    with path.open("rb") as file:
+        reader = _EXTENTS.get(file.read(4))
+        return reader(file, total) if reader else None
+
+
+def ends_as_ogg(path: Path) -> bool:
+    """Whether an Ogg file ends with the last page of a stream, whole. Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - OGG_TAIL))
+        tail = file.read()
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    if len(page) < OGG_HEADER or not page[5] & OGG_END:
+        return False
+    lengths = page[OGG_HEADER : OGG_HEADER + page[OGG_HEADER - 1]]
+    return len(page) >= OGG_HEADER + len(lengths) + sum(lengths)
+
+
+def flac_states_length(head: bytes) -> bool:
+    """Whether the first 26 bytes of a FLAC file state its number of samples (36 bits behind the rate); 0 is unknown."""
+    return any(head[22:26]) or bool(head[21] & 0x0F) if len(head) >= 26 else True
+
+
+def mpeg_frames(path: Path) -> int | None:
+    """How many frames an MP3 file holds, as its first one says (Xing, Info, VBRI); None where it does not.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        head = file.read(ID3_HEADER)
+        start = 0
+        if head.startswith(b"ID3"):
+            start = ID3_HEADER + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:10]))  # 4 times 7 bits
+        file.seek(start)
+        frame = file.read(TAG_REACH)
+    tag = next((tag for tag in TAGS if tag in frame), None)
+    if tag is None:
+        return None
+    flags, count = (None if place is None else frame.find(tag) + place for place in TAGS[tag])
+    if flags is not None and not frame[flags + 3] & 1:
+        return None
+    return struct.unpack(">I", frame[count : count + 4])[0]
+
+
+def is_info_frame(frame: bytes) -> bool:
+    """Whether an MPEG frame tells of the others instead of holding audio."""
+    return any(tag in frame[:TAG_REACH] for tag in TAGS)
+
+
+def mpeg_frame_bytes(header: bytes) -> int | None:
+    """The length of a Layer III frame, from its first four bytes; None where they do not say."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:  # the sync bits, and Layer III
+        return None
+    version, bit_rate, rate, padding = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if version == 1 or bit_rate in (0, 15) or rate == 3:
+        return None
+    first = version == 3  # MPEG-1; 2 is MPEG-2, 0 is MPEG-2.5
+    hertz = (44_100, 48_000, 32_000)[rate] // {3: 1, 2: 2, 0: 4}[version]
+    return (144 if first else 72) * 1000 * KBITS[not first][bit_rate] // hertz + padding
+
+
+def _is_written(size: int) -> bool:
+    return 0 <= size < UNKNOWN_64 and not any(size in sizes for sizes in PLACEHOLDERS)
+
+
+def _riff(file: BinaryIO, total: int) -> Extent | None:
+    found = RIFF.extent(file, total)
+    file.seek(4)
+    (riff,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
+    if found and found.end == found.start < total and riff + 8 <= found.start:  # sizes as before the recording
+        return Extent(found.start, None)
+    return found
+
+
+def _rf64(file: BinaryIO, total: int) -> Extent | None:
+    """The size of the audio stands in the chunk ds64, which comes first."""
+    found = RIFF.extent(file, total)
+    file.seek(12)
+    head = file.read(24)
+    if found is None or found.end is not None or head[:4] != b"ds64" or len(head) < 24:
+        return found
+    (size,) = struct.unpack("<Q", head[16:24])
+    return Extent(found.start, found.start + size if size and _is_written(size) else None)
+
+
+def _au(file: BinaryIO, total: int) -> Extent:
+    file.seek(4)
+    start, size = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
+    return Extent(start, start + size if _is_written(size) else None)
+
+
+def _matroska(file: BinaryIO, total: int) -> Extent | None:
+    """Of the segment, which holds the audio and all that describes it."""
+    header, length = _vint(file)
+    file.seek(4 + header + (length or 0))
+    if length is None or file.read(4) != SEGMENT:
+        return None
+    _, size = _vint(file)
+    start = file.tell()
+    return Extent(start, None if size is None else start + size)
+
+
+def _vint(file: BinaryIO) -> tuple[int, int | None]:
+    """Bytes and value of the variable-length integer that comes next: RFC 8794, section 4; all ones are unknown."""
+    first = file.read(1)
+    width = 9 - first[0].bit_length() if first and first[0] else 9
+    value = int.from_bytes(first + file.read(width - 1), "big")
+    bits = 7 * width
+    return width, None if width > 8 or value & (1 << bits) - 1 == (1 << bits) - 1 else value & (1 << bits) - 1
+
+
+def _sphere(file: BinaryIO, total: int) -> Extent | None:
+    """Of uncompressed audio alone."""
+    file.seek(0)
+    header = file.read(SPHERE_HEADER)
+    fields = dict(re.findall(rb"^(\w+) -\w+ (\S+)", header, re.MULTILINE))
+    sizes = [fields.get(key, b"") for key in (b"sample_count", b"sample_n_bytes")]
+    channels = fields.get(b"channel_count", b"1")
+    start = header[8:16].strip()
+    if not all(value.isdigit() for value in (*sizes, channels, start)) or b"," in fields.get(b"sample_coding", b""):
+        return None
+    return Extent(int(start), int(start) + int(sizes[0]) * int(sizes[1]) * int(channels))
+
+
+_EXTENTS: dict[bytes, Callable[[BinaryIO, int], Extent | None]] = {
+    b"RIFF": _riff,
+    b"RF64": _rf64,
+    b"BW64": _rf64,
+    b"FORM": AIFF.extent,
+    b"caff": CAF.extent,
+    b"riff": W64.extent,
+    b".snd": _au,
+    b"NIST": _sphere,
+    EBML: _matroska,
+}
