@@ -28,14 +28,14 @@ def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
     for stage, body in stages.items():
         if "foreach" in body:
             group = body["foreach"].removeprefix("${").removesuffix("}")
-            yield from ((stage, name, item) for name, item in (tree[group] or {}).items())
+            yield from ((stage, name, item or {}) for name, item in (tree[group] or {}).items())
         elif not body.get("always_changed"):
             yield stage, "all", {}
 
 
 def picked(name: str, item: Mapping) -> dict[str, list[str]]:
     """What an item picks by name: its task (itself, where it is one), its network, the corpora that it reads."""
-    prepare = item.get("prepare", {})
+    prepare = item.get("prepare") or {}
     corpora = [prepare.get("corpus"), prepare.get("eval_corpus")]
     names = {"task": [item.get("task", name)], "network": [item.get("network")], "corpus": corpora}
     return {place: [name for name in listed if name] for place, listed in names.items()}
@@ -43,7 +43,8 @@ def picked(name: str, item: Mapping) -> dict[str, list[str]]:
 
 def main() -> None:
     stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    shutil.rmtree(FOLDER, ignore_errors=True)  # an item that is gone leaves nothing behind
+    if FOLDER.exists():
+        shutil.rmtree(FOLDER)  # an item that is gone leaves nothing behind
     for stage, name, item in items(stages, params.read()):
         text = code.describe([f"stages.{stage}"], picked(name, item))
         write_text(FOLDER / stage / f"{name}.txt", text)
