@@ -69,17 +69,21 @@ def open_network(entry: Between, module: ModuleType, where: str, device: torch.d
 
     module: whose OUTPUT_SIZE and BUFFERS the network has; where: the entry's key.
 
-    Raises Refused for a network without weights or the other way round, and as
-    `by_name.restore` does.
+    Raises Refused as `has_network` and `by_name.restore` do.
     """
-    without = entry.weights == f"{FILES}{NONE}"
-    if without != (entry.network is None):
-        raise Refused(f"{where} has the weights {entry.weights} and the network {entry.network}: expected both or none")
-    if without:
+    if not has_network(entry, where):
         return None
     path, size = weights_file(entry, where), (entry.config, entry.changes)
     restored = by_name.restore(path, entry.network, *size, module.OUTPUT_SIZE, module.BUFFERS)
     return restored.to(device).eval()
+
+
+def has_network(entry: Between, where: str) -> bool:
+    """Whether an entry names one. Raises Refused for a network without weights, or the other way round."""
+    without = entry.weights == f"{FILES}{NONE}"
+    if without != (entry.network is None):
+        raise Refused(f"{where} has the weights {entry.weights} and the network {entry.network}: expected both or none")
+    return not without
 
 
 def weights_file(entry: Between, where: str) -> Path:
