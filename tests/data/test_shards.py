@@ -38,6 +38,13 @@ def test_what_is_packed_is_what_is_read(tmp_path):
     assert list(folder.verify()) == []
 
 
+def test_what_an_earlier_run_left_is_gone(tmp_path):
+    shards.write(tmp_path, [({"id": "a"}, {"noisy": np.ones(9, np.int16)})], {"noisy": Track("int16", (), 8000)}, LARGE)
+    packed(tmp_path, 20)
+    packed(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.csv", "shards.json", "wave-000.npy"]
+
+
 def test_a_shard_is_closed_once_it_holds_its_size_and_no_recording_is_split(tmp_path):
     # 60 samples each, closed at 100 or more: two recordings a shard, starting at 0 and 60
     rows = (({"id": str(i)}, {"wave": np.zeros(60, np.int16)}) for i in range(5))
