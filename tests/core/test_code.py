@@ -89,6 +89,7 @@ def changed(text, before, after):
         ("\n\nRATE", "\n\n\n\nRATE"),
         ("gain, floor=0.5", "\n    gain,\n    floor=0.5,\n"),
         ("'words'", '"words"'),
+        ("'words'", "u'words'"),
         ("16_000", "16000"),
         ("math.log(gain + floor)", "(math.log((gain + floor)))"),
         ('f"{gain:.1f} of {floor!r}"', "f'{gain:.1f}' f' of {floor!r}'"),

@@ -179,7 +179,10 @@ from voxdag.core.parallel import parallel_map
 
 def wait(folder):
     open(os.path.join(folder, str(os.getpid())), "w").close()
-    time.sleep(60)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("a worker was interrupted, not ended", file=sys.stderr, flush=True)
 
 if __name__ == "__main__":
     guarded(lambda: parallel_map(wait, [sys.argv[1]] * 4, 2, "waits", chunk=1))
@@ -234,6 +237,10 @@ def test_workers_end_when_their_parent_is_killed(waiting):
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
 def test_an_interrupt_from_the_terminal_ends_all_at_once_and_in_one_line(waiting):
     parent, workers = waiting
+    for worker in workers:  # who leave it to their parent
+        os.kill(worker, signal.SIGINT)
+    time.sleep(0.5)
+    assert all(map(alive, workers))
     os.killpg(parent.pid, signal.SIGINT)
     assert parent.wait(timeout=30) == 130
     assert ended(workers)
