@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from voxdag.core import parallel
 from voxdag.core.errors import NotHere, Refused
@@ -131,6 +131,17 @@ def test_workers_are_processes_of_their_own_with_as_many_threads_as_asked_and_lo
         assert process != os.getpid()
         assert libraries == {threads} and variable == str(threads)
         assert level == logging.INFO
+
+
+def loaded_threads(_):
+    return {library["num_threads"] for library in threadpool_info()}
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread anyway")
+def test_one_process_that_is_this_one_has_as_many_threads_as_asked_while_it_works():
+    with threadpool_limits(2):
+        assert parallel.parallel_map(loaded_threads, [0], 1, "items", threads=1) == [{1}]
+        assert loaded_threads(None) == {2}
 
 
 def test_few_items_are_taken_ahead_of_who_reads_the_results():

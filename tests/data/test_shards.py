@@ -207,3 +207,21 @@ def test_a_folder_without_recordings_says_so(tmp_path):
     shards.write(tmp_path, iter(()), AUDIO, LARGE)
     with pytest.raises(Refused, match="holds no recording"):
         Shards(tmp_path)
+
+
+def test_a_shard_that_holds_just_its_size_is_closed(tmp_path):
+    rows = (({"id": str(i)}, {"wave": np.zeros(100, np.int16)}) for i in range(2))  # TINY: 200 bytes
+    assert shards.write(tmp_path, rows, AUDIO, TINY)["shard"].tolist() == [0, 1]
+
+
+def test_a_wave_of_floats_is_as_it_is(tmp_path):
+    wave = np.array([0.5, -0.25], np.float32)
+    shards.write(tmp_path, [({"id": "a"}, {"clean": wave})], {"clean": Track("float32", (), 16000)}, LARGE)
+    assert Shards(tmp_path).track("clean").wave(0).tolist() == [0.5, -0.25]
+
+
+def test_the_rate_of_what_a_stage_between_made_has_no_key_of_a_task(tmp_path):
+    for made_by, key in (("features", ": see tasks.emotion.features.decoding.rate in params.yaml"), ("cleaned", "")):
+        folder = packed(tmp_path / made_by / "emotion/train", 1)
+        with pytest.raises(Refused, match=f"train is at 16000 Hz, the network takes 8000 Hz{key}$"):
+            folder.waves(8000, "the network")
