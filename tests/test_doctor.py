@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -254,3 +255,18 @@ def test_a_bug_in_a_check_is_no_finding(tree, monkeypatch):
     monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([1 / 0]),))
     with pytest.raises(ZeroDivisionError):
         doctor.examine()
+
+
+def test_a_package_of_another_version_fails_and_is_named(tree):
+    [fine] = doctor.packages()
+    Path("requirements.in").write_text("numpy==0.1  # too old\nno-such-package==1.0\npytest\n")
+    [finding] = doctor.packages()
+    assert finding.level == "FAIL" and ", pinned 0.1; no-such-package none, pinned 1.0)" in finding.text
+    assert fine.level == "ok"
+
+
+@pytest.mark.parametrize(("gigabytes", "level"), [(5, "ok"), (4.9, "FAIL")])
+def test_a_full_disk_fails(monkeypatch, gigabytes, level):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=gigabytes * 1e9))
+    [finding] = doctor.disk()
+    assert finding.level == level
