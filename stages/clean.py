@@ -15,31 +15,17 @@ has inputs/weights/none.
 
 from __future__ import annotations
 
-import torch
-
-from voxdag.core import command, params, runtime
+from voxdag.core import command, params
 from voxdag.core.modules import load_module
-from voxdag.data import layout, shards
-from voxdag.data.layout import SPLITS
-from voxdag.data.shards import Shards
 from voxdag.tasks import between
 
 SECTION = "cleaned"
 
 
 def main(name: str) -> None:
-    tree, where = params.read(), f"{SECTION}.{name}"
-    entry, device = params.between(tree, SECTION, name), runtime.setup(params.run(tree))
-    module = load_module("voxdag.tasks.{task}.clean", task=entry.task)
-    settings = params.bind(module.Settings, entry.settings, f"{where}.settings")
-    network = between.open_network(entry, module, where, device)
-    for split in SPLITS:
-        packed = Shards(layout.recordings(entry.recordings, split))
-        with torch.inference_mode():
-            cleaned = module.clean(network, packed, settings, device)
-            kept = between.same_recordings(cleaned, packed, module.KEEPS_LENGTHS)
-            out = layout.recordings(f"{SECTION}/{name}", split)
-            shards.write(out, kept, module.tracks(network, packed, settings), between.SHARD_MEGABYTES)
+    tree = params.read()
+    module = load_module("voxdag.tasks.{task}.clean", task=params.between(tree, SECTION, name).task)
+    between.each_for_itself(between.opened(tree, SECTION, name, module), module, module.clean, module.KEEPS_LENGTHS)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
     for stage, body in stages.items():
         if "foreach" in body:
             group = body["foreach"].removeprefix("${").removesuffix("}")
-            yield from ((stage, name, item) for name, item in (tree[group] or {}).items())
+            yield from ((stage, name, item or {}) for name, item in (tree[group] or {}).items())
         elif not body.get("always_changed"):
             yield stage, "all", {}
 
@@ -39,7 +39,7 @@ def picked(name: str, item: Mapping) -> dict[str, list[str]]:
     A network is picked by every key `network`, however deep: that of a system is one, a discriminator among its
     objective's settings is another.
     """
-    prepare = item.get("prepare", {})
+    prepare = item.get("prepare") or {}
     corpora = [prepare.get("corpus"), prepare.get("eval_corpus")]
     names = {"task": [item.get("task", name)], "network": _of_key("network", item), "corpus": corpora}
     return {place: [name for name in listed if name] for place, listed in names.items()}
@@ -55,7 +55,8 @@ def _of_key(key: str, settings: object) -> list:
 
 def main() -> None:
     stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    shutil.rmtree(FOLDER, ignore_errors=True)  # an item that is gone leaves nothing behind
+    if FOLDER.exists():
+        shutil.rmtree(FOLDER)  # an item that is gone leaves nothing behind
     for stage, name, item in items(stages, params.read()):
         text = code.describe([f"stages.{stage}"], picked(name, item))
         write_text(FOLDER / stage / f"{name}.txt", text)

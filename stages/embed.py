@@ -14,31 +14,17 @@ The module that does it is voxdag/tasks/<task>/embed.py. A system reads the fold
 
 from __future__ import annotations
 
-import torch
-
-from voxdag.core import command, params, runtime
+from voxdag.core import command, params
 from voxdag.core.modules import load_module
-from voxdag.data import layout, shards
-from voxdag.data.layout import SPLITS
-from voxdag.data.shards import Shards
 from voxdag.tasks import between
 
 SECTION = "embedded"
 
 
 def main(name: str) -> None:
-    tree, where = params.read(), f"{SECTION}.{name}"
-    entry, device = params.between(tree, SECTION, name), runtime.setup(params.run(tree))
-    module = load_module("voxdag.tasks.{task}.embed", task=entry.task)
-    settings = params.bind(module.Settings, entry.settings, f"{where}.settings")
-    network = between.open_network(entry, module, where, device)
-    for split in SPLITS:
-        packed = Shards(layout.recordings(entry.recordings, split))
-        with torch.inference_mode():
-            embedded = module.embed(network, packed, settings, device)
-            kept = between.same_recordings(embedded, packed, keeps_lengths=False)
-            out = layout.recordings(f"{SECTION}/{name}", split)
-            shards.write(out, kept, module.tracks(network, packed, settings), between.SHARD_MEGABYTES)
+    tree = params.read()
+    module = load_module("voxdag.tasks.{task}.embed", task=params.between(tree, SECTION, name).task)
+    between.each_for_itself(between.opened(tree, SECTION, name, module), module, module.embed, keeps_lengths=False)
 
 
 if __name__ == "__main__":

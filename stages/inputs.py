@@ -14,13 +14,13 @@ again; what is as it was reruns nothing.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from voxdag.core import command, params
-from voxdag.core.files import write_text
+from voxdag.core.errors import Refused
+from voxdag.core.files import walk, write_text
 from voxdag.core.params import BETWEEN, FILES, NONE
 from voxdag.core.workspace import corpora_folder, weights_folder
 from voxdag.networks.official import DENOISERS
@@ -36,75 +36,66 @@ def listing(folder: Path) -> str:
     """How many files a folder holds, all folders below included, their bytes, and a hash of their names and sizes."""
     if not folder.is_dir():
         return "absent"
-    found = sorted(files(folder))
+    found = sorted(walk(folder))
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for name, size in found:
         digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
     return f"{len(found)} files, {sum(size for _, size in found)} bytes, {digest.hexdigest()}"
 
 
-def files(folder: Path) -> Iterator[tuple[str, int]]:
-    """(path below `folder`, bytes) of every file; folders whose name starts with a dot are not entered.
-
-    A linked folder is entered, unless it is one of those around it. A link that leads nowhere is no file.
-    """
-    waiting = [(folder, frozenset({_identity(folder)}))]
-    while waiting:
-        place, around = waiting.pop()
-        below = place.relative_to(folder).as_posix()
-        for entry in os.scandir(place):
-            if entry.is_symlink() and not Path(entry.path).exists():
-                continue
-            if entry.is_dir():
-                identity = _identity(entry)
-                if not entry.name.startswith(".") and identity not in around:
-                    waiting.append((Path(entry.path), around | {identity}))
-            elif entry.is_file():
-                yield f"{below}/{entry.name}", entry.stat().st_size
-
-
 def corpora(task: Mapping) -> str:
-    """One line for each corpus that a task reads."""
-    prepare = task["prepare"]
-    names = dict.fromkeys(name for name in (prepare["corpus"], prepare["eval_corpus"]) if name)
-    return "".join(f"{name}: {_corpus(name, prepare['corpora'])}\n" for name in names)
+    """One line for each corpus that a task reads; what its parameters lack is left to `prepare` to refuse."""
+    prepare = task.get("prepare") or {}
+    names = dict.fromkeys(name for name in (prepare.get("corpus"), prepare.get("eval_corpus")) if name)
+    return "".join(f"{name}: {_corpus(name, prepare.get('corpora') or {})}\n" for name in names)
 
 
 def weights(item: Mapping) -> str:
     """One line for each file in the weights folder that an item of params.yaml names."""
-    front_end = item.get("features", {}).get("front_end") or {}
-    named = [item.get("model", {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]
+    front_end = (item.get("features") or {}).get("front_end") or {}
+    named = [(item.get("model") or {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]
     return "".join(f"{name} {_hash(weights_folder() / name)}\n" for name in named if name)
 
 
 def weights_between(tree: Mapping) -> dict[str, str]:
-    """What stages between depend on, by the names of files: each is a dependency of its own."""
-    entries = [entry for section in BETWEEN for entry in (tree.get(section) or {}).values()]
-    named = {entry["weights"].removeprefix(FILES) for entry in entries if entry["weights"].startswith(FILES)}
+    """What stages between depend on, by the names of files: each is a dependency of its own.
+
+    Raises Refused for a name that leads out of the weights folder: what is written under it would lie elsewhere too.
+    """
+    entries = [(f"{section}.{name}", entry) for section in BETWEEN for name, entry in _items(tree, section)]
+    listed = [(where, entry["weights"]) for where, entry in entries if str(entry.get("weights")).startswith(FILES)]
+    for where, text in listed:
+        parts = PurePosixPath(text).parts
+        if text != str(PurePosixPath(*parts)) or ".." in parts or len(parts) <= len(PurePosixPath(FILES).parts):
+            raise Refused(f"{where}.weights is {text!r}, expected {FILES}<file>, a file in the weights folder")
+    named = {text.removeprefix(FILES) for _, text in listed}
     return {name: "" if name == NONE else f"{_hash(weights_folder() / name)}\n" for name in sorted(named)}
 
 
 def main() -> None:
     tree = params.read()
-    shutil.rmtree(FOLDER, ignore_errors=True)  # an item that is gone leaves nothing behind
-    for name, task in tree["tasks"].items():
+    between = weights_between(tree)
+    if FOLDER.exists():
+        shutil.rmtree(FOLDER)  # an item that is gone leaves nothing behind
+    for name, task in _items(tree, "tasks"):
         write_text(FOLDER / "corpora" / f"{name}.txt", corpora(task))
     for section in SECTIONS:
-        for name, item in (tree.get(section) or {}).items():
+        for name, item in _items(tree, section):
             write_text(FOLDER / "weights" / section / f"{name}.txt", weights(item))
-    for name, text in weights_between(tree).items():
+    for name, text in between.items():
         write_text(FOLDER / "weights" / name, text)
 
 
-def _identity(folder: Path | os.DirEntry) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
+def _items(tree: Mapping, section: str) -> Iterator[tuple[str, Mapping]]:
+    """The items of a section; one without a key is left to its stage to refuse."""
+    return ((name, item or {}) for name, item in (tree.get(section) or {}).items())
 
 
 def _corpus(name: str, options: Mapping) -> str:
     if name.startswith(SIMULATED):
         return "made by its reader"
-    return listing(corpora_folder() / options[name]["root"]) if name in options else "no options"
+    root = (options.get(name) or {}).get("root")
+    return listing(corpora_folder() / root) if root else "no options"
 
 
 def _hash(path: Path) -> str:

@@ -66,8 +66,11 @@ def main(name: str) -> None:
     for split, tables in splits.items():
         tables[UTTERANCES] = listed[split]
         log.info("%s %s: %d utterances", name, split, len(tables[UTTERANCES]))
+        folder = layout.manifest(name, split)
+        for left in folder.glob("*.csv"):  # the tables of another corpus
+            left.unlink()
         for table, rows in tables.items():
-            artifacts.write_table(layout.manifest(name, split) / f"{table}.csv", rows)
+            artifacts.write_table(folder / f"{table}.csv", rows)
     artifacts.write_json(layout.manifest(name, "split.json"), account)
     artifacts.write_json(
         layout.manifest(name, "report.json"), {corpus: read.report for corpus, read in corpora.items()}

@@ -1,4 +1,4 @@
-"""Make the simulated corpora of a task where they are gone: in another clone, or in an experiment's own folder.
+"""Make the simulated corpora of a task where they are gone: in another clone, or after their folder was emptied.
 
 Usage:  python -m stages.provide <task>
 Reads:  params.yaml                     tasks.<task>.prepare

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import shutil
 
-from voxdag.core import command, params, runtime
+from voxdag.core import command, params
 from voxdag.core.modules import load_module
 from voxdag.data import folds, layout, shards
 from voxdag.data.shards import Shards
@@ -27,19 +27,19 @@ PASSED_ON = ("dev", "eval")
 
 
 def main(name: str) -> None:
-    tree, where = params.read(), f"{SECTION}.{name}"
-    entry, device = params.between(tree, SECTION, name), runtime.setup(params.run(tree))
-    module = load_module("voxdag.tasks.{task}.synthesize", task=entry.task)
-    settings = params.bind(module.Settings, entry.settings, f"{where}.settings")
-    network = between.open_network(entry, module, where, device)
-    train = Shards(layout.recordings(entry.recordings, "train"))
-    made = {fold: module.synthesize(network, train.fold(fold), settings, device) for fold in folds.names(train.index)}
-    out = f"{SECTION}/{name}"
+    tree = params.read()
+    module = load_module("voxdag.tasks.{task}.synthesize", task=params.between(tree, SECTION, name).task)
+    work = between.opened(tree, SECTION, name, module)
+    train = Shards(layout.recordings(work.recordings, "train"))
+    made = {
+        fold: module.synthesize(work.network, train.fold(fold), work.settings, work.device)
+        for fold in folds.names(train.index)
+    }
     both = between.with_synthetic(made, train)
-    shards.write(layout.recordings(out, "train"), both, train.tracks, between.SHARD_MEGABYTES)
+    shards.write(layout.recordings(work.out, "train"), both, train.tracks, between.SHARD_MEGABYTES)
     for split in PASSED_ON:
-        shutil.rmtree(layout.recordings(out, split), ignore_errors=True)
-        shutil.copytree(layout.recordings(entry.recordings, split), layout.recordings(out, split))
+        shutil.rmtree(layout.recordings(work.out, split), ignore_errors=True)
+        shutil.copytree(layout.recordings(work.recordings, split), layout.recordings(work.out, split))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,18 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from tests.toys.installed import TOYS, importable
 from voxdag import doctor
 from voxdag.core import params
+from voxdag.core.errors import Refused
+from voxdag.doctor import Finding
 from voxdag.networks import by_name
+from voxdag.networks.weights import write_weights
 
 SAVEE = {
     "root": "savee",
@@ -170,6 +175,70 @@ def test_trained_members_are_counted_and_the_first_named(tree, monkeypatch, memb
     assert finding.text == expected.format(*files) and restored == files
 
 
+@pytest.fixture
+def denoised(tree):
+    """An entry of `cleaned`, to be changed, whose toy network a toy system trains; with the toys in reach."""
+    entry = {"task": "denoise", "recordings": "features/emotion", "settings": {"batch_size": 2}}
+    entry |= {"network": "toy_filter", "weights": "checkpoints/toy/seed-1/last.safetensors"}
+    tree |= {"systems": {}, "tasks": {}, "cleaned": {"quiet": entry}}
+    with importable(TOYS / "denoise"):
+        yield entry
+
+
+def test_the_weights_of_a_stage_between_are_opened(tree, denoised):
+    path = Path("data/checkpoints/toy/seed-1/last.safetensors")
+    write_weights(path, by_name.build("toy_filter", "small", {}, 1), by_name.about("toy_filter", "small", {}, 1))
+    written(tree)
+    [finding] = doctor.weights()
+    assert finding == Finding("ok", "cleaned.quiet: checkpoints/toy/seed-1/last.safetensors can be opened")
+    denoised["network"] = "demucs"
+    written(tree)
+    [finding] = doctor.weights()
+    assert finding.level == "FAIL" and "holds network toy_filter" in finding.text and "cleaned.quiet" in finding.text
+
+
+def test_a_stage_between_waits_for_a_system_that_is_not_trained(tree, denoised):
+    systems = params.read(Path(__file__).parents[1] / "params.yaml")["systems"]
+    written(tree | {"systems": {"toy": systems["tier1"]}})
+    assert next(doctor.weights()) == Finding(
+        "note", "cleaned.quiet: toy is not trained yet, `dvc repro` trains it first"
+    )
+
+
+def test_weights_that_a_stage_between_lacks_fail_and_hide_no_other(tree, denoised, monkeypatch):
+    monkeypatch.setenv("VOXDAG_WEIGHTS", "weights")
+    denoised["weights"] = "inputs/weights/front.pth"
+    tree["cleaned"]["other"] = denoised | {"weights": "inputs/weights/none", "network": None}
+    written(tree)
+    quiet, other = sorted(doctor.weights(), key=lambda finding: finding.text, reverse=True)
+    assert quiet.level == "FAIL" and "cleaned.quiet: inputs/weights/front.pth: no weights at weights/f" in quiet.text
+    assert other == Finding("ok", "cleaned.other: no network")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"settings": {"batch": 2}}, "cleaned.quiet.settings has the unknown key batch"),
+        ({"task": "emotion"}, "task emotion has no clean"),
+        ({"network": None}, "and the network None: expected both or none"),
+    ],
+)
+def test_a_wrong_entry_of_a_stage_between_is_found(tree, denoised, change, message):
+    denoised |= change
+    written(tree)
+    with pytest.raises(Refused, match=message):
+        list(doctor.parameters())
+
+
+def test_the_weights_of_a_denoiser_are_looked_for(tree, monkeypatch):
+    monkeypatch.setenv("VOXDAG_WEIGHTS", "weights")
+    tree["tasks"]["emotion"]["features"]["front_end"]["denoise"] = "demucs"
+    written(tree)
+    denoising, *others = doctor.weights()
+    assert denoising.level == "FAIL" and denoising.text.startswith("emotion: demucs: no weights at weights/dns64-")
+    assert {finding.level for finding in others} == {"note"}
+
+
 def test_the_exit_status_counts_what_failed(tree, monkeypatch, capsys):
     tree["seed"] = "one"
     written(tree)
@@ -186,3 +255,18 @@ def test_a_bug_in_a_check_is_no_finding(tree, monkeypatch):
     monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([1 / 0]),))
     with pytest.raises(ZeroDivisionError):
         doctor.examine()
+
+
+def test_a_package_of_another_version_fails_and_is_named(tree):
+    [fine] = doctor.packages()
+    Path("requirements.in").write_text("numpy==0.1  # too old\nno-such-package==1.0\npytest\n")
+    [finding] = doctor.packages()
+    assert finding.level == "FAIL" and ", pinned 0.1; no-such-package none, pinned 1.0)" in finding.text
+    assert fine.level == "ok"
+
+
+@pytest.mark.parametrize(("gigabytes", "level"), [(5, "ok"), (4.9, "FAIL")])
+def test_a_full_disk_fails(monkeypatch, gigabytes, level):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=gigabytes * 1e9))
+    [finding] = doctor.disk()
+    assert finding.level == level

@@ -52,7 +52,7 @@ def test_what_a_size_changes_is_added(tmp_path):
     assert params.system(params.read(tmp_path / "params.yaml"), "aasist").model.changes == changes
 
 
-@pytest.mark.parametrize("value", ["a b", "it's", "${x}"])
+@pytest.mark.parametrize("value", ["a b", "it's", "${x}", "a,b", "a*", "a\\b"])
 def test_a_value_that_a_shell_would_take_apart_is_refused(value):
     with pytest.raises(ValueError, match="cannot be passed on a command line without quotes"):
         preset.flags({"a": value}, {"a": ""})

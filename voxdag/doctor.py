@@ -11,9 +11,11 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -26,11 +28,19 @@ from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
 from voxdag.data.recordings import Features
 from voxdag.networks import by_name
+from voxdag.networks.denoisers import denoiser
+from voxdag.networks.official import DENOISERS
+from voxdag.tasks import between
 from voxdag.training.loop import Recipe
 
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
 
-GROUPS = ("tasks", "cleaned", "embedded", "synthetic", "systems", "baselines")  # of params.yaml
+GROUPS = ("tasks", *params.BETWEEN, "systems", "baselines")  # of params.yaml
+BETWEEN: Mapping[str, Callable[[str], ModuleType]] = {  # section -> the module of a task that works for its entries
+    "cleaned": lambda task: load_module("voxdag.tasks.{task}.clean", task=task),
+    "embedded": lambda task: load_module("voxdag.tasks.{task}.embed", task=task),
+    "synthetic": lambda task: load_module("voxdag.tasks.{task}.synthesize", task=task),
+}
 SHOWN = 3  # members that a finding names
 
 
@@ -100,6 +110,11 @@ def parameters() -> Iterator[Finding]:
         model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
         params.bind(inference.Settings, system.inference, f"{where}.inference")
         by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)
+    for section, load in BETWEEN.items():
+        for name in tree[section] or ():
+            entry, where = params.between(tree, section, name), f"{section}.{name}"
+            params.bind(load(entry.task).Settings, entry.settings, f"{where}.settings")
+            between.has_network(entry, where)
     for name in tree["baselines"] or ():
         baseline = params.baseline(tree, name)
         params.bind(
@@ -139,8 +154,15 @@ def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
 
 
 def weights() -> Iterator[Finding]:
-    """The weights that systems start from, and the checkpoints that training left."""
+    """The weights that denoisers, stages between and systems start from, and the checkpoints that training left."""
     tree = params.read()
+    for name in tree["tasks"] or ():
+        features = params.bind(Features, params.task(tree, name).features, f"tasks.{name}.features")
+        if features.front_end is not None and features.front_end.denoise in DENOISERS:
+            yield _opened(f"{name}: {features.front_end.denoise}", partial(denoiser, features))
+    for section, load in BETWEEN.items():
+        for name in tree[section] or ():
+            yield _between(tree, f"{section}.{name}", params.between(tree, section, name), load)
     for name in tree["systems"] or ():
         system = params.system(tree, name)
         model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
@@ -156,6 +178,25 @@ def weights() -> Iterator[Finding]:
             if trained
             else Finding("note", f"{name}: not trained yet, `dvc repro` trains it")
         )
+
+
+def _between(tree: Mapping, where: str, entry: params.Between, load: Callable[[str], ModuleType]) -> Finding:
+    if not between.has_network(entry, where):
+        return Finding("ok", f"{where}: no network")
+    waits_for = [name for name in tree["systems"] or () if entry.weights.startswith(f"checkpoints/{name}/")]
+    if waits_for and not layout.checkpoints(waits_for[0]).is_dir():
+        return Finding("note", f"{where}: {waits_for[0]} is not trained yet, `dvc repro` trains it first")
+    cpu = torch.device("cpu")
+    return _opened(f"{where}: {entry.weights}", lambda: between.open_network(entry, load(entry.task), where, cpu))
+
+
+def _opened(what: str, opening: Callable[[], object]) -> Finding:
+    """Whether weights can be opened."""
+    try:
+        opening()
+    except Refused as reason:
+        return Finding("FAIL", f"{what}: {reason}")
+    return Finding("ok", f"{what} can be opened")
 
 
 def _listed(checkpoints: list[Path]) -> str:

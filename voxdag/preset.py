@@ -17,6 +17,7 @@ from voxdag.core import command, params
 from voxdag.core.errors import Refused
 
 FOLDER = Path("presets")
+APART = "'\"\\{}$*?,"  # what a shell takes apart, or DVC: a comma makes a grid
 
 
 def flags(preset: Mapping, base: Mapping) -> list[str]:
@@ -59,7 +60,7 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_text, value))}]"
     text = str(value)
-    if any(character.isspace() or character in "'\"{}$" for character in text):
+    if any(character.isspace() or character in APART for character in text):
         raise Refused(f"{text!r} cannot be passed on a command line without quotes")
     return text
 

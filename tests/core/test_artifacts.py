@@ -84,3 +84,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_part(tmp_path, monkeypatc
 def test_a_missing_table_says_how_to_make_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a.csv is not here: `dvc repro` writes it"):
         artifacts.read_table(tmp_path / "a.csv", {})
+
+
+def test_a_file_name_that_is_not_unicode_can_be_said(tmp_path):
+    name = b"caf\xe9.wav".decode(errors="surrogateescape")  # as Python lists a file whose name is latin-1
+    artifacts.write_json(tmp_path / "a.json", {"left out": [name, "café.wav"]})
+    assert (tmp_path / "a.json").read_text() == '{\n  "left out": [\n    "caf\\udce9.wav",\n    "café.wav"\n  ]\n}\n'
+    assert artifacts.read_json(tmp_path / "a.json") == {"left out": [name, "café.wav"]}

@@ -89,6 +89,7 @@ def changed(text, before, after):
         ("\n\nRATE", "\n\n\n\nRATE"),
         ("gain, floor=0.5", "\n    gain,\n    floor=0.5,\n"),
         ("'words'", '"words"'),
+        ("'words'", "u'words'"),
         ("16_000", "16000"),
         ("math.log(gain + floor)", "(math.log((gain + floor)))"),
         ('f"{gain:.1f} of {floor!r}"', "f'{gain:.1f}' f' of {floor!r}'"),
@@ -242,6 +243,10 @@ def test_a_template_of_two_places_takes_every_pair_and_what_is_there(tree):
         ("from importlib import import_module as load", "voxdag/a.py:3: import_module imports by name"),
         ("util.spec_from_file_location(name, file)", "voxdag/a.py:3: spec_from_file_location imports by name"),
         ("runpy.run_module(name)", "voxdag/a.py:3: run_module imports by name"),
+        ("loader = SourceFileLoader(name, file)", "voxdag/a.py:3: SourceFileLoader imports by name"),
+        ("spec.loader.exec_module(module)", "voxdag/a.py:3: exec_module imports by name"),
+        ("pkgutil.resolve_name(name)", "voxdag/a.py:3: resolve_name imports by name"),
+        ("exec(file.read_text())", "voxdag/a.py:3: exec imports by name"),
         ("load_module(template, task=task)", "voxdag/a.py:3: the template of load_module is not written out"),
         ('load_module(f"voxdag.{task}")', "voxdag/a.py:3: the template of load_module is not written out"),
         ("load_optional(template='voxdag.{task}')", "voxdag/a.py:3: the template of load_optional is not written out"),
@@ -259,6 +264,39 @@ def test_a_module_that_is_not_there_is_refused(tree):
     root = tree({"voxdag.__init__": "", "voxdag.audio.__init__": ""})
     with pytest.raises(Refused, match="there is no module voxdag.audio.vad"):
         code.describe(["voxdag.audio.vad"], {}, root)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x = 1\ny = = 2\n", r"voxdag/b\.py is not Python: invalid syntax \(b\.py, line 2\)"),
+        (b"x = '\xff'\n", r"voxdag/b\.py is not Python: .*'utf-8' codec can't decode byte 0xff"),
+        (b"x = 1\0\n", r"voxdag/b\.py is not Python: source code .*null bytes"),
+    ],
+)
+def test_a_file_that_is_not_python_is_named(tree, content, message):
+    root = tree({"voxdag.a": "import voxdag.b", "voxdag.b": "", "voxdag.c": ""})
+    (root / "voxdag/b.py").write_bytes(content)
+    with pytest.raises(Refused, match=message):
+        code.describe(["voxdag.a"], {}, root)
+    assert code.describe(["voxdag.c"], {}, root) == ""  # who does not import it is not stopped
+
+
+def test_a_file_is_read_in_its_own_encoding(tree):
+    root = tree({f"voxdag.{name}": "" for name in "abc"})
+    for name, content in {
+        "a": 'x = "\u00e9"'.encode(),
+        "b": 'x = "\u00e9"'.encode("utf-8-sig"),
+        "c": '# coding: latin-1\nx = "\u00e9"'.encode("latin-1"),
+    }.items():
+        (root / f"voxdag/{name}.py").write_bytes(content)
+    assert len({code.describe([f"voxdag.{name}"], {}, root).split()[1] for name in "abc"}) == 1
+
+
+def test_a_module_that_is_removed_leaves_the_text_of_who_imports_it(tree):
+    root, without = (tree({"voxdag.a": "import voxdag.b"} | more) for more in ({"voxdag.b": "x = 1"}, {}))
+    lines = code.describe(["voxdag.a"], {}, root).splitlines()
+    assert code.describe(["voxdag.a"], {}, without).splitlines() == lines[:1]
 
 
 # -------------------------------------------------------------------------------------------------------- packages
@@ -375,6 +413,12 @@ def test_every_package_is_one_of_the_pinned_requirements(real):
         line.removeprefix("package ") for lines in real.values() for line in lines if line.startswith("package")
     }
     assert len(packages) > 8 and packages <= pinned
+
+
+def test_our_packages_hold_nothing_but_code():
+    # what code reads from a file beside it would be in no closure
+    files = {file for name in code.OURS for file in (code.ROOT / name).rglob("*") if file.is_file()}
+    assert {file for file in files if file.suffix != ".py" and "__pycache__" not in file.parts} == set()
 
 
 def test_a_new_reader_reruns_nothing(tmp_path):

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from voxdag.core import parallel
 from voxdag.core.errors import NotHere, Refused
@@ -31,6 +32,41 @@ def root(number, by=2):
 
 def refuse(_):
     raise Refused("not this one")
+
+
+class Held(Exception):
+    """Cannot be pickled: it holds an open file."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.file = Path(os.devnull).open()  # noqa: SIM115
+
+
+class OfTwo(Exception):
+    """Cannot be unpickled: it is made of two values and remembers one."""
+
+    def __init__(self, text, number):
+        super().__init__(f"{text} {number}")
+
+
+def raise_held(_):
+    raise Held("what it said")
+
+
+def raise_of_two(_):
+    raise OfTwo("what it said", 2)
+
+
+def end_or_wait(seconds):
+    if not seconds:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(seconds)
+
+
+def fail_or_wait(seconds):
+    if not seconds:
+        raise Refused("at once")
+    time.sleep(seconds)
 
 
 def surroundings(_):
@@ -61,6 +97,26 @@ def test_an_item_that_has_a_name_is_called_by_it():
         parallel.parallel_map(refuse, [Member("3", 1)], 1, "members")
 
 
+@pytest.mark.parametrize("function", [raise_held, raise_of_two])
+def test_an_error_that_cannot_be_sent_is_sent_as_text(function):
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*(Held: what it said|OfTwo: what it said 2).*working on 5"):
+        parallel.parallel_map(function, [5], 2, "items")
+
+
+def test_a_process_that_is_killed_is_a_refusal_that_says_where():
+    # both items travel together, so that the first of them is all that is known
+    with pytest.raises(Refused, match="a process was killed while 0.01 was worked on, or what follows it.*VOXDAG_JOBS"):
+        parallel.parallel_map(end_or_wait, [0.01, 0], 2, "items")
+
+
+def test_an_error_does_not_wait_for_the_items_behind_it():
+    start = time.monotonic()
+    with pytest.raises(Refused, match="0: at once"):
+        parallel.parallel_map(fail_or_wait, [0, 60, 60, 60], 2, "items", chunk=1)
+    assert time.monotonic() - start < 30
+    assert multiprocessing.active_children() == []
+
+
 def test_results_before_the_error_are_given():
     results = parallel.stream(root, [2, 13], 1, "roots")
     assert next(results) == 4
@@ -75,6 +131,17 @@ def test_workers_are_processes_of_their_own_with_as_many_threads_as_asked_and_lo
         assert process != os.getpid()
         assert libraries == {threads} and variable == str(threads)
         assert level == logging.INFO
+
+
+def loaded_threads(_):
+    return {library["num_threads"] for library in threadpool_info()}
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread anyway")
+def test_one_process_that_is_this_one_has_as_many_threads_as_asked_while_it_works():
+    with threadpool_limits(2):
+        assert parallel.parallel_map(loaded_threads, [0], 1, "items", threads=1) == [{1}]
+        assert loaded_threads(None) == {2}
 
 
 def test_few_items_are_taken_ahead_of_who_reads_the_results():
@@ -118,14 +185,18 @@ def test_libraries_that_the_main_module_loads_are_limited_too(tmp_path):
 
 SCRIPT = """
 import os, sys, time
+from voxdag.core.command import guarded
 from voxdag.core.parallel import parallel_map
 
 def wait(folder):
     open(os.path.join(folder, str(os.getpid())), "w").close()
-    time.sleep(60)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("a worker was interrupted, not ended", file=sys.stderr, flush=True)
 
 if __name__ == "__main__":
-    parallel_map(wait, [sys.argv[1]], 2, "waits", chunk=1)
+    guarded(lambda: parallel_map(wait, [sys.argv[1]] * 4, 2, "waits", chunk=1))
 """
 
 
@@ -136,26 +207,55 @@ def alive(process):
         return False
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
-def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
+@pytest.fixture
+def waiting(tmp_path):
+    """A process in a group of its own, and the two of its workers, which wait for longer than a test takes."""
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "seen").mkdir()
     parent = subprocess.Popen(
         [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")],
         env=WITH_PATH,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not (started := list((tmp_path / "seen").iterdir())):
+    while len(started := list((tmp_path / "seen").iterdir())) < 2:
         assert time.monotonic() < deadline and parent.poll() is None
         time.sleep(0.05)
-    worker = int(started[0].name)
-    assert alive(worker)
+    workers = [int(path.name) for path in started]
+    assert all(map(alive, workers))
+    yield parent, workers
+    with suppress(ProcessLookupError):
+        os.killpg(parent.pid, signal.SIGKILL)
+    parent.communicate()
+
+
+def ended(workers, seconds=30):
+    deadline = time.monotonic() + seconds
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(alive, workers))
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
+def test_workers_end_when_their_parent_is_killed(waiting):
+    parent, workers = waiting
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    while alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(worker)
+    assert ended(workers)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
+def test_an_interrupt_from_the_terminal_ends_all_at_once_and_in_one_line(waiting):
+    parent, workers = waiting
+    for worker in workers:  # who leave it to their parent
+        os.kill(worker, signal.SIGINT)
+    time.sleep(0.5)
+    assert all(map(alive, workers))
+    os.killpg(parent.pid, signal.SIGINT)
+    assert parent.wait(timeout=30) == 130
+    assert ended(workers)
+    assert parent.stderr.read() == b"interrupted\n"
 
 
 def test_no_process_is_left_behind():

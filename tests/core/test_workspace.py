@@ -49,10 +49,18 @@ def test_variables_move_each_folder_alone(inside, monkeypatch, below):
     inside(below)
     at_home = workspace.resume_folder()
     monkeypatch.setenv("VOXDAG_CORPORA", "/elsewhere/corpora")
-    monkeypatch.setenv("VOXDAG_WEIGHTS", "../weights")
+    monkeypatch.setenv("VOXDAG_WEIGHTS", "weights")
     assert workspace.corpora_folder() == Path("/elsewhere/corpora")
-    assert workspace.weights_folder() == Path("../weights")
+    assert workspace.weights_folder() == workspace.workspace() / "weights"
     assert workspace.resume_folder() == at_home
+
+
+def test_a_relative_variable_names_the_same_folder_in_an_experiments_own(inside, monkeypatch):
+    monkeypatch.setenv("VOXDAG_CORPORA", "../corpora")
+    repository = inside("work") / "work"
+    at_home = workspace.corpora_folder().resolve()
+    inside("work/.dvc/tmp/exps/standalone/tmp1")
+    assert workspace.corpora_folder().resolve() == at_home == repository.parent / "corpora"
 
 
 def test_an_empty_variable_moves_nothing(inside, monkeypatch):

@@ -195,3 +195,14 @@ def test_a_missing_and_an_empty_corpus_say_where_to_get_it(tmp_path):
         read(tmp_path)
     with pytest.raises(CorpusMissing, match=r"nowhere\. Get it from a shelf"):
         emotional.provide(tmp_path, options(root="nowhere"), PUBLISHED)
+
+
+def test_a_linked_folder_is_read_as_the_listing_of_inputs_reads_it(toy: Path) -> None:
+    whole = read(toy.parent)
+    disk = toy.rename(toy.parent / "disk2")
+    toy.mkdir()
+    (toy / "all").symlink_to(disk)
+    (toy / "gone.wav").symlink_to("nowhere")
+    linked = read(toy.parent)
+    assert linked.trials["bytes"].tolist() == whole.trials["bytes"].tolist() and linked.report == whole.report
+    assert set(linked.trials["path"]) == {path.replace("toy/", "toy/all/") for path in whole.trials["path"]}

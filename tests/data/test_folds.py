@@ -115,6 +115,7 @@ def test_the_folds_of_classes_are_those_of_every_run_before():
         dealt = [list(rows["id"])[k::5] for _, rows in shuffled.groupby("label")]
         assert fold.eval == {name for names in dealt for name in names}
     assert sizes(drawn) == [6, 6, 4, 4, 4]
+    assert [fold.dev for fold in drawn] == [fold.eval for fold in (*drawn[1:], drawn[0])]
 
 
 def test_numbers_as_labels_are_dealt_evenly_and_alike():
@@ -142,6 +143,9 @@ def test_a_task_may_say_its_strata():
     drawn = folds.random(numbers, 4, by_label)
     low = [sum(name in set(numbers["id"][:12]) for name in fold.eval) for fold in drawn]
     assert low == [3, 3, 3, 3] and sizes(drawn) == [6, 6, 5, 5]
+    shuffled = numbers.sample(frac=1, random_state=streams.generator(1, "random split"))
+    dealt = [*shuffled["id"][shuffled["label"] < 12], *shuffled["id"][shuffled["label"] >= 12]]
+    assert [fold.eval for fold in drawn] == [set(dealt[k::4]) for k in range(4)]
 
 
 def test_the_strata_of_a_task_reach_the_random_split():
@@ -152,9 +156,9 @@ def test_the_strata_of_a_task_reach_the_random_split():
 
 
 def test_labels_that_are_numbers_are_told_by_their_mean_and_ends():
-    table = trials().head(4).assign(split="train", label=[1.0, -2.0, 4.0, None])
+    table = trials().head(4).assign(split="train", label=[1.0, -2.0, 7.0, None])
     assert folds.describe(table, "speaker")["fixed"]["splits"]["train"]["labels"] == {
-        "n": 3, "mean": 1.0, "min": -2.0, "max": 4.0
+        "n": 3, "mean": 2.0, "min": -2.0, "max": 7.0
     }  # fmt: skip
 
 
@@ -189,3 +193,15 @@ def test_a_task_without_labels_has_folds_too():
     assert sorted(len(fold.eval) for fold in drawn) == [6, 6, 6, 6]  # of 24 utterances
     described = folds.describe(folds.assign(unlabelled, FOLDS), "speaker")
     assert described["1"]["splits"]["eval"] == {"utterances": 6, "speakers": ["a"]}
+
+
+def test_speakers_of_two_corpora_that_have_one_name_are_two():
+    corpora = {"x": Corpus(trials().assign(split="train"), {}, {}), "y": Corpus(trials().assign(split="eval"), {}, {})}
+    crossed = settings(eval_corpus="y")
+    account = manifest.describe(manifest.split(corpora, crossed), crossed)["fixed"]
+    assert account["shared_speaker"] == 0
+    assert account["splits"]["eval"]["speakers"] == ["y/a", "y/b", "y/c", "y/d"]
+
+
+def test_of_no_recording_none_is_absent():
+    manifest.check_absent(trials().head(0), 0.0)

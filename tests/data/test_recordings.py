@@ -95,3 +95,11 @@ def test_too_much_speech_has_a_reason(spoken):
 def test_denoising_by_a_network_needs_one(spoken):
     with pytest.raises(Refused, match="denoise is 'demucs', but no network"):
         read_audio("spoken.wav", spoken, features(denoise="demucs"))
+
+
+def test_recordings_that_end_otherwise_have_other_digests(spoken):
+    samples, rate = soundfile.read(spoken / "spoken.wav", dtype="int16")
+    samples[-1] += 1
+    soundfile.write(spoken / "ends.wav", samples, rate)
+    digests = {read_audio(name, spoken, features()).columns["audio"] for name in ("spoken.wav", "ends.wav")}
+    assert len(digests) == 2

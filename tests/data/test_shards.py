@@ -38,6 +38,13 @@ def test_what_is_packed_is_what_is_read(tmp_path):
     assert list(folder.verify()) == []
 
 
+def test_what_an_earlier_run_left_is_gone(tmp_path):
+    shards.write(tmp_path, [({"id": "a"}, {"noisy": np.ones(9, np.int16)})], {"noisy": Track("int16", (), 8000)}, LARGE)
+    packed(tmp_path, 20)
+    packed(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.csv", "shards.json", "wave-000.npy"]
+
+
 def test_a_shard_is_closed_once_it_holds_its_size_and_no_recording_is_split(tmp_path):
     # 60 samples each, closed at 100 or more: two recordings a shard, starting at 0 and 60
     rows = (({"id": str(i)}, {"wave": np.zeros(60, np.int16)}) for i in range(5))
@@ -200,3 +207,21 @@ def test_a_folder_without_recordings_says_so(tmp_path):
     shards.write(tmp_path, iter(()), AUDIO, LARGE)
     with pytest.raises(Refused, match="holds no recording"):
         Shards(tmp_path)
+
+
+def test_a_shard_that_holds_just_its_size_is_closed(tmp_path):
+    rows = (({"id": str(i)}, {"wave": np.zeros(100, np.int16)}) for i in range(2))  # TINY: 200 bytes
+    assert shards.write(tmp_path, rows, AUDIO, TINY)["shard"].tolist() == [0, 1]
+
+
+def test_a_wave_of_floats_is_as_it_is(tmp_path):
+    wave = np.array([0.5, -0.25], np.float32)
+    shards.write(tmp_path, [({"id": "a"}, {"clean": wave})], {"clean": Track("float32", (), 16000)}, LARGE)
+    assert Shards(tmp_path).track("clean").wave(0).tolist() == [0.5, -0.25]
+
+
+def test_the_rate_of_what_a_stage_between_made_has_no_key_of_a_task(tmp_path):
+    for made_by, key in (("features", ": see tasks.emotion.features.decoding.rate in params.yaml"), ("cleaned", "")):
+        folder = packed(tmp_path / made_by / "emotion/train", 1)
+        with pytest.raises(Refused, match=f"train is at 16000 Hz, the network takes 8000 Hz{key}$"):
+            folder.waves(8000, "the network")

@@ -63,6 +63,13 @@ def test_a_text_is_written_for_every_item_and_what_is_gone_is_removed(tmp_path, 
     assert written[0].read_text() == "['stages.train'] ['tier1']\n"
 
 
-@pytest.mark.parametrize("item", [{}, {"task": "emotion"}])
+def test_an_item_without_a_key_is_left_to_its_stage_to_refuse():
+    assert list(stage.items(STAGES, {"tasks": None, "systems": {"new": None}, "cleaned": {}})) == [
+        ("train", "new", {}),
+        ("results", "all", {}),
+    ]
+
+
+@pytest.mark.parametrize("item", [{}, {"task": "emotion"}, {"prepare": None}])
 def test_what_an_item_does_not_say_is_not_picked(item):
     assert stage.picked("svm", item)["network"] == stage.picked("svm", item)["corpus"] == []

@@ -95,3 +95,8 @@ def test_a_front_end_would_cut_each_track_elsewhere():
         features.files_of(data, replace(SETTINGS, front_end=cut), "x")
     assert features.files_of(data, SETTINGS, "x") == PAIR
     assert features.files_of(SimpleNamespace(), SETTINGS, "x") == {"wave": "path"}
+
+
+def test_what_is_heard_goes_before_what_the_manifest_says_of_it(utterances, tmp_path):
+    packed(utterances.assign(seconds="99"), tmp_path, tmp_path / "out", 1)
+    assert Shards(tmp_path / "out").index["seconds"][0] == 2000 / 16000

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from stages import inputs
+from voxdag.core.errors import Refused
 
 
 @pytest.fixture
@@ -126,6 +127,11 @@ def test_a_corpus_without_options_is_left_to_prepare_to_refuse(outside):
     assert inputs.corpora(task("timit")) == "timit: no options\n"
 
 
+@pytest.mark.parametrize("item", [{}, {"prepare": None}, {"prepare": {"corpus": "savee"}}, task("savee", savee={})])
+def test_what_a_task_lacks_is_left_to_prepare_to_refuse(outside, item):
+    assert inputs.corpora(item) in ("", "savee: no options\n")
+
+
 def test_weights_are_hashed_by_content(outside):
     system = {"model": {"init_weights": "AASIST.pth"}}
     absent = inputs.weights(system)
@@ -145,7 +151,10 @@ def test_weights_are_read_to_their_end(outside, monkeypatch):
     assert inputs.weights({"model": {"init_weights": "AASIST.pth"}}) == f"AASIST.pth {whole}\n"
 
 
-@pytest.mark.parametrize("item", [{}, {"model": {"init_weights": None}}, {"features": {"front_end": None}}])
+@pytest.mark.parametrize(
+    "item",
+    [{}, {"model": None}, {"model": {"init_weights": None}}, {"features": None}, {"features": {"front_end": None}}],
+)
 def test_an_item_that_needs_no_weights_has_no_line(outside, item):
     assert inputs.weights(item) == ""
 
@@ -156,10 +165,27 @@ def test_a_denoiser_needs_its_weights(outside):
     assert inputs.weights({"features": {"front_end": {"denoise": "none"}}}) == ""
 
 
+@pytest.mark.parametrize("name", ["../../weights/x.pt", "/weights/x.pt", "a/../x.pt", "./x.pt", ""])
+def test_weights_that_lie_elsewhere_are_refused_and_stay_as_they_are(outside, monkeypatch, name):
+    # data/inputs/weights/../../weights/x.pt is data/weights/x.pt: the hash would be written over the weights
+    monkeypatch.delenv("VOXDAG_WEIGHTS")
+    fill(outside, {"data/weights/x.pt": "mine"})
+    entry = f"{{weights: inputs/weights/{name}}}"
+    fill(outside, {"params.yaml": PARAMS.replace("cleaned: {}", f"cleaned: {{x: {entry}}}")})
+    with pytest.raises(Refused, match=f"cleaned.x.weights is 'inputs/weights/{name}', expected inputs/weights/<file>"):
+        inputs.main()
+    assert (outside / "data/weights/x.pt").read_text() == "mine"
+
+
+def test_weights_may_lie_in_a_folder_below(outside):
+    fill(outside / "weights", {"ssl/x.pt": "mine"})
+    assert list(inputs.weights_between({"cleaned": {"x": {"weights": "inputs/weights/ssl/x.pt"}}})) == ["ssl/x.pt"]
+
+
 PARAMS = """
 {seed: 1, num_threads: 1, device: cpu, cleaned: {}, embedded: , synthetic: {},
  tasks: {emotion: {prepare: {corpus: savee, eval_corpus: null, corpora: {savee: {root: savee}}}}},
- systems: {tier1: {model: {init_weights: t.pth}}}, baselines: {}}
+ systems: {tier1: {model: {init_weights: t.pth}}, unfinished: null}, baselines: {}}
 """
 
 
@@ -167,6 +193,7 @@ def test_every_task_and_every_item_has_a_file_and_what_is_gone_has_none(outside)
     fill(outside, {"params.yaml": PARAMS, "data/inputs/weights/systems/gone.txt": "x"})
     inputs.main()
     written = {path.relative_to(outside / "data/inputs").as_posix() for path in outside.glob("data/inputs/**/*.txt")}
-    assert written == {"corpora/emotion.txt", "weights/tasks/emotion.txt", "weights/systems/tier1.txt"}
+    systems = {f"weights/systems/{name}.txt" for name in ("tier1", "unfinished")}
+    assert written == {"corpora/emotion.txt", "weights/tasks/emotion.txt", *systems}
     assert (outside / "data/inputs/corpora/emotion.txt").read_text() == "savee: absent\n"
     assert (outside / "data/inputs/weights/systems/tier1.txt").read_text() == "t.pth absent\n"

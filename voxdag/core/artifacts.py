@@ -26,7 +26,7 @@ Columns = Mapping[str, type]  # a table's schema: column, or prefix and REST -> 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON with sorted keys and floats rounded to `DECIMALS`; an undefined number (NaN) becomes null."""
     text = json.dumps(_plain(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))  # a file name that is not UTF-8: \udcff
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -30,7 +30,10 @@ DIGITS = 16  # hexadecimal, of a file's hash
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "silero_vad": "silero-vad"}  # import name -> package
 LOADERS = ("load_module", "load_optional")  # of voxdag.core.modules
 MODULES = "voxdag/core/modules.py"  # where they are made of importlib
-IMPORTERS = frozenset({"import_module", "__import__", "spec_from_file_location", "run_module", "run_path"})
+IMPORTERS = frozenset(
+    {"import_module", "__import__", "spec_from_file_location", "SourceFileLoader", "exec_module", "resolve_name"}
+    | {"run_module", "run_path", "exec"}
+)
 NOT_CODE = frozenset({"ctx", "kind", "type_comment"})  # fields of a syntax tree that say nothing of its meaning
 
 Picked = Mapping[str, Sequence[str]]  # place of a template -> the names that an item of params.yaml picks
@@ -39,8 +42,8 @@ Picked = Mapping[str, Sequence[str]]  # place of a template -> the names that an
 def describe(modules: Iterable[str], picked: Picked, root: Path = ROOT) -> str:
     """One line per file of the closure of `modules` (dotted names) and per package that it imports, sorted.
 
-    Raises Refused for a dynamic import that is not a call of one of LOADERS with a literal template, and for a module
-    that is not there.
+    Raises Refused for a dynamic import that is not a call of one of LOADERS with a literal template, for a module that
+    is not there, and for a file that is not Python.
     """
     files = closure(modules, picked, root)
     lines = [f"{file.relative_to(root).as_posix()} {_digest(file)}" for file in sorted(files) if _digest(file)]
@@ -81,7 +84,10 @@ class Source:
 
 @functools.cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+    try:
+        return ast.parse(file.read_bytes(), file.name)  # as Python reads it, by its own encoding
+    except (SyntaxError, ValueError) as reason:  # Python 3.11 raises ValueError for a NUL
+        raise Refused(f"{file} is not Python: {reason}") from None
 
 
 @functools.cache

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from voxdag.core.errors import Refused
 
+INTERRUPTED = 130  # exit status, as shells have it: 128 + SIGINT
+
 log = logging.getLogger("voxdag")
 
 
@@ -25,7 +27,7 @@ def main(stage: Callable[[str], None]) -> None:
 
 
 def guarded(action: Callable[[], None]) -> None:
-    """Run `action`; a wrong input ends it with one line that says what was wrong, and exit status 1.
+    """Run `action`; a wrong input ends it with one line that says what was wrong, and exit status 1; Ctrl-C with 130.
 
     VOXDAG_DEBUG in the environment shows the traceback as well.
     """
@@ -37,6 +39,9 @@ def guarded(action: Callable[[], None]) -> None:
             raise
         log.error("error: %s", error)
         sys.exit(1)
+    except KeyboardInterrupt:
+        log.error("interrupted")
+        sys.exit(INTERRUPTED)
 
 
 def log_to_stderr() -> None:

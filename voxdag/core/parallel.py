@@ -6,12 +6,16 @@ import fcntl
 import itertools
 import multiprocessing
 import os
+import pickle
 import reprlib
+import signal
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -68,7 +72,10 @@ def stream(
     threads    of each process's numerical libraries; they change the order of float sums
     executor   who does the work instead of processes of our own: that of a cluster; it sees to its threads itself
 
-    An error in `function` is raised here, in the place of its item's result, and names the item.
+    An error in `function` is raised here, in the place of its item's result, and names the item. It ends the processes
+    where they are, as an interrupt or a reader who stops early does: nobody waits for what nobody reads.
+
+    Raises Refused where a process was killed.
     """
     total = len(items) if isinstance(items, Sized) else None
     progress = partial(tqdm, total=total, desc=what, disable=None)  # None: on a terminal only
@@ -91,25 +98,46 @@ def _here(function: Callable, items: Iterable, threads: int) -> Iterator:
 @contextmanager
 def _processes(jobs: int, threads: int) -> Iterator[Executor]:
     context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
-    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads,))
+    lifeline, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, lifeline))
     try:
         yield pool
+    except BaseException:
+        ours.close()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+        ours.close()
+        lifeline.close()
 
 
 def _windowed(function: Callable, items: Iterable, jobs: int, chunk: int, executor: Executor) -> Iterator:
-    items, waiting = iter(items), deque[Future]()
+    items, waiting = iter(items), deque[tuple[Sequence, Future]]()
     while chunk_items := list(itertools.islice(items, chunk)):
-        waiting.append(executor.submit(_of_chunk, function, chunk_items))
+        waiting.append((chunk_items, executor.submit(_of_chunk, function, chunk_items)))
         if len(waiting) >= jobs * WAITING:
-            yield from waiting.popleft().result()
+            yield from _result(*waiting.popleft())
     while waiting:
-        yield from waiting.popleft().result()
+        yield from _result(*waiting.popleft())
+
+
+def _result(items: Sequence, future: Future) -> list:
+    try:
+        return future.result()
+    except BrokenExecutor as reason:
+        raise Refused(
+            f"a process was killed while {_name(items[0])} was worked on, or what follows it. Where memory ran out, "
+            "set VOXDAG_JOBS to fewer processes; with 1, a crash shows where it is"
+        ) from reason
 
 
 def _of_chunk(function: Callable, items: Sequence) -> list:
-    return [_named(function, item) for item in items]
+    try:
+        return [_named(function, item) for item in items]
+    except Exception as error:
+        if _travels(error):
+            raise
+        raise RuntimeError("".join(traceback.format_exception(error))) from None
 
 
 def _named(function: Callable, item: object) -> object:
@@ -122,19 +150,29 @@ def _named(function: Callable, item: object) -> object:
         raise
 
 
+def _travels(error: Exception) -> bool:
+    """Whether an error arrives in another process: one that holds an open file, or is made of two values, does not."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
+
+
 def _name(item: object) -> str:
     name = getattr(item, "name", item)
     return name if isinstance(name, str) else reprlib.repr(name)
 
 
-def _start_worker(threads: int) -> None:
+def _start_worker(threads: int, lifeline: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent decides
     os.environ.update(dict.fromkeys(THREADS, str(threads)))  # for libraries that are loaded with the function
     threadpool_limits(threads)  # for those that are loaded already
     command.log_to_stderr()
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    multiprocessing.parent_process().join()
+def _end_with(lifeline: Connection) -> None:
+    """End this process once the parent has closed its end of the pipe, or was killed: it would wait for ever."""
+    lifeline.poll(None)
     os._exit(1)

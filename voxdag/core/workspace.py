@@ -2,7 +2,7 @@
 
 They are data/corpora, data/weights and data/resume, or wherever VOXDAG_CORPORA, VOXDAG_WEIGHTS and VOXDAG_RESUME say.
 An experiment of `dvc exp run --temp` or `--queue` runs in a folder of its own inside the repository's .dvc/tmp, and
-uses those of the repository.
+uses those of the repository: a relative path starts from the repository there too.
 """
 
 from __future__ import annotations
@@ -38,5 +38,4 @@ def resume_folder() -> Path:
 
 
 def _folder(name: str) -> Path:
-    moved = os.environ.get(f"VOXDAG_{name.upper()}")
-    return Path(moved) if moved else workspace() / "data" / name
+    return workspace() / (os.environ.get(f"VOXDAG_{name.upper()}") or Path("data", name))

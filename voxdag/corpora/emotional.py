@@ -6,7 +6,6 @@ a fixed split: each comes with a cross-validation by speaker instead (`Corpus.fo
 and so on.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from voxdag.core.errors import Refused
+from voxdag.core.files import walk
 from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus, CorpusMissing
 from voxdag.data.folds import Fold
 
@@ -139,19 +139,16 @@ def known(codes: Collection[str], code: str, what: str, where: object) -> str:
 def audio_files(base: Path) -> tuple[list[tuple[PurePosixPath, int]], LeftOut]:
     """Path below `base` and size (bytes) of every audio file, sorted; and the other files, by reason.
 
-    Folders whose name starts with a dot (such as the .git of a cloned corpus) are not entered.
+    Folders whose name starts with a dot (such as the .git of a cloned corpus) are not entered, linked ones are.
     """
     files, left_out = [], {}
-    for folder, folders, names in os.walk(base):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(folder, name)
-            below = PurePosixPath(path.relative_to(base).as_posix())
-            reason = _not_audio(name)
-            if reason:
-                left_out.setdefault(reason, []).append(below.as_posix())
-            else:
-                files.append((below, path.stat().st_size))
+    for name, size in walk(base):
+        path = PurePosixPath(name)
+        reason = _not_audio(path.name)
+        if reason:
+            left_out.setdefault(reason, []).append(path.as_posix())
+        else:
+            files.append((path, size))
     return sorted(files), left_out
 
 

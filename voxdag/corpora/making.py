@@ -1,10 +1,26 @@
-"""Where a corpus that we write lies until it is whole."""
+"""Corpora that we write: once, however many processes want them, and whole or not at all."""
 
+import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from voxdag.core.parallel import alone
+
+logger = logging.getLogger(__name__)
+
+
+def once(target: Path, make: Callable[[], None]) -> None:
+    """Have `make` make the folder `target` unless it is there; a second process that wants it waits."""
+    if target.is_dir():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with alone(target):
+        if not target.is_dir():  # made by the process that this one waited for
+            logger.info("making the simulated corpus %s", target)
+            make()
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def _admitted(name: str, module: ModuleType, options: Any, key: str) -> Corpus:
 def provide(settings: Prepare, where: str) -> Path:
     """Make sure that the corpora's audio is on disk, and give the folder that the manifest's paths start from.
 
-    A simulated corpus is made again where it is gone (another clone, an experiment's own folder).
+    A simulated corpus is made again where it is gone (another clone).
     """
     for name in settings.names():
         module, options = settings.open(name, where)

@@ -70,6 +70,8 @@ def write(
     places.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.npy"):  # of an earlier run, which may have had more shards or tracks
+        left.unlink()
     places = _place_columns(tracks)
     rows: list[Row] = []
     shard = OpenShard(folder, 0, tracks)

@@ -12,7 +12,6 @@ alone. Odd actors are male, as in RAVDESS, and neutral has no strong intensity. 
 statement fixes the number of syllables and of pauses, but the words are new in each utterance.
 """
 
-import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,10 +21,10 @@ import soundfile
 
 from voxdag.core import code, command, streams
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import alone, parallel_map
+from voxdag.core.parallel import parallel_map
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import FOLDS, known, rotation
-from voxdag.corpora.making import beside
+from voxdag.corpora.making import beside, once
 from voxdag.corpora.readers import ravdess
 from voxdag.data.folds import Fold
 from voxdag.simulation.emotions import DELIVERIES, STRONG, express, vary
@@ -46,8 +45,6 @@ GAIN_DB = -14.0  # of the microphone, on average: leaves room for a shout
 GAIN_SPREAD_DB = 2.0  # an actor's departure from it, at most
 NOISE_DB = -84.0  # of the studio, dB re full scale
 RT60 = 0.15  # s: a treated room
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -165,18 +162,12 @@ def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
     settings = {"seed": options.seed, "actors": options.actors, "repetitions": options.repetitions}
     root = Path(options.root, code.fingerprint(settings, __name__))
-    if not (folder / root).is_dir():
-        (folder / root).parent.mkdir(parents=True, exist_ok=True)
-        with alone(folder / root):
-            _make(folder / root, options, command.jobs())
+    once(folder / root, lambda: _make(folder / root, options, command.jobs()))
     return root
 
 
 def _make(target: Path, options: Options, jobs: int) -> None:
     """Make the corpus as the folder `target`, whole or not at all: beside it first, and moved when complete."""
-    if target.is_dir():  # by the process that this one waited for
-        return
-    logger.info("making the simulated corpus %s", target)
     with beside(target) as folder:
         unfinished = folder / target.name
         for actor in range(1, options.actors + 1):

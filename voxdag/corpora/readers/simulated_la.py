@@ -4,7 +4,6 @@ Written once to <corpora folder>/<root>/<fingerprint>/LA, where the fingerprint 
 corpus is made by: a change of any of them makes another corpus and leaves the old one alone.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from voxdag.core import code, command, streams
-from voxdag.core.parallel import alone
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
+from voxdag.corpora.making import once
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.simulation.equalise import RATE
@@ -23,8 +22,6 @@ from voxdag.simulation.speech import draw_scene, draw_speaker, record, synthesis
 
 ROOM = 0.15  # s that are recorded before and after the speech
 SEXES = ("female", "male")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,17 +61,11 @@ def _made(folder: Path, options: Options) -> Path:
     settings = {key: value for key, value in asdict(options).items() if key != "root"}
     root = Path(options.root, code.fingerprint(settings, __name__))
     la = folder / root / "LA"
-    if not la.is_dir():
-        la.parent.mkdir(parents=True, exist_ok=True)
-        with alone(la):
-            _make(la, options)
+    once(la, partial(_make, la, options))
     return root
 
 
 def _make(la: Path, options: Options) -> None:
-    if la.is_dir():  # by the process that this one waited for
-        return
-    logger.info("making the simulated corpus %s", la)
     load = partial(_record, sexes=_sexes(options), seconds=options.seconds[1] + SPARE, seed=options.seed)
     write(la, _material(options), load, options.seconds, options.seed, command.jobs())
 

@@ -1,0 +1,84 @@
+"""Files are written whole or not at all; a folder is walked as it is, whatever links and changes there are."""
+
+import os
+
+import pytest
+
+from voxdag.core import files
+
+
+def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "deep/a.txt"
+    files.write_bytes(path, b"before")
+
+    def full(descriptor):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        files.write_bytes(path, b"after")
+    assert path.read_bytes() == b"before" and list(path.parent.iterdir()) == [path]
+
+
+def test_what_is_written_replaces_a_link_and_not_what_it_leads_to(tmp_path):
+    (tmp_path / "cached").write_bytes(b"kept")
+    (tmp_path / "out").symlink_to(tmp_path / "cached")
+    files.write_bytes(tmp_path / "out", b"new")
+    assert (tmp_path / "cached").read_bytes() == b"kept" and (tmp_path / "out").read_bytes() == b"new"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.wav", "b/c.wav", "b/d.wav", ".git/e.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * len(name))
+    return tmp_path
+
+
+def test_files_are_listed_with_their_sizes(folder):
+    assert sorted(files.walk(folder)) == [("./a.wav", 5), ("b/c.wav", 7), ("b/d.wav", 7)]
+    assert list(files.walk(folder / "absent")) == list(files.walk(folder / "a.wav")) == []
+
+
+def test_what_goes_away_or_comes_while_it_is_listed_is_no_error(folder):
+    found = files.walk(folder)
+    assert next(found) == ("./a.wav", 5)
+    (folder / "b/c.wav").unlink()
+    (folder / "b/new.wav").touch()
+    assert sorted(found) == [("b/d.wav", 7), ("b/new.wav", 0)]
+    found = files.walk(folder)
+    next(found)
+    (folder / "b").rename(folder / ".b")
+    assert list(found) == []
+
+
+def test_what_is_no_file_is_not_listed(folder):
+    os.mkfifo(folder / "pipe")
+    for name, target in {"broken": "nowhere", "through": "a.wav/x", "itself": "itself"}.items():
+        (folder / name).symlink_to(folder / target)
+    assert len(list(files.walk(folder))) == 3
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_not_an_empty_one(folder, monkeypatch):
+    listed = os.scandir
+
+    def scandir(place):
+        if place.name == "b":
+            raise PermissionError(13, "Permission denied", str(place))
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PermissionError, match="Permission denied: .*/b"):
+        list(files.walk(folder))
+
+
+def test_a_file_that_may_not_be_looked_at_is_an_error(folder, monkeypatch):
+    class Entry:
+        name, path = "a.wav", "a.wav"
+
+        def stat(self):
+            raise PermissionError(13, "Permission denied", self.path)
+
+    monkeypatch.setattr(os, "scandir", lambda place: [Entry()])
+    with pytest.raises(PermissionError, match="Permission denied: 'a.wav'"):
+        list(files.walk(folder))
