@@ -6,6 +6,7 @@ the base where they are: the weights file that training started from.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from voxdag.core.errors import NotHere, Refused
 from voxdag.networks.frozen import frozen_names, trained_state
 
 METADATA = "voxdag"  # one key, since safetensors writes several in no fixed order
+DIGITS = 12  # hexadecimal, of a file's hash
 
 
 def write_weights(path: Path, network: nn.Module, about: Mapping[str, object]) -> None:
@@ -69,6 +71,14 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
         reason = str(error).split("\n")[0].split(". ")[0] or type(error).__name__
         raise Refused(f"{path} is refused: not a checkpoint of plain tensors ({reason})") from None
     return _unwrap(content, path), {}
+
+
+def digest(path: Path) -> str:
+    """The first digits of the SHA-256 of a file. Raises NotHere."""
+    if not path.is_file():
+        raise NotHere(f"no weights at {path}")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
 
 
 def load(network: nn.Module, path: Path, held: Collection[str] = ()) -> dict[str, object]:
