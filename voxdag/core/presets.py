@@ -12,6 +12,7 @@ DVC reads params.yaml itself and knows no `like`, so the flags write the whole b
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -56,12 +57,29 @@ def flags(preset: Tree, base: Tree) -> list[str]:
     An empty mapping of `base` (params.yaml) takes any key, and DVC is told to add it (`++`). Raises Refused for any
     other key that `base` does not have, and for a new system that is there already or like none.
     """
+    return [word for key, value in _changes(preset, base) for word in ("-S", f"{key}={_text(value)}")]
+
+
+def applied(preset: Tree, base: Tree) -> dict:
+    """`base` with what the preset changes. Raises Refused as `flags` does."""
+    tree = copy.deepcopy(dict(base))
+    for key, value in _changes(preset, base):
+        *path, last = key.removeprefix("++").split(".")
+        branch = tree
+        for name in path:
+            branch = branch.setdefault(name, {})
+        branch[last] = value
+    return tree
+
+
+def _changes(preset: Tree, base: Tree) -> list[tuple[str, object]]:
+    """Dotted keys and their values; `++` before a key that is new."""
     new = {name: block for name, block in (preset.get("systems") or {}).items() if LIKE in block}
     rest = {name: block for name, block in (preset.get("systems") or {}).items() if name not in new}
     leaves = [*_leaves({**preset, "systems": rest}, base, "")]
     for name, block in new.items():
         leaves += _whole(_like(name, block, base["systems"]), f"++systems.{name}.")
-    return [word for key, value in leaves for word in ("-S", f"{key}={_text(value)}")]
+    return leaves
 
 
 def _like(name: str, block: Tree, systems: Tree) -> dict:
