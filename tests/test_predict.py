@@ -159,6 +159,11 @@ def test_json_lines_are_one_object_a_file_and_a_file_is_written_whole(tmp_path, 
     assert rows[0]["error"] is None and rows[0]["decision"] is None and isinstance(rows[0]["score"], float)
 
 
+def test_a_folder_is_no_file_to_write(tmp_path, weights, capsys):
+    with pytest.raises(Refused, match=r"--output is .*, a folder: expected a file"):
+        run(capsys, "--weights", weights, "--output", tmp_path, audio(tmp_path / "a.wav"))
+
+
 def test_files_without_output_have_a_row_and_the_command_fails(tmp_path, weights, capsys):
     (tmp_path / "b.wav").write_text("no audio")
     words = ["--weights", weights, audio(tmp_path / "a.wav"), tmp_path / "b.wav"]

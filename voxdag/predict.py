@@ -45,6 +45,7 @@ from tqdm import tqdm
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.errors import NotHere, Refused
+from voxdag.core.files import text_of
 from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import Run
 from voxdag.core.rows import Rows
@@ -239,11 +240,6 @@ def _below(name: str) -> list[Path]:
     return found.paths
 
 
-def text_of(path: Path) -> str:
-    """A path as text that any output can take: bytes that are not UTF-8 as \\xff."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 @torch.inference_mode()
 def predict(
     predictor: Predictor,
@@ -266,6 +262,8 @@ def predict(
 
 def run(arguments: argparse.Namespace) -> None:
     """Score what the command line names. Raises Refused in the end where a file has no output."""
+    if arguments.output is not None and arguments.output.is_dir():
+        raise Refused(f"--output is {arguments.output}, a folder: expected a file")
     files = listed(arguments.paths, sys.stdin)
     predictor = open_predictor(source(arguments), arguments)
     draw = None

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from voxdag.core import artifacts
-from voxdag.core.errors import NotHere
+from voxdag.core.errors import NotHere, Refused
 from voxdag.data.members import Member
 from voxdag.tasks import decisions
 from voxdag.tasks.antispoof import decision
@@ -45,3 +45,11 @@ def test_other_weights_or_settings_have_none(table, weights, settings):
 def test_without_the_table_there_is_a_reason(tmp_path):
     with pytest.raises(NotHere):
         decisions.read(tmp_path / "decisions.csv", decision)
+
+
+def test_another_table_is_told_by_what_it_lacks(tmp_path):
+    (tmp_path / "d.csv").write_text("weights,settings,fold\na,b,1\n")
+    with pytest.raises(
+        Refused, match="d.csv has no column threshold: expected weights, settings, threshold, miss_rate"
+    ):
+        decisions.read(tmp_path / "d.csv", decision)

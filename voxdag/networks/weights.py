@@ -72,7 +72,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     except MemoryError:
         raise Refused(f"{path} is refused: it asks for more memory than there is") from None
     except Exception as error:  # a damaged file may raise anything
-        reason = str(error).split("\n")[0].split(". ")[0] or type(error).__name__
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0].split('. ')[0]}" if str(error) else repr(error)
         kind = "safetensors file" if path.suffix == ".safetensors" else "checkpoint of plain tensors"
         raise Refused(f"{path} is refused: not a {kind} ({reason})") from None
     _check_plain(tensors, path)

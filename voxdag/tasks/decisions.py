@@ -16,6 +16,7 @@ from types import ModuleType
 import pandas as pd
 
 from voxdag.core import artifacts
+from voxdag.core.errors import Refused
 from voxdag.data import columns
 from voxdag.data.members import Member
 
@@ -30,8 +31,13 @@ def row(decision: ModuleType, member: Member, weights: str, inference: Mapping, 
 
 
 def read(path: Path, decision: ModuleType) -> pd.DataFrame:
-    """The table. Raises NotHere, or Refused for a value that is not of its type."""
-    return artifacts.read_table(path, {**columns.MEMBER, **decision.FITTED})
+    """The table. Raises NotHere, or Refused for a value that is not of its type or a column that is not there."""
+    table = artifacts.read_table(path, {**columns.MEMBER, **decision.FITTED})
+    expected = [WEIGHTS, SETTINGS, *(name for name in decision.FITTED if not name.endswith(artifacts.REST))]
+    lacking = [name for name in expected if name not in table]
+    if lacking:
+        raise Refused(f"{path} has no column {lacking[0]}: expected {', '.join(expected)}, as evaluate writes them")
+    return table
 
 
 def of_weights(table: pd.DataFrame, weights: Iterable[str], inference: Mapping) -> pd.DataFrame | None:

@@ -6,7 +6,10 @@ import pandas as pd
 
 from voxdag.tasks.emotion.data import LABELS
 
-FITTED: Mapping[str, type] = {"error_*": float, "n_*": int}
+FITTED: Mapping[str, type] = {
+    **{f"error_{label}": float for label in LABELS},
+    **{f"n_{label}": int for label in LABELS},
+}
 DECIDED = ("decision", "expected_error_rate")
 
 
