@@ -82,14 +82,16 @@ def test_our_weights_are_used_anywhere_with_the_settings_of_their_header(tmp_pat
     }  # fmt: skip
 
 
-def test_a_long_file_has_a_row_per_segment_whose_mean_is_its_score(tmp_path, weights, capsys):
+def test_a_long_file_has_a_row_per_segment_whose_mean_is_its_score(tmp_path, weights, capsys, caplog):
     path = audio(tmp_path / "a.wav", 0.6)
     (row,) = run(capsys, "--weights", weights, path)
     each = run(capsys, "--weights", weights, path, "--segments")
     assert (row["used"], row["segments"]) == ("1.0", "3")
     assert [(one["start"], one["end"]) for one in each] == [("0.0", "0.25"), ("0.175", "0.425"), ("0.35", "0.6")]
     assert np.mean([float(one["score"]) for one in each]) == pytest.approx(float(row["score"]), abs=2e-6)
+    assert "first segment" not in caplog.text
     (first,) = run(capsys, "--weights", weights, path, "--pool", "first")
+    assert "of 1 files the first segment alone was scored; --pool mean scores all of them" in caplog.text
     assert first["score"] == each[0]["score"] and first["used"] == "0.416667" and first["pool"] == "first"
     (lowest,) = run(capsys, "--weights", weights, path, "--pool", "min")
     assert float(lowest["score"]) == min(float(one["score"]) for one in each)
@@ -255,16 +257,20 @@ def test_members_are_in_their_natural_order_and_one_can_be_asked_for(tmp_path, m
         sources.checkpoints("b", "last", None)
 
 
+def drawn(figure):
+    """The title of a figure, which can be drawn."""
+    figure.savefig(io.BytesIO(), format="png")
+    return figure.axes[0].get_title("left")
+
+
 def test_pictures_of_equal_names_do_not_overwrite_each_other_and_say_what_they_show(
     tmp_path, weights, capsys, monkeypatch
 ):
     titles = []
-    monkeypatch.setattr(
-        predict, "save_png", lambda figure, path: titles.append((path, figure.axes[0].get_title("left")))
-    )
-    paths = [audio(tmp_path / name) for name in ("a.wav", "sub/a.wav", "a.flac")]
+    monkeypatch.setattr(predict, "save_png", lambda figure, path: titles.append((path, drawn(figure))))
+    paths = [audio(tmp_path / name) for name in ("a.wav", "sub/$a$^.wav", "a.flac")]
     run(capsys, "--weights", weights, "--threshold", "1000", "--plot", tmp_path / "plots", *paths)
     assert [path for path, _ in titles] == [
-        tmp_path / "plots" / name for name in ("a.wav.png", "sub/a.png", "a.flac.png")
+        tmp_path / "plots" / name for name in ("a.wav.png", "sub/$a$^.png", "a.flac.png")
     ]
     assert titles[0][1].startswith("a.wav: score ") and "decision spoof\naasist, weights " in titles[0][1]

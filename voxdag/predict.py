@@ -108,7 +108,7 @@ class Predictor:
         centres = (starts + min(window, len(samples)) / 2) / rate
         axis, threshold = scorer.inference.DRAWN_AXIS, said.pooled.get("threshold")
         figure = waveform.figure(samples / INT16_SCALE, rate, centres, drawn, axis, threshold)
-        figure.axes[0].set_title(self._title(said), fontsize=6, loc="left")
+        figure.axes[0].set_title(self._title(said), fontsize=6, loc="left", parse_math=False)
         save_png(figure, picture)
 
     def _title(self, said: Said) -> str:
@@ -249,14 +249,17 @@ def predict(
     draw: Callable[[Said], None] | None = None,
 ) -> int:
     """Write the rows of the files and draw them; gives how many have no output."""
-    failed = 0
+    failed = in_part = 0
     progress = tqdm(paths, unit="file", disable=not sys.stderr.isatty())
     for said in predictor.scorer.said(progress):
         for row in predictor.rows(said, by_segment):
             rows.write(row)
         failed += said.pooled is None
+        in_part += said.heard is not None and said.heard.in_part
         if draw is not None and said.pooled is not None:
             draw(said)
+    if in_part:
+        log.warning("of %d files the first segment alone was scored; --pool mean scores all of them", in_part)
     return failed
 
 

@@ -57,6 +57,11 @@ class Heard:
         return [(self.offset + start / self.rate, self.offset + end / self.rate) for start, end in pairs]
 
     @property
+    def in_part(self) -> bool:
+        """Whether samples are in no segment."""
+        return self.starts[-1] + self.window < len(self.samples)
+
+    @property
     def used(self) -> float:
         """The share of the file that is in a segment."""
         covered = np.zeros(len(self.samples), dtype=bool)
