@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from voxdag.core import lock
-from voxdag.core.errors import NotHere
+from voxdag.core.errors import NotHere, Refused
 from voxdag.core.lock import Stage
 
 TEXT = """
@@ -31,6 +31,12 @@ stages:
 
 def stage(outs, deps=()):
     return Stage(dict.fromkeys(outs, "1"), tuple(deps), {})
+
+
+@pytest.mark.parametrize("damaged", ["", "stages:\n<<<<<<< HEAD\n", "stages: [a]", "stages: {a: {outs: [{md5: 1}]}}"])
+def test_a_damaged_lock_is_named(damaged):
+    with pytest.raises(Refused, match="dvc.lock is damaged"):
+        lock.stages(damaged)
 
 
 def test_a_lock_is_read():

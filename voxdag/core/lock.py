@@ -47,8 +47,13 @@ class Disk:
 
 
 def stages(text: str) -> dict[str, Stage]:
-    """The stages of a lock's text, by name."""
-    return {name: _stage(entry) for name, entry in yaml.safe_load(text)["stages"].items()}
+    """The stages of a lock's text, by name. Raises Refused for one that DVC did not write (marks of a merge)."""
+    try:
+        return {name: _stage(entry) for name, entry in yaml.safe_load(text)["stages"].items()}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise Refused(
+            f"{LOCK} is damaged ({type(error).__name__}): `git checkout {LOCK}` restores the committed one"
+        ) from None
 
 
 def committed(path: str) -> str | None:
