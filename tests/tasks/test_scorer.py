@@ -125,6 +125,17 @@ def test_one_file_whose_output_is_not_finite_leaves_the_others_theirs(tmp_path, 
     assert said[1].error == "the outputs of 1 recordings are not finite"
 
 
+def test_a_file_that_asks_for_too_much_memory_leaves_the_others_theirs(files, monkeypatch):
+    def greedy(audio, features, enhance):
+        if audio.samples.max() == 1000:
+            raise MemoryError
+        return SimpleNamespace(samples=audio.samples, columns={})
+
+    monkeypatch.setattr("voxdag.tasks.scorer.through_front_end", greedy)
+    said = list(scorer(1.0).said(files[1:3]))
+    assert said[0].error == "asks for more memory than there is" and said[1].pooled == {"score": 2000}
+
+
 def test_what_is_decided_stands_beside_the_outputs_of_files_and_of_segments(long):
     def decide(table):
         return pd.DataFrame({"decision": np.where(table["score"] > 600, "bonafide", "spoof")})

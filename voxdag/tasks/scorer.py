@@ -155,6 +155,8 @@ class Scorer:
             return self.hear(path)
         except BadAudio as reason:
             return Said(path, error=str(reason))
+        except MemoryError:
+            return Said(path, error="asks for more memory than there is")
 
     def _say(self, paths: list[Path], waiting: list[Heard | Said]) -> Iterator[Said]:
         heard = [(path, one) for path, one in zip(paths, waiting, strict=True) if isinstance(one, Heard)]
