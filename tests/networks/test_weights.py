@@ -128,6 +128,14 @@ def test_a_header_whose_frozen_tensors_have_no_names_is_refused(tmp_path, frozen
         read_weights(tmp_path / "a.safetensors")
 
 
+@pytest.mark.parametrize("rest", ["", ', "base": null', ', "base": ["a"]'])
+def test_a_header_that_names_no_file_of_what_is_frozen_is_refused(tmp_path, rest):
+    said = f'{{"frozen": ["front"]{rest}}}'
+    save_file({"weight": torch.zeros(1)}, tmp_path / "a.safetensors", metadata={"voxdag": said})
+    with pytest.raises(Refused, match="a.safetensors says base .*, expected the file of what is frozen"):
+        read_weights(tmp_path / "a.safetensors")
+
+
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
 @pytest.mark.parametrize("first", sorted({bytes([byte]) for byte in range(0, 256, 7)} | {b"root:x:0:0\n", b"c", b"h"}))
 def test_a_text_is_refused_by_name(tmp_path, name, first):

@@ -95,7 +95,7 @@ def load(network: nn.Module, path: Path, held: Collection[str] = ()) -> dict[str
     Raises Refused naming what is missing, what is unknown and whose shape differs.
     """
     tensors, about = read_weights(path)
-    base = f"; {len(about['frozen'])} are to come from its base, {about['base']}" if "frozen" in about else ""
+    base = f"; {len(about['frozen'])} are to come from its base, {about['base']}" if about.get("frozen") else ""
     _set(network, tensors, held, path, base)
     return about
 
@@ -169,6 +169,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]
     frozen = about.get("frozen", [])
     if not isinstance(frozen, list) or not all(isinstance(name, str) for name in frozen):
         raise Refused(f"the header of {path} says frozen {_short(frozen)}, expected a list of names")
+    if frozen and not isinstance(about.get("base"), str):
+        raise Refused(
+            f"the header of {path} says base {_short(about.get('base'))}, expected the file of what is frozen"
+        )
     return tensors, about
 
 
