@@ -91,3 +91,10 @@ def test_a_file_name_that_is_not_unicode_can_be_said(tmp_path):
     artifacts.write_json(tmp_path / "a.json", {"left out": [name, "café.wav"]})
     assert (tmp_path / "a.json").read_text() == '{\n  "left out": [\n    "caf\\udce9.wav",\n    "café.wav"\n  ]\n}\n'
     assert artifacts.read_json(tmp_path / "a.json") == {"left out": [name, "café.wav"]}
+
+
+@pytest.mark.parametrize("content", [b"", b"a\n1\n2,3\n", b"a\n\xff\n", bytes(range(256))])
+def test_what_is_no_table_is_refused_by_name(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(Refused, match=r"t.csv is no table: .*, expected CSV in UTF-8"):
+        artifacts.read_table(tmp_path / "t.csv", {})

@@ -126,6 +126,28 @@ def test_a_mismatch_names_both(tmp_path, place, other):
         by_name.restore(tmp_path / "a.safetensors", *asked, BUFFERS)
 
 
+@pytest.mark.parametrize(
+    ("word", "value", "kind"),
+    [
+        ("network", 3, "str"),
+        ("config", None, "str"),
+        ("changes", None, "dict"),
+        ("outputs", "2", "int"),
+        ("outputs", True, "int"),
+    ],
+)
+def test_a_header_whose_words_are_of_another_type_is_refused(tmp_path, word, value, kind):
+    write_weights(tmp_path / "a.safetensors", by_name.build(*WORDS), by_name.about(*WORDS) | {word: value})
+    with pytest.raises(Refused, match=rf"the header of .*a.safetensors says {word} {value!r}, expected {kind}"):
+        by_name.restore(tmp_path / "a.safetensors")
+
+
+def test_a_header_of_a_network_that_no_memory_holds_is_refused(tmp_path):
+    write_weights(tmp_path / "a.safetensors", by_name.build(*WORDS), by_name.about(*WORDS) | {"outputs": 10**15})
+    with pytest.raises(Refused, match=r"a.safetensors holds .*outputs 1000000000000000, which cannot be built"):
+        by_name.restore(tmp_path / "a.safetensors")
+
+
 def test_weights_of_others_are_what_the_arguments_say(tmp_path):
     network = by_name.build("aasist", "aasist_s", {}, 2)
     torch.save(network.state_dict(), tmp_path / "b.pth")

@@ -48,9 +48,15 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame:
 
     An empty cell is missing, the text "NA" is not. Whole numbers are int64, or Int64 where some are missing.
 
-    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type.
+    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type; and for what is no
+    table.
     """
-    table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    try:
+        table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    except Refused:
+        raise
+    except ValueError as reason:  # of pandas: no line, a line of another length; of the decoder
+        raise Refused(f"{path} is no table: {str(reason).strip()}, expected CSV in UTF-8") from None
     return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
 
 

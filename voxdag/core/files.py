@@ -32,6 +32,11 @@ def write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def text_of(path: str | os.PathLike[str]) -> str:
+    """A path as text that any file or terminal takes: a byte that is not UTF-8 as \\xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def walk(folder: Path) -> Iterator[tuple[str, int]]:
     """(path below `folder`, bytes) of every file; folders whose name starts with a dot are not entered.
 

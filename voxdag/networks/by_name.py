@@ -23,6 +23,7 @@ from voxdag.core.workspace import weights_folder
 from voxdag.networks.weights import load_with_base, read_weights
 
 WORDS = ("network", "config", "changes", "outputs")
+TYPES = dict(zip(WORDS, (str, str, dict, int), strict=True))  # of what a header says
 NONE: Mapping = MappingProxyType({})
 
 
@@ -104,6 +105,9 @@ def restore(
     """
     header = read_weights(path)[1]
     held = {word: header[word] for word in WORDS if word in header}
+    for word, value in held.items():
+        if not isinstance(value, TYPES[word]) or isinstance(value, bool):
+            raise Refused(f"the header of {path} says {word} {value!r}, expected {TYPES[word].__name__}")
     asked = zip(WORDS, (network, config, changes, outputs), strict=True)
     asked = {word: value for word, value in asked if value is not None}
     if any(asked.get(word, value) != value for word, value in held.items()):
@@ -112,7 +116,11 @@ def restore(
     missing = [word for word in WORDS if word not in words]
     if missing:
         raise Refused(f"{path} does not say of which network it is: name its {', '.join(missing)}")
-    restored = build(**words, buffers=buffers)
+    try:
+        restored = build(**words, buffers=buffers)
+    except (RuntimeError, MemoryError) as reason:  # sizes that no memory holds
+        said = str(reason).split("\n")[0] or "memory"
+        raise Refused(f"{path} holds {_listed(words)}, which cannot be built: {said}") from None
     load_with_base(restored, path, weights_file)
     return restored
 

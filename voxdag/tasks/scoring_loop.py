@@ -20,6 +20,10 @@ Collate = Callable[[Recordings], tuple[Tensor, Tensor]]  # of a batch -> waves (
 Outputs = Callable[[Tensor, Tensor, np.ndarray], Tensor]  # waves (B, N) float, lengths (B,), rows (B,) -> (B, K)
 
 
+class NotFinite(Refused):
+    """An output of a network that is no finite number."""
+
+
 def check_takes(network: nn.Module, takes: Sequence[str], task: str) -> None:
     """Raises Refused for a network that takes (see models/__init__.py) none of what the task can give."""
     found = getattr(network, "TAKES", None)
@@ -52,7 +56,7 @@ def score(
 ) -> np.ndarray:
     """(n, K): what `outputs` says of the recordings, with the network in evaluation mode.
 
-    batches: rows of the recordings, each row in one of them. Raises Refused where an output is not finite, naming the
+    batches: rows of the recordings, each row in one of them. Raises NotFinite where an output is not finite, naming the
     utterance.
     """
     network.eval()
@@ -103,4 +107,4 @@ def _check_finite(values: np.ndarray, recordings: Recordings) -> None:
     if len(broken):
         first = broken[0]
         name = f"utterance {recordings.ids[first]}" if isinstance(recordings, PackedTrack) else f"recording {first}"
-        raise Refused(f"the outputs of {len(broken)} recordings are not finite, the first of {name}: {values[first]}")
+        raise NotFinite(f"the outputs of {len(broken)} recordings are not finite, the first of {name}: {values[first]}")

@@ -25,6 +25,7 @@ BUFFERS: Mapping[str, Tensor] = {}  # of a network, beside its own: nothing is f
 OUTPUTS = ("score",)
 DRAWN = {"score": "score"}  # along a recording
 DRAWN_AXIS = "Score"
+CROPS = True  # of `samples`, see Settings
 SPOOF, BONAFIDE = (data.LABELS.index(label) for label in ("spoof", "bonafide"))
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "bonafide_logit": lambda logits: logits[:, BONAFIDE],  # what the AASIST program writes

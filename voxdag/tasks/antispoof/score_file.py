@@ -4,13 +4,15 @@
     asvspoof2021   UTTERANCE SCORE
     asvspoof5      filename<TAB>cm-score          with that header line (ASVspoof 5 evaluation package)
 
-Higher scores = more bona fide. Files may be compressed (.xz, .gz).
+Higher scores = more bona fide. Files may be compressed (.xz, .gz), begin with a byte order mark, and have blank lines.
+An utterance may be written with the ending of its audio file, and the attack of bona fide speech as bonafide or A00.
 """
 
 import gzip
 import lzma
 import math
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +24,14 @@ from voxdag.tasks import score_files
 
 HEADER = ["filename", "cm-score"]
 WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
-BONAFIDE_ATTACKS = ("-", "bonafide")  # how files write "no attack"
+BONAFIDE_ATTACKS = ("-", "bonafide", "A00")  # how files write "no attack"
 OPENERS = {".xz": lzma.open, ".gz": gzip.open}
+ENDINGS = ("flac", "wav", "mp3", "m4a", "ogg")  # of audio files, which some write behind the ids
 EXAMPLES = 3  # utterances named in an error
+LONGEST = 4096  # characters of a line: a longer one is no score file's, and may fill the memory
+SHOWN = 80  # characters of a line in an error
+SPARE = 1000  # lines that a file may have beside those of the trials, before it is told that it is of something else
+UNREADABLE = (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError, UnicodeDecodeError, MemoryError)
 
 
 class Line(NamedTuple):
@@ -46,16 +53,23 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     lines = {}
     protocol = dict(zip(trials["id"], zip(trials["label"], trials["attack"], strict=True), strict=True))
     extra = []
-    for line in _lines(Path(path)):
-        if line.utterance in lines:
-            first = lines[line.utterance].place
-            raise Refused(f"{line.place}: {line.utterance} is a duplicate of {first}, expected each utterance once")
-        lines[line.utterance] = line
-        if line.utterance not in protocol:
-            extra.append(line.utterance)
+    for line in _lines(Path(path), most=len(trials) + SPARE):
+        utterance = _without_ending(line.utterance, protocol)
+        if utterance in lines:
+            first = lines[utterance].place
+            raise Refused(f"{line.place}: {utterance} is a duplicate of {first}, expected each utterance once")
+        lines[utterance] = line
+        if utterance not in protocol:
+            extra.append(utterance)
         elif line.key is not None:
-            _check_label(line, *protocol[line.utterance])
-    _refuse(path, [utterance for utterance in protocol if utterance not in lines], len(protocol), "missing")
+            _check_label(line, *protocol[utterance])
+    missing = [utterance for utterance in protocol if utterance not in lines]
+    if missing and extra:
+        raise Refused(
+            f"{path}: {len(missing)} utterances are missing of {len(protocol)} in the protocol, such as {missing[0]}, "
+            f"and {len(extra)} are extra, such as {extra[0]}"
+        )
+    _refuse(path, missing, len(protocol), "missing")
     _refuse(path, extra, len(protocol), "extra")
     return trials.assign(score=[lines[utterance].score for utterance in trials["id"]])
 
@@ -96,35 +110,55 @@ FORMS = {"aasist": _aasist, "asvspoof2021": _asvspoof2021, "asvspoof5": _asvspoo
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    with OPENERS.get(path.suffix, open)(path, mode="rt", encoding="utf-8") as file:
+    """(number, text) of the lines, none of them read further than LONGEST."""
+    with OPENERS.get(path.suffix, open)(path, mode="rt", encoding="utf-8-sig") as file:
+        number = 0
         try:
-            yield from enumerate(file, start=1)
-        except (lzma.LZMAError, EOFError, UnicodeDecodeError) as reason:
-            raise Refused(f"{path} cannot be read as {path.suffix or 'text'}: {reason}") from reason
+            while text := file.readline(LONGEST + 1):
+                number += 1
+                yield number, text
+        except UNREADABLE as reason:
+            said = str(reason) or type(reason).__name__
+            raise Refused(f"{path} cannot be read as {path.suffix or 'text'}: {said}") from reason
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _lines(path: Path, most: int) -> Iterator[Line]:
     width = None
     for number, text in _texts(path):
         columns, place = text.split(), f"{path}:{number}"
+        if len(text) > LONGEST:
+            raise Refused(f"{place}: a line of more than {LONGEST} characters, expected {_forms(width)}")
+        if number > most:
+            raise Refused(f"{place}: more than {most} lines, expected about {most - SPARE}, one for each trial")
+        if not columns:
+            continue
         if number == 1 and columns == HEADER:
             width = len(HEADER)
             continue
         width = width or len(columns)
         if width not in WIDTHS or len(columns) != width:
-            forms = WIDTHS.get(width) or " or ".join(WIDTHS.values())
-            raise Refused(f"{place}: {text.rstrip()!r} has {len(columns)} columns, expected {forms}")
+            raise Refused(f"{place}: {text.rstrip()[:SHOWN]!r} has {len(columns)} columns, expected {_forms(width)}")
         attack, key = columns[1:3] if width == 4 else (None, None)
         yield Line(place, columns[0], attack, key, _score(columns[-1], place))
 
 
+def _forms(width: int | None) -> str:
+    return WIDTHS.get(width) or " or ".join(WIDTHS.values())
+
+
+def _without_ending(utterance: str, protocol: Mapping[str, object]) -> str:
+    """The id of the protocol that an utterance of a score file is, where it is written with an audio file's ending."""
+    stem, _, ending = utterance.rpartition(".")
+    return stem if utterance not in protocol and stem in protocol and ending in ENDINGS else utterance
+
+
 def _score(text: str, place: str) -> float:
     try:
-        score = float(text)
+        score = float(text) if text.isascii() and "_" not in text else math.nan  # Python's numerals are more than these
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise Refused(f"{place}: the score is {text!r}, expected a finite number")
+        raise Refused(f"{place}: the score is {text[:SHOWN]!r}, expected a finite number")
     return score
 
 

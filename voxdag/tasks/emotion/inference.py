@@ -29,6 +29,7 @@ BUFFERS: Mapping[str, Tensor] = {  # of a network, beside its own, as they are b
 }
 DRAWN = {f"p_{label}": label for label in LABELS}  # along a recording
 DRAWN_AXIS = "Probability"
+CROPS = False
 OUTPUTS = ("predicted", "confidence", *DRAWN)
 
 
