@@ -125,3 +125,26 @@ def test_the_number_of_processes_is_that_of_the_environment(tmp_path, monkeypatc
         with pytest.raises(SystemExit, match="1"):
             make_la.main([str(tmp_path), str(tmp_path / "out"), *words])
     assert asked == [3, 2]
+
+
+def test_recordings_behind_links_and_under_names_that_are_not_utf_8_are_found(tmp_path):
+    disk, folder = tmp_path / "disk", tmp_path / "folder"
+    for place in (disk / "s1", folder / os.fsdecode(b"M\xfcller")):
+        place.mkdir(parents=True)
+        soundfile.write(os.fsencode(place / "a.wav"), 0.1 * np.sin(np.arange(48000)), 16000)
+    (folder / "linked").symlink_to(disk / "s1")
+    (folder / "gone.wav").symlink_to("nowhere")
+    (folder / "._a.wav").touch()
+    segments = make_la.find_segments(folder, "parent", (2.0, 4.0), 1)
+    assert sorted((segment.speaker, segment.name) for segment in segments) == [
+        ("M\\xfcller", "M\\xfcller/a.wav:0"),
+        ("linked", "linked/a.wav:0"),
+    ]
+
+
+def test_a_folder_without_audio_is_told_by_what_it_holds(tmp_path):
+    (tmp_path / "read me.txt").touch()
+    with pytest.raises(
+        Refused, match=r"holds no audio, but 1 file: 1 not audio \(such as read me.txt\); known endings"
+    ):
+        make_la.find_segments(tmp_path, "parent", (2.0, 4.0), 1)

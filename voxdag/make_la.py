@@ -22,9 +22,11 @@ from voxdag.audio.decode import BadAudio, mix, read_stretch, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.core import command, streams
 from voxdag.core.errors import Refused
+from voxdag.core.files import printable
 from voxdag.core.parallel import alone, parallel_map
 from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus
 from voxdag.corpora.la_layout import SPARE, Material, Recording, write
+from voxdag.corpora.listing import audio_files, in_words
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.scoring.eer import eer
@@ -51,7 +53,7 @@ class Segment(Recording):
 def speaker_of(path: Path, rule: str) -> str:
     """The speaker that a file's place or name gives: `rule` is "parent" or "prefix"."""
     name = path.parent.name if rule == "parent" else path.stem.split("-")[0]
-    return "_".join(name.split())  # columns of a protocol are separated by spaces
+    return "_".join(printable(name).split())  # columns of a protocol are separated by spaces
 
 
 def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> list[tuple[int, int]]:
@@ -81,9 +83,11 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
 
     Raises Refused if there is no audio.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
+    files, left_out = audio_files(folder)
+    paths = [folder / path for path, _ in files]
     if not paths:
-        raise Refused(f"{folder} holds no audio; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
+        holds = f"{folder} holds no audio, but {in_words(left_out)}" if left_out else f"{folder} holds no file"
+        raise Refused(f"{holds}; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
     found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
     for path, segments in zip(paths, found, strict=True):
         if isinstance(segments, str):
@@ -127,7 +131,7 @@ def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float])
         mono = mix(wave)
     except BadAudio as error:
         return str(error)
-    name, speaker = path.relative_to(folder).as_posix(), speaker_of(path, rule)
+    name, speaker = printable(path.relative_to(folder).as_posix()), speaker_of(path, rule)
     stretches = cut_points(mono, rate, seconds)
     return [Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches]
 

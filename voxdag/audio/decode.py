@@ -15,13 +15,13 @@ import soundfile
 
 from voxdag.audio import containers, ffmpeg
 from voxdag.core.errors import Refused
+from voxdag.core.texts import GIT_LFS
 
 INT16_SCALE = 32768  # 1.0 in floating point; a 16-bit file's samples pass unchanged
 LIBSNDFILE = (b"RIFF", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST", b"OggS", b"fLaC")
 RATES = (1_000, 768_000)  # Hz: beyond, a header is wrong, and resampling would take all memory
 CANCELLED = 1e-3  # power of the channels' mean over their mean power: independent channels have 1 / channels
 HEAD = 64  # bytes that tell what a file is
-GIT_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class BadAudio(ValueError):

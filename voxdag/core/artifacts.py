@@ -37,7 +37,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV without the index, floats rounded to `DECIMALS`, an undefined value as an empty cell."""
     rounded = table.round({name: DECIMALS for name in table.select_dtypes("floating").columns})
-    write_bytes(path, rounded.to_csv(index=False, lineterminator="\n").encode())
+    text = rounded.to_csv(index=False, lineterminator="\n")
+    write_bytes(path, text.encode(errors="surrogateescape"))  # file names that are not UTF-8, as their own bytes
 
 
 def read_table(path: Path, columns: Columns) -> pd.DataFrame:
@@ -50,7 +51,9 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame:
 
     Raises NotHere, or Refused, with file, line and column, for a value that is not of its type.
     """
-    table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    table = pd.read_csv(
+        _existing(path), dtype=str, keep_default_na=False, na_values=[""], encoding_errors="surrogateescape"
+    )
     return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
 
 

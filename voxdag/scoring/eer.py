@@ -134,4 +134,4 @@ def auc(bonafide: ArrayLike, spoof: ArrayLike) -> float:
 def area(curve: DetCurve) -> float:
     """Area under the ROC of a DET curve, ties counted by half."""
     far, detection = roc_points(curve)
-    return float(-np.trapezoid(detection, far))
+    return float(abs(np.trapezoid(detection, far)))  # the rates fall along the curve
