@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import soundfile
 
 from voxdag import make_la
+from voxdag.core.errors import Refused
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.make_la import Segment, cut_points, find_segments, load, share_out, speaker_of
 

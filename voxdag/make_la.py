@@ -86,8 +86,8 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
     files, left_out = audio_files(folder)
     paths = [folder / path for path, _ in files]
     if not paths:
-        holds = f"{folder} holds no audio, but {in_words(left_out)}" if left_out else f"{folder} holds no file"
-        raise Refused(f"{holds}; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
+        holds = f", but {in_words(left_out)}" if left_out else ""
+        raise Refused(f"{folder} holds no audio{holds}; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
     found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
     for path, segments in zip(paths, found, strict=True):
         if isinstance(segments, str):

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -154,9 +155,8 @@ def test_a_byte_order_mark_loses_no_turn(small, tmp_path):
 
 
 def test_audio_without_evaluations_is_told(small, tmp_path):
-    for path in small.glob("Session*/dialog/EmoEvaluation/*.txt"):
-        path.unlink()
-        path.parent.rmdir()
+    for folder in small.glob("Session*/dialog"):
+        shutil.rmtree(folder)
     count = len(list(small.rglob("*.wav")))
     message = rf"nothing of it at .*iemocap, but {count} files: {count} audio that no evaluation lists .* EmoEvaluation"
     with pytest.raises(CorpusMissing, match=message):

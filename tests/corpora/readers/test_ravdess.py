@@ -137,11 +137,14 @@ def test_a_folder_of_other_names_is_told(tmp_path):
 
 def test_song_and_video_are_left_out_and_counted(small, tmp_path):
     make(small, ["Actor_01/03-02-01-01-01-01-01.wav", "Actor_01/01-01-01-01-01-01-01.wav", "01-01-01-01-01-01-01.mp4"])
-    make(small, ["Actor_01/02-01-01-01-01-01-01.wav", "Actor_01/._03-01-01-01-01-01-01.wav", "Actor_01/take one.wav"])
+    make(
+        small,
+        ["Actor_01/02-01-01-01-01-01-01.wav", "Actor_01/._03-01-01-01-01-01-01.wav", "Actor_01/take one.wav", "a.txt"],
+    )
     corpus = ravdess.read(tmp_path, options())
     assert {reason: left["count"] for reason, left in corpus.report["left_out"].items()} == {
         "song": 1,
-        "audio and video": 1,
+        "audio and video": 2,
         "video only": 1,
         "not audio": 1,
         "a macOS resource fork": 1,
