@@ -19,7 +19,7 @@ PUBLISHED = Published(
     speakers=dict.fromkeys(SEXES, 2),
     standard=emotional.rotation({"one": ["A", "B"], "two": ["C", "D"], "three": ["E"]}),
     sentences="all say the same",
-    example="As.wav",
+    expected="names like As.wav",
 )
 LABELS = {"n": "neutral", "s": "sad"}
 
@@ -219,7 +219,7 @@ def test_a_folder_of_other_files_is_told_by_what_it_holds(tmp_path):
     make(tmp_path / "toy", ["happy-1.wav", "sub/happy-2.wav", "read me.txt"])
     message = (
         f"Toy: nothing of it at {tmp_path}/toy, but 3 files: 2 a name of another form (such as happy-1.wav), "
-        "1 not audio (such as read me.txt); names of recordings are like As.wav. Get it from a shelf (CC0)."
+        "1 not audio (such as read me.txt); expected names like As.wav. Get it from a shelf (CC0)."
     )
     with pytest.raises(CorpusMissing, match=re.escape(message)):
         read(tmp_path)

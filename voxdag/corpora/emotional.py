@@ -57,7 +57,7 @@ class Published:
     speakers   speaker -> number of utterances; empty where that is not published for these labels
     standard   the folds of the standard scheme, over all speakers
     sentences  which texts are said in more than one split, as a sentence of the report
-    example    of a file name, shown where no file has one of this form
+    expected   what is looked for, shown where there is none of it
     """
 
     name: str
@@ -67,7 +67,7 @@ class Published:
     speakers: Mapping[str, int]
     standard: tuple[Fold, ...]
     sentences: str
-    example: str = ""
+    expected: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def provide(folder: Path, options: Options, published: Published) -> None:
 def missing(folder: Path, options: Options, published: Published, left_out: LeftOut | None = None) -> CorpusMissing:
     """The error that says where to get the corpus and where to put it, and what is there instead (`left_out`)."""
     base = folder / options.root
-    found = f"{in_words(left_out)}; names of recordings are like {published.example}" if left_out else ""
+    found = f"{in_words(left_out)}; expected {published.expected}" if left_out else ""
     return CorpusMissing.at(base, what=published.name, get=published.get, put=str(base), found=found)
 
 

@@ -158,7 +158,9 @@ def test_audio_without_evaluations_is_told(small, tmp_path):
     for folder in small.glob("Session*/dialog"):
         shutil.rmtree(folder)
     count = len(list(small.rglob("*.wav")))
-    message = rf"nothing of it at .*iemocap, but {count} files: {count} audio that no evaluation lists .* EmoEvaluation"
+    message = (
+        rf"nothing of it at .*, but {count} files: {count} audio that no evaluation lists .*; expected eval.* Session1"
+    )
     with pytest.raises(CorpusMissing, match=message):
         iemocap.provide(tmp_path, options())
 

@@ -59,7 +59,7 @@ PUBLISHED = Published(
     speakers=dict.fromkeys(ACTORS, 82) | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
     standard=emotional.rotation(GROUPS),
     sentences="the 12 sentences are said by all actors in all emotions: the text of train, dev and eval is the same",
-    example="1001_DFA_ANG_XX.wav",
+    expected="names like 1001_DFA_ANG_XX.wav",
 )
 # Of the 7,442 clips 644 are ties. How many are left of an actor is not published.
 PUBLISHED_VOTES = replace(

@@ -51,7 +51,7 @@ FOUR = Published(
     speakers=dict(zip(SEXES, (528, 557, 481, 542, 522, 629, 528, 503, 590, 651), strict=True)),
     standard=emotional.rotation(SESSIONS),
     sentences="the scripted dialogues are the same in all sessions: their text is in train, dev and eval",
-    example="Session1/dialog/EmoEvaluation/Ses01F_impro01.txt, which list them",
+    expected="evaluations like Session1/dialog/EmoEvaluation/Ses01F_impro01.txt",
 )
 PUBLISHED = {
     "four": FOUR,
