@@ -14,10 +14,11 @@ def read(path, content, **options):
     return list(texts.lines(path, **options))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "big endian"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_encoding_and_line_end_gives_the_same_lines(tmp_path, encoding, end):
-    content = end.join(["S1 a", "", "S2 \u00fc", "  ", ""]).encode(encoding)
+    text = end.join(["S1 a", "", "S2 \u00fc", "  ", ""])
+    content = ("\ufeff" + text).encode("utf-16-be") if encoding == "big endian" else text.encode(encoding)
     assert read(tmp_path / "a.txt", content) == [(1, "S1 a"), (3, "S2 \u00fc")]
 
 
@@ -49,6 +50,13 @@ def test_compressed_texts_are_read_and_damaged_ones_refused_with_their_file(tmp_
 def test_what_is_no_text_of_lines_is_refused_with_its_file(tmp_path, content, reason):
     with pytest.raises(Refused, match=reason):
         read(tmp_path / "a.txt", content)
+
+
+def test_an_archive_whose_stream_is_broken_is_refused_with_its_file(tmp_path):
+    content = bytearray(gzip.compress(b"S1 a\n"))
+    content[10] |= 6  # bits 1 and 2 behind the header of ten bytes: a kind of block that there is not
+    with pytest.raises(Refused, match="a.txt.gz cannot be read as .gz: .*invalid block type"):
+        read(tmp_path / "a.txt.gz", content)
 
 
 def test_characters_of_another_encoding_pass_where_they_do_not_matter(tmp_path):
