@@ -32,6 +32,7 @@ def chosen(*files, published="wav"):
         ([("a/u.wav", 9), ("u.wav", 9)], ("u.wav", {SECOND_COPY: ["a/u.wav"]})),
         ([("a/u.WAV", 9), ("u.wav", 9)], ("u.wav", {SECOND_COPY: ["a/u.WAV"]})),
         ([("b/u.mp3", 3), ("a/u.mp3", 3)], ("a/u.mp3", {SECOND_COPY: ["b/u.mp3"]})),
+        ([("u.aac", 3), ("u.w64", 9)], ("u.w64", {OTHER_FORMAT: ["u.aac"]})),
         ([("u.wav", None), ("a/u.mp3", 3)], ("a/u.mp3", {NO_TARGET: ["u.wav"]})),
         ([("u.wav", None), ("a/u.wav", None)], ("u.wav", {SECOND_COPY: ["a/u.wav"]})),
     ],
