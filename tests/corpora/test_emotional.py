@@ -192,6 +192,9 @@ def test_a_link_without_target_is_an_absent_recording(toy, tmp_path):
     corpus = read(tmp_path)
     assert len(corpus.trials) == 10 and corpus.trials["bytes"].isna().tolist() == [False, True] + 8 * [False]
     assert corpus.report["absent"] == {"count": 1, "examples": ["toy/As.wav"]} and corpus.departures == ()
+    (toy / "As.wav").rename(toy / "As.flac")  # nobody knows what it would be: not another format
+    corpus = read(tmp_path)
+    assert corpus.report["absent"] == {"count": 1, "examples": ["toy/As.flac"]} and corpus.departures == ()
 
 
 def test_a_link_without_target_beside_the_file_is_left_out(toy, tmp_path):

@@ -132,6 +132,15 @@ def test_a_zip_of_the_repository_one_folder_down_has_the_same_trials(small, tmp_
     assert zipped.report == expected.report
 
 
+def test_the_votes_may_lie_beside_the_files_alone(small, tmp_path):
+    expected = crema_d.read(tmp_path, options(labels_from="voice_vote")).trials
+    for path in small.glob("AudioWAV/*.wav"):
+        path.rename(small / path.name)
+    (small / "AudioWAV").rmdir()
+    flat = crema_d.read(tmp_path, options(labels_from="voice_vote")).trials
+    assert flat.drop(columns="path").equals(expected.drop(columns="path"))
+
+
 def as_spreadsheets_save_it(text):
     lines = [line.replace('"', "").split(",") for line in text.splitlines()]
     return "\ufeff" + "".join(";".join([name, number, *cells]) + "\r\n" for number, name, *cells in lines) + ";;;\r\n"
