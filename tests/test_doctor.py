@@ -120,6 +120,19 @@ def test_another_corpus_in_the_layout_is_fine(tree):
     assert finding.level == "ok" and "published" not in finding.text
 
 
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("official", [True, False])
+def test_pointers_of_git_lfs_in_a_corpus_fail(tree, used, official):
+    savee_alone(tree, used, official=official, allow_departures=True)
+    make_savee()
+    Path("corpora/savee/JE/a01.wav").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    [finding] = doctor.corpora()
+    assert finding.level == "FAIL"
+    assert finding.text.endswith(
+        "; 1 of 8 recordings are pointers of Git LFS, such as savee/JE/a01.wav: `git lfs pull` fetches the audio"
+    )
+
+
 def test_a_corpus_that_cannot_be_read_does_not_hide_the_others(tree):
     savee_alone(tree, used=False)
     tree["tasks"]["emotion"]["prepare"]["corpora"]["emodb"] = SAVEE | {"root": "emodb"}

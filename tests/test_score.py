@@ -1,5 +1,6 @@
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,14 @@ def test_a_corpus_without_trials_of_the_task_is_refused_with_those_that_have_som
     message = f"tasks.antispoof.prepare.corpora has no options for {corpus}; it has simulated_la, asvspoof2019_la"
     with pytest.raises(Refused, match=message):
         score.protocol(corpus, None, "eval")
+
+
+def test_a_corpus_without_attacks_is_refused(monkeypatch):
+    found = SimpleNamespace(trials=pd.DataFrame({"id": ["a"], "split": ["eval"]}), departures=None, tables={})
+    opened = SimpleNamespace(read=lambda folder, options: found), None
+    monkeypatch.setattr(score.Prepare, "open", lambda settings, name, where: opened)
+    with pytest.raises(Refused, match="ravdess has no column attack: expected a corpus of spoofed speech"):
+        score.protocol("ravdess", None, "eval")
 
 
 def test_missing_protocols_name_the_argument_that_moves_them(tmp_path):

@@ -144,11 +144,13 @@ def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
         found = manifest.on_disk(module, options, f"{where}.corpora.{name}")
     except Refused as reason:
         return Finding("FAIL" if used else "note", f"{name}: {reason}")
-    trials, departures = found.trials, manifest.departures(found)
+    trials, departures, pointers = found.trials, manifest.departures(found), manifest.pointers(found)
     absent = int(trials["bytes"].isna().sum())
     text = f"{name}: {len(trials)} utterances listed, {absent} of them absent, under {corpora_folder() / options.root}"
     if departures:
         text += f"; not as published: {manifest.counted(departures)}"
+    if pointers:
+        return Finding("FAIL", f"{text}; {pointers[0]}")
     stops = absent > settings.max_absent * len(trials) or (departures and not options.allow_departures)
     return Finding("ok" if not absent and not departures else "FAIL" if used and stops else "note", text)
 
@@ -222,6 +224,7 @@ def examine() -> list[Finding]:
 def main() -> None:
     """Print the findings."""
     logging.disable(logging.WARNING)  # readers log what their findings say
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be UTF-8
     findings = examine()
     for finding in findings:
         print(f"{finding.level:4}  {finding.text}")

@@ -57,6 +57,36 @@ def test_what_is_no_file_is_not_listed(folder):
     for name, target in {"broken": "nowhere", "through": "a.wav/x", "itself": "itself"}.items():
         (folder / name).symlink_to(folder / target)
     assert len(list(files.walk(folder))) == 3
+    without = {name for name, size in files.walk_links(folder) if size is None}
+    assert without == {"./broken", "./through", "./itself"}
+
+
+def test_linked_folders_are_entered_and_loops_end(folder, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    for name in ("one/e.wav", "two/f.wav"):
+        (disk / name).parent.mkdir()
+        (disk / name).write_bytes(b"12")
+    for link, target in {"b/up": folder, "b/around": folder.parent, "first": disk / "one"}.items():
+        (folder / link).symlink_to(target)
+    for link, target in {"one/two": disk / "two", "two/one": disk / "one", "two/self": disk / "two"}.items():
+        (disk / link).symlink_to(target)
+    found = [name for name, _ in files.walk(folder)]
+    assert sorted(found) == ["./a.wav", "b/c.wav", "b/d.wav", "first/e.wav", "first/two/f.wav"]
+
+
+def test_many_links_in_all_directions_are_walked_in_no_time(folder):
+    names = [f"f{k}" for k in range(20)]
+    for name in names:
+        (folder / name).mkdir()
+        for other in names:
+            (folder / name / f"to_{other}").symlink_to(folder / other)
+    assert len(list(files.walk(folder))) == 3
+
+
+def test_names_that_are_not_utf_8_can_be_written(folder):
+    (folder / os.fsdecode(b"M\xfcller.txt")).touch()
+    assert sorted(files.printable(name) for name, _ in files.walk(folder))[0] == "./M\\xfcller.txt"
+    assert files.printable("M\u00fcller") == "M\u00fcller"
 
 
 def test_a_folder_that_may_not_be_read_is_an_error_not_an_empty_one(folder, monkeypatch):

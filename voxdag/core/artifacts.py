@@ -37,7 +37,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV without the index, floats rounded to `DECIMALS`, an undefined value as an empty cell."""
     rounded = table.round({name: DECIMALS for name in table.select_dtypes("floating").columns})
-    write_bytes(path, rounded.to_csv(index=False, lineterminator="\n").encode())
+    text = rounded.to_csv(index=False, lineterminator="\n")
+    write_bytes(path, text.encode(errors="surrogateescape"))  # file names that are not UTF-8, as their own bytes
 
 
 def read_table(path: Path, columns: Columns) -> pd.DataFrame:
@@ -52,11 +53,13 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame:
     table.
     """
     try:
-        table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(
+            _existing(path), dtype=str, keep_default_na=False, na_values=[""], encoding_errors="surrogateescape"
+        )
     except Refused:
         raise
-    except ValueError as reason:  # of pandas: no line, a line of another length; of the decoder
-        raise Refused(f"{path} is no table: {str(reason).strip()}, expected CSV in UTF-8") from None
+    except ValueError as reason:  # of pandas: no line, a line of another length
+        raise Refused(f"{path} is no table: {str(reason).strip()}, expected CSV") from None
     return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
 
 

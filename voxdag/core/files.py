@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import heapq
 import os
 import stat
 from collections.abc import Iterator
@@ -38,25 +39,50 @@ def text_of(path: str | os.PathLike[str]) -> str:
 
 
 def walk(folder: Path) -> Iterator[tuple[str, int]]:
-    """(path below `folder`, bytes) of every file; folders whose name starts with a dot are not entered.
+    """(path below `folder`, bytes) of every file; what is no file, and a link that leads nowhere, is passed over.
 
-    A linked folder is entered, unless it is one of those around it. A link that leads nowhere is no file, nor is what
-    goes away meanwhile. A folder that may not be read is an OSError: what it holds would be missed without a word.
+    Otherwise as `walk_links`.
+    """
+    return ((name, size) for name, size in walk_links(folder) if size is not None)
+
+
+def walk_links(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """(path below `folder`, bytes) of every file, None for the bytes of a link that leads nowhere.
+
+    Folders whose name starts with a dot are not entered. Linked folders are, after all others, but for those that hold
+    the link; and each link is followed once, so that links in all directions end. A file that goes away meanwhile is
+    passed over. A folder that may not be read is an OSError: what it holds would be missed without a word.
     """
     if not folder.is_dir():
         return
-    waiting = [(folder, frozenset({_identity(folder.stat())}))]
-    while waiting:
-        place, around = waiting.pop()
-        below = place.relative_to(folder).as_posix()
+    waiting = [(folder, frozenset(map(_identity, folder.resolve().parents)))]
+    linked, followed = [], set()
+    while waiting or linked:
+        place, around = waiting.pop() if waiting else heapq.heappop(linked)[1:]
+        here, below = _identity(place), place.relative_to(folder).as_posix()
+        if here is None or here in around:
+            continue
         for entry, status in _entries(place):
-            if stat.S_ISREG(status.st_mode):
+            if status is None:
+                yield f"{below}/{entry.name}", None
+            elif stat.S_ISREG(status.st_mode):
                 yield f"{below}/{entry.name}", status.st_size
-            elif stat.S_ISDIR(status.st_mode) and not entry.name.startswith(".") and _identity(status) not in around:
-                waiting.append((Path(entry.path), around | {_identity(status)}))
+            elif stat.S_ISDIR(status.st_mode) and not entry.name.startswith("."):
+                inner = Path(entry.path), around | {here}
+                if not entry.is_symlink():
+                    waiting.append(inner)
+                elif (here, entry.name) not in followed:
+                    followed.add((here, entry.name))
+                    heapq.heappush(linked, (len(inner[0].parts), *inner))
 
 
-def _entries(folder: Path) -> Iterator[tuple[os.DirEntry, os.stat_result]]:
+def printable(name: str) -> str:
+    """A file name as text that can be written: bytes that are not UTF-8 as in M\\xfcller."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _entries(folder: Path) -> Iterator[tuple[os.DirEntry, os.stat_result | None]]:
+    """What a folder holds; None of a link that leads nowhere."""
     try:
         listed = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -67,7 +93,16 @@ def _entries(folder: Path) -> Iterator[tuple[os.DirEntry, os.stat_result]]:
         except OSError as reason:
             if reason.errno not in NOWHERE:
                 raise
+            if entry.is_symlink():
+                yield entry, None
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """The same for all paths that lead to a folder; None where it is gone."""
+    try:
+        status = folder.stat()
+    except OSError as reason:
+        if reason.errno not in NOWHERE:
+            raise
+        return None
     return status.st_dev, status.st_ino

@@ -50,6 +50,54 @@ def test_of_several_members_there_is_a_file_each(tmp_path):
     assert (tmp_path / "one.txt").read_text() == TEXTS["aasist"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("LA_2 -", "LA_2 A00"),
+        lambda text: text.replace("LA_2 -", "LA_2 bonafide"),
+        lambda text: re.sub(r"(LA_\d)", r"\1.flac", text),
+        lambda text: text.replace("LA_", "/data/LA/flac/LA_").replace(" A", ".FLAC A"),
+        lambda text: text + "\n",
+        lambda text: text.replace("\n", "\r\n") + " \r\n\r\n",
+        lambda text: "\n\ufeff" + text,
+    ],
+    ids=["A00", "bonafide", "endings", "paths", "blank last line", "CRLF", "byte-order mark"],
+)
+def test_published_files_are_read_as_they_are_found(tmp_path, change):
+    path = tmp_path / "scores.txt"
+    path.write_text(change(TEXTS["aasist"]), encoding="utf-8", newline="")
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+
+
+def test_a_header_may_follow_a_byte_order_mark(tmp_path):
+    path = tmp_path / "scores.tsv"
+    path.write_text("\ufeff" + TEXTS["asvspoof5"] + "\n", encoding="utf-8")
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+
+
+def test_an_id_that_ends_like_a_file_is_itself(tmp_path):
+    trials = TRIALS.assign(id=["LA_1.flac", "LA_1", "LA_3"])
+    path = tmp_path / "scores.txt"
+    path.write_text("LA_1 1\nLA_1.flac 2\nLA_3 3\n")
+    assert score_file.read(path, trials)["score"].tolist() == [2, 1, 3]
+
+
+def test_ids_of_another_form_are_shown_beside_those_of_the_protocol(tmp_path):
+    text = TEXTS["asvspoof2021"].replace("LA_", "eval-")
+    message = "2 utterances are missing of 3 in the protocol: LA_1, LA_3; 2 of the file are not .*: eval-1, eval-3$"
+    refused(tmp_path / "scores.txt", text.replace("eval-2", "LA_2"), message)
+
+
+def test_the_same_utterance_under_two_names_is_a_duplicate(tmp_path):
+    refused(tmp_path / "scores.txt", "LA_1.flac 1\nLA_1 2\n", "txt:2: LA_1 is a duplicate of .*txt:1, expected")
+
+
+def test_bona_fide_attacks_are_no_spoofs(tmp_path):
+    refused(
+        tmp_path / "s.txt", LINES[0].replace("A07", "A00"), "LA_1 is spoof with attack A00, but spoof with attack A07"
+    )
+
+
 @pytest.mark.parametrize(("suffix", "compress"), [(".xz", lzma.compress), (".gz", gzip.compress)])
 def test_compressed_files_are_read(tmp_path, suffix, compress):
     path = tmp_path / f"scores.txt{suffix}"
