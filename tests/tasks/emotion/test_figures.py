@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 TEMPLATES = Path(__file__).parents[3] / ".dvc" / "plots"
 NINE = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored")
-SCORING = metrics.Scoring(replicates=5, confidence=0.9, by=("class", "fold", "speaker"))
+SCORING = metrics.Scoring(replicates=19, confidence=0.9, by=("class", "fold", "speaker"))
 INDEPENDENT = "speaker_independent"
 
 
