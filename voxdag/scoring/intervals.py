@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import beta
 
 from voxdag.core.errors import Refused
 
@@ -123,10 +124,22 @@ def percentiles(values: ArrayLike, confidence: float) -> Interval:
 def exact(share: float, trials: int, confidence: float) -> Interval | None:
     """The interval of a `share` of n independent trials that are all alike: 0 (none counts) or 1 (all do); else None.
 
-    Clopper and Pearson, Biometrika 26 (1934): a share p shows nothing in n trials with probability (1 - p)^n, which is
-    at least (1 - confidence) / 2 up to p = 1 - ((1 - confidence) / 2)^(1/n).
+    A share p shows nothing in n trials with probability (1 - p)^n, which is at least (1 - confidence) / 2 up to
+    p = 1 - ((1 - confidence) / 2)^(1/n).
     """
-    unseen = 1 - ((1 - confidence) / 2) ** (1 / trials)
-    if abs(share) <= EQUAL:
-        return Interval(0.0, unseen)
-    return Interval(1 - unseen, 1.0) if abs(share - 1) <= EQUAL else None
+    for whole in (0.0, 1.0):
+        if abs(share - whole) <= EQUAL:
+            return clopper_pearson(whole * trials, trials, confidence)
+    return None
+
+
+def clopper_pearson(hits: ArrayLike, trials: ArrayLike, confidence: float) -> Interval:
+    """The exact interval of a share of which `hits` of independent `trials` are known; arrays give arrays of ends.
+
+    Clopper and Pearson, Biometrika 26 (1934): quantiles of Beta(k, n - k + 1) below and of Beta(k + 1, n - k) above.
+    """
+    hits, misses = np.asarray(hits, dtype=float), np.asarray(trials, dtype=float) - hits
+    tail = (1 - confidence) / 2
+    low = np.where(hits > 0, beta.ppf(tail, np.maximum(hits, EQUAL), misses + 1), 0.0)
+    high = np.where(misses > 0, beta.ppf(1 - tail, hits + 1, np.maximum(misses, EQUAL)), 1.0)
+    return Interval(*(ends.item() if ends.ndim == 0 else ends for ends in (low, high)))
