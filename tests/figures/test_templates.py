@@ -31,13 +31,13 @@ def channels(tree, name: str) -> list[dict]:
 
 
 def test_there_are_templates():
-    assert len(TEMPLATES) == 12
+    assert len(TEMPLATES) == 13
 
 
 def test_groups_of_rates_and_of_other_values_differ_in_how_numbers_are_written_alone():
     rates, values = ((FOLDER / f"{name}.json").read_text() for name in ("groups", "group_values"))
     written = {
-        "format(100 * datum.rate, '.2f')": "format(datum.rate, '.4~g')",
+        "format(100 * datum.rate, datum.high - datum.low < 0.01 ? '.2f' : '.1f')": "format(datum.rate, '.4~g')",
         "format(100 * datum.value, '.4~g')": "format(datum.value, '.4~g')",
         '"format": ".2%"': '"format": ".4~g"',
         "max(datum.rate, datum.high)": "max(datum.rate, datum.high, 0)",  # a number stands right of nought
@@ -85,3 +85,24 @@ def test_a_grid_of_systems_and_revisions_is_in_vega_lites_own_order(template):
         assert "sort" not in facet["row"] and "sort" not in facet["column"]
     else:
         assert set(facet) <= {"row"}
+
+
+@pytest.mark.parametrize("name", sorted(BY_COLOUR))
+def test_an_equal_second_revision_does_not_hide_the_first(name):
+    tree = content(name)
+    (width,), (opacity,) = (channels(tree, channel) for channel in ("strokeWidth", "strokeOpacity"))
+    assert width["field"] == opacity["field"] == "rev" and width["sort"] is opacity["sort"] is None
+    first, *others = width["scale"]["range"]
+    assert first > 3 * max(others) and opacity["scale"]["range"][0] < 0.5
+
+
+def test_attacks_have_their_colours_by_name():
+    # Vega-Lite sorts a domain by name unless "sort" says otherwise.
+    for channel in ("color", "strokeDash"):
+        (found,) = channels(content("det_by_attack"), channel)
+        assert found["field"] == "attack" and "sort" not in found
+
+
+def test_bars_of_two_revisions_share_the_height_of_one():
+    for name in ("groups", "group_values"):
+        assert content(name)["spec"]["height"] == {"step": 16, "for": "position"}

@@ -70,7 +70,7 @@ def figure(
 
 
 def _colour_bar(canvas: Figure, axes: Axes, image: AxesImage) -> None:
-    bar = canvas.colorbar(image, ax=axes, shrink=0.8, aspect=25, label="Share of actual class (%)")
+    bar = canvas.colorbar(image, cax=axes.inset_axes((1.04, 0.05, 0.035, 0.9)), label="Share of actual class (%)")
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=6)
     style.percent_axis(bar.ax, "y")

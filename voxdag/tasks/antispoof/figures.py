@@ -144,9 +144,8 @@ def _det(by_member: Mapping[str, pd.DataFrame]) -> Plot:
     band, by = _band(by_member)
     first, *others = _curves(by_member, _points(len(by_member)))
     for end in ("low_probit", "high_probit"):
-        first[end] = np.interp(
-            first["false_alarm_probit"], band["false_alarm_probit"], band[end], left=np.nan, right=np.nan
-        )
+        known = {"x": first["false_alarm_probit"], "xp": band["false_alarm_probit"], "fp": band[end]}
+        first[end] = np.interp(**known, left=np.nan, right=np.nan) if by else np.nan
     table = pd.concat([first, *others], ignore_index=True)
     bands = {"EER": band} if by else {}
     return Plot(table, det.figure({"EER": _curves(by_member, POINTS)}, bands, f"95 % band, by {by}"))
@@ -173,7 +172,8 @@ def _band(by_member: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, str]:
 
 
 def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with bona fide speech before spoofed."""
+    """The rows with bona fide speech before spoofed, sorted, so that draws do not depend on their order."""
+    rows = rows.sort_values("id", kind="stable") if "id" in rows else rows
     return pd.concat([rows[rows["label"] == label] for label in NAMES])
 
 

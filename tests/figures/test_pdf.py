@@ -1,0 +1,28 @@
+import re
+import time
+
+from voxdag.figures import confusion
+from voxdag.figures.pdf import pdf_bytes
+from voxdag.figures.plot import Plot
+
+COUNTS = confusion.table(["a", "a", "b"], ["a", "b", "b"], ["a", "b"])
+
+
+def test_the_same_table_gives_the_same_bytes_without_date_or_version():
+    first = pdf_bytes(confusion.figure(COUNTS))
+    time.sleep(1.1)  # dates in a PDF count seconds
+    assert pdf_bytes(confusion.figure(COUNTS)) == first
+    assert pdf_bytes(confusion.figure(COUNTS.assign(count=COUNTS["count"] + 1))) != first
+    assert not re.search(rb"CreationDate|Producer|Creator|[Mm]atplotlib", first)
+
+
+def test_its_text_is_no_type_3_font():
+    assert b"/Type3" not in pdf_bytes(confusion.figure(COUNTS))
+
+
+def test_a_plot_is_saved_as_picture_and_as_vectors_signed_once(tmp_path):
+    figure = confusion.figure(COUNTS)
+    Plot(COUNTS, figure).save(tmp_path / "confusion.of.a", "a, eval of simulated_b (simulated)")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.of.a.pdf", "confusion.of.a.png"]
+    assert (tmp_path / "confusion.of.a.pdf").read_bytes() == pdf_bytes(figure)
+    assert [text.get_text() for text in figure.texts] == ["a, eval of simulated_b (simulated)"]
