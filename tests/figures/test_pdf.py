@@ -21,8 +21,11 @@ def test_its_text_is_no_type_3_font():
 
 
 def test_a_plot_is_saved_as_picture_and_as_vectors_signed_once(tmp_path):
-    figure = confusion.figure(COUNTS)
-    Plot(COUNTS, figure).save(tmp_path / "confusion.of.a", "a, eval of simulated_b (simulated)")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.of.a.pdf", "confusion.of.a.png"]
-    assert (tmp_path / "confusion.of.a.pdf").read_bytes() == pdf_bytes(figure)
-    assert [text.get_text() for text in figure.texts] == ["a, eval of simulated_b (simulated)"]
+    first, again = (confusion.figure(COUNTS) for _ in range(2))
+    Plot(COUNTS, first).save(tmp_path / "one" / "confusion.of.a", "a, eval of simulated_b (simulated)")
+    Plot(COUNTS, again).save(tmp_path / "two" / "confusion.of.a", "a, eval of simulated_b (simulated)")
+    names = ["confusion.of.a.pdf", "confusion.of.a.png"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == names
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert [text.get_text() for text in first.texts] == ["a, eval of simulated_b (simulated)"]

@@ -17,9 +17,7 @@ from voxdag.data import layout
 SCORING = {"replicates": 20, "confidence": 0.9, "by": ["room"]}
 TREE = {key: {} for key in params.TOP_LEVEL} | {
     **{"seed": 1, "num_threads": 1, "device": "cpu"},
-    "tasks": {
-        "regress": {"prepare": {"corpus": "simulated_rooms", "eval_corpus": None}, "features": {}, "scoring": SCORING}
-    },
+    "tasks": {"regress": {"prepare": {"corpus": "simulated_rooms"}, "features": {}, "scoring": SCORING}},
 }
 SYSTEM = yaml.safe_load((TOYS / "regress/params.yaml").read_text())["systems"]["regressor"]
 

@@ -20,7 +20,8 @@ HIGHEST = 1.5  # of the axis: 1 is no better than the prior alone
 
 
 def table(curves: Sequence[DetCurve]) -> pd.DataFrame:
-    """The rates at each prior, means over members: columns prior_log_odds, actual_rate, minimum_rate (best threshold)."""
+    """The rates at each prior, means over members: columns prior_log_odds, actual_rate, and minimum_rate, that of the
+    best threshold."""
     rows = [(odds, *np.mean([_rates(curve, odds) for curve in curves], axis=0)) for odds in LOG_ODDS]
     return pd.DataFrame(rows, columns=["prior_log_odds", "actual_rate", "minimum_rate"])
 

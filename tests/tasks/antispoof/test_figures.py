@@ -334,6 +334,7 @@ def test_a_dvc_template_reads_only_columns_that_its_table_has(plots, name, templ
     numbers = set(content["data"]["format"]["parse"])
     assert numbers <= set(written.select_dtypes("number").columns)
     made = {step["as"] for step in nodes(content) if "calculate" in step}
+    made |= {name for step in nodes(content) if "fold" in step for name in step["as"]}
     read = {node["field"] for node in nodes(content) if isinstance(node.get("field"), str)}
     assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev", "system"}
 
