@@ -380,6 +380,9 @@ def test_bayes_error_rates_by_hand():
     assert table.loc[0.0, ["actual_rate", "minimum_rate"]].tolist() == pytest.approx([1, 1])
     # At log-odds 2 the threshold is -2: the spoofs are all accepted, (P/2 + 1 - P) / (1 - P), P / (1 - P) = e^2
     assert table["actual_rate"].iloc[70] == pytest.approx(1 + np.exp(2) / 2)
+    # Without the spoof of 3: at log-odds -2 the threshold 2 rejects all, which is the prior's own decision.
+    lopsided = bayes_error.table([det_curve([1.0, -3.0], [-1.0])])["actual_rate"]
+    assert (lopsided[30], lopsided[70]) == pytest.approx((1, 1 + np.exp(2) / 2))
     assert (table["minimum_rate"] <= table["actual_rate"] + 1e-12).all() and (table["minimum_rate"] <= 1 + 1e-12).all()
     doubled = bayes_error.table([curve, det_curve([9.0], [-9.0])])  # the second makes no error: means are halves
     assert doubled["actual_rate"].tolist() == pytest.approx((table["actual_rate"] / 2).tolist())
