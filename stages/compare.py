@@ -5,9 +5,10 @@ Reads:  data/predictions/<system>/dev.csv, eval.csv      of every system and bas
         metrics/<system>/intervals.csv                   the same
         plots/<system>/<figure>.csv                      of every system
         data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
-        params.yaml                                      seed, tasks.<task>.scoring, systems, baselines
+        params.yaml                                      seed, tasks.<task>.scoring, systems, baselines,
+                                                         tasks.<task>.prepare: the corpus's name
 Writes: compare/<task>/figures/<figure>.csv              that of each system below one another, with a column system
-        compare/<task>/figures/<figure>.png              what the task draws of all systems
+        compare/<task>/figures/<figure>.png, .pdf        what the task draws of all systems
         compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
 
 compare/<task>/dvc.yaml draws the figures for `dvc plots`. Like evaluate, this stage opens the eval split.
@@ -24,7 +25,6 @@ from voxdag.core import artifacts, command, params
 from voxdag.core.modules import load_module
 from voxdag.data import layout
 from voxdag.figures.plot import NUMBERS
-from voxdag.figures.png import save_png
 from voxdag.scoring import paired
 from voxdag.tasks import results
 
@@ -72,7 +72,7 @@ def main(task: str) -> None:
     for figure, table in ({figure: plot.table for figure, plot in plots.items()} | of_systems).items():
         artifacts.write_table(folder / f"{figure}.csv", table)
     for figure, plot in plots.items():
-        save_png(plot.figure, folder / f"{figure}.png")
+        plot.save(folder / figure, f"{task}, eval of {results.corpus(tree, task)}")
     artifacts.write_table(layout.comparison(task) / "pairs.csv", pairs(names, task, report, tree))
 
 

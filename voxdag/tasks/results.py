@@ -38,6 +38,13 @@ def prediction_types(task: str) -> artifacts.Columns:
     return {**columns.RECORDING, **columns.MEMBER, **data.COLUMNS, **report.PREDICTIONS}
 
 
+def corpus(tree: Mapping[str, Any], task: str) -> str:
+    """The corpus that eval is of, as figures say it: "simulated_la (simulated)", "ravdess"."""
+    prepare = params.task(tree, task).prepare
+    name = prepare.get("eval_corpus") or prepare["corpus"]
+    return f"{name} (simulated)" if name.startswith("simulated_") else name
+
+
 def tables(task: str) -> dict[str, dict[str, pd.DataFrame]]:
     """The task's other tables (ASV scores) by split."""
     return {split: layout.tables(task, split) for split in SPLITS}
