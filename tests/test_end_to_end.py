@@ -146,6 +146,9 @@ def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(cl
     assert "dev_eer" in clone("dvc metrics diff --all")
     assert "failed" not in clone("dvc plots diff HEAD faster").lower()
     assert "faster" in clone("dvc exp show --csv")
+    compared = clone("python -m voxdag.compare HEAD faster")
+    assert "aasist: faster - HEAD, 95% intervals" in compared and "tier1: the same predictions in both" in compared
+    assert "commit the run, or a later checkout loses it" in clone("python -m voxdag.results")
     clone("git reset -q --hard && dvc checkout -q")
 
 
@@ -285,3 +288,9 @@ def test_predict_scores_any_file_and_reports_those_it_cannot(clone, tmp_path):
 def test_the_doctor_finds_nothing_wrong(clone):
     shutil.copy(ROOT / "requirements.in", clone.folder)
     assert "none failed" in clone("python -m voxdag.doctor")
+
+
+def test_the_results_are_laid_out_by_task_with_intervals_and_pictures(clone):
+    printed = clone("python -m voxdag.results")
+    assert "antispoof on simulated_la, eval" in printed and "emotion on simulated_emotional, eval" in printed
+    assert "plots/aasist/*.png" in printed and "the results are those of the commit" in printed
