@@ -26,9 +26,9 @@ from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
-from voxdag.data.shards import Shards, write
+from voxdag.data.shards import MEGABYTES, Shards, write
 from voxdag.networks import by_name
-from voxdag.tasks import between, results
+from voxdag.tasks import results
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
@@ -51,7 +51,7 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
                 folder = layout.predictions(name) / split / member.name
                 with torch.inference_mode():
                     waves = inference.enhanced(network, packed, settings, device)
-                    write(folder, waves, inference.tracks(packed), between.SHARD_MEGABYTES)
+                    write(folder, waves, inference.tracks(packed), MEGABYTES)
     return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}
 
 

@@ -36,7 +36,7 @@ def main(name: str) -> None:
         for fold in folds.names(train.index)
     }
     both = between.with_synthetic(made, train)
-    shards.write(layout.recordings(work.out, "train"), both, train.tracks, between.SHARD_MEGABYTES)
+    shards.write(layout.recordings(work.out, "train"), both, train.tracks, shards.MEGABYTES)
     for split in PASSED_ON:
         shutil.rmtree(layout.recordings(work.out, split), ignore_errors=True)
         shutil.copytree(layout.recordings(work.recordings, split), layout.recordings(work.out, split))

@@ -33,6 +33,15 @@ def stage(outs, deps=()):
     return Stage(dict.fromkeys(outs, "1"), tuple(deps), {})
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    ["", "\n", "schema: '2.0'\n", "stages:\n<<<<<<< HEAD\n", "stages: [a]", "stages: {a: {outs: [{md5: 1}]}}"],
+)
+def test_a_damaged_lock_is_named(damaged):
+    with pytest.raises(Refused, match="dvc.lock is damaged .*: `git checkout dvc.lock` restores .* voxdag.doctor then"):
+        lock.stages(damaged)
+
+
 def test_a_lock_is_read():
     read = lock.stages(TEXT)
     assert read["train@a"] == Stage(
@@ -124,12 +133,6 @@ def test_changed_and_unknown_files_are_not_as_committed_ignored_ones_are_not_ask
     (repository / "data").mkdir()
     (repository / "data/weights").write_text("")
     assert sorted(lock.uncommitted()) == ["metrics/a.json", "metrics/ä b.json"]
-
-
-@pytest.mark.parametrize("text", ["", "\n", "stages", "schema: '2.0'\n"])
-def test_a_lock_that_dvc_was_stopped_in_writing_is_refused_with_the_remedy(text):
-    with pytest.raises(Refused, match="dvc.lock holds no stages, as if DVC was stopped in writing it: git checkout"):
-        lock.stages(text)
 
 
 def test_what_lies_here_and_the_cache_does_not_have_as_the_lock_says_is_unsaved(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from voxdag.core.errors import NotHere, Refused
 LOCK = "dvc.lock"
 COMMIT = "HEAD"
 OBJECTS = "files/md5"  # within DVC's cache: <two digits>/<the others>
-REMEDY = f"git checkout {LOCK}, then python -m voxdag.doctor, which names what that lock does not know"
+REMEDY = f"`git checkout {LOCK}` restores the committed one; python -m voxdag.doctor then names what it does not know"
 ALWAYS = "always changed"  # what DVC says of a stage that runs every time
 # What DVC says of an output that is not the lock's; of one that its cache lacks it says no more, there or not
 GONE, OTHER = ("deleted", "not in cache"), ("modified", "new")
@@ -51,12 +51,12 @@ class Disk:
 def stages(text: str) -> dict[str, Stage]:
     """The stages of a lock's text, by name.
 
-    Raises Refused, with the remedy, for a text without stages: DVC was stopped in writing it. Its own words name none.
+    Raises Refused, with the remedy, for one with the marks of a merge, and for an empty one: DVC was stopped in writing.
     """
-    tree = yaml.safe_load(text)
-    if not isinstance(tree, dict) or "stages" not in tree:
-        raise Refused(f"{LOCK} holds no stages, as if DVC was stopped in writing it: {REMEDY}")
-    return {name: _stage(entry) for name, entry in tree["stages"].items()}
+    try:
+        return {name: _stage(entry) for name, entry in yaml.safe_load(text)["stages"].items()}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise Refused(f"{LOCK} is damaged ({type(error).__name__}): {REMEDY}") from None
 
 
 def committed(path: str) -> str | None:

@@ -33,6 +33,7 @@ INDEX, ABOUT = "index.csv", "shards.json"
 WAVE = "wave"  # the track of a folder that holds audio alone
 PLACE = {"start": int, "length": int, "crc32": str}  # where a track of a recording lies; of WAVE, columns of the index
 SHARD = "shard"
+MEGABYTES = 256  # of a shard, where no parameter says otherwise
 TYPES = {"int": int, "float": float, "str": str}  # as shards.json writes them
 
 

@@ -20,7 +20,6 @@ from voxdag.data.layout import SPLITS
 from voxdag.data.shards import Row, Shards
 from voxdag.networks import by_name
 
-SHARD_MEGABYTES = 256
 SYNTHETIC = "synthetic"  # column of the index: 1 of recordings that were made up, 0 of real ones
 
 Recordings = Iterable[tuple[Row, Mapping[str, np.ndarray]]]  # row of the index, track -> array
@@ -61,7 +60,7 @@ def each_for_itself(work: Work, module: ModuleType, make: Callable[..., Recordin
             made = make(work.network, packed, work.settings, work.device)
             tracks = module.tracks(work.network, packed, work.settings)
             out = layout.recordings(work.out, split)
-            shards.write(out, same_recordings(made, packed, keeps_lengths), tracks, SHARD_MEGABYTES)
+            shards.write(out, same_recordings(made, packed, keeps_lengths), tracks, shards.MEGABYTES)
 
 
 def open_network(entry: Between, module: ModuleType, where: str, device: torch.device) -> nn.Module | None:
