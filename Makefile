@@ -37,7 +37,7 @@ lint: $(READY)
 lock: $(READY)
 	python -m pip install --quiet uv
 	uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
-	  --quiet requirements.in -o requirements.txt
+	  --generate-hashes --quiet requirements.in -o requirements.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

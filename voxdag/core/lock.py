@@ -51,7 +51,7 @@ class Disk:
 def stages(text: str) -> dict[str, Stage]:
     """The stages of a lock's text, by name.
 
-    Raises Refused, with the remedy, for one with the marks of a merge, and for an empty one: DVC was stopped in writing.
+    Raises Refused, with the remedy, for one with the marks of a merge, and for an empty one (DVC was stopped).
     """
     try:
         return {name: _stage(entry) for name, entry in yaml.safe_load(text)["stages"].items()}
