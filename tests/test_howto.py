@@ -32,7 +32,7 @@ def test_an_example_does_what_it_says(clone, part):
         elif kind == "diff":
             apply(clone.folder / file, text)
         elif kind == "sh":
-            printed = clone(f"set -e\n{text}")
+            printed = clone(f"exec 2>&1\nset -e\n{text}")  # one stream, so that lines keep their order
         else:
             assert kind == "text"
             assert_prints(printed, text)
