@@ -28,8 +28,6 @@ from voxdag.figures.plot import NUMBERS
 from voxdag.scoring import paired
 from voxdag.tasks import results
 
-BY = "speaker"  # whose intervals are drawn
-
 
 def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd.DataFrame]:
     """Every figure that a system has, by name: the tables of all systems below one another, with a column system."""
@@ -40,16 +38,6 @@ def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd
             table = artifacts.read_table(path, types)
             rows.setdefault(path.stem, []).append(table.assign(system=name))
     return {figure: pd.concat(tables, ignore_index=True) for figure, tables in sorted(rows.items())}
-
-
-def headline_intervals(names: list[str], report: ModuleType) -> pd.DataFrame:
-    """The means over members of every system and baseline with their intervals by speaker: one row a metric."""
-    tables = [
-        artifacts.read_table(layout.metrics(name) / "intervals.csv", report.INTERVALS).assign(system=name)
-        for name in names
-    ]
-    rows = pd.concat(tables, ignore_index=True)
-    return rows[(rows["resampled_by"] == BY) & rows["fold"].isna() & rows["seed"].isna()]
 
 
 def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
@@ -68,7 +56,7 @@ def main(task: str) -> None:
     folder = layout.comparison(task) / "figures"
     folder.mkdir(parents=True, exist_ok=True)  # of a task without systems too
     of_systems = figure_tables(systems, {})  # as text: as they were written
-    plots = figures.comparison(figure_tables(systems, NUMBERS), headline_intervals(names, report)) if names else {}
+    plots = figures.comparison(figure_tables(systems, NUMBERS), results.mean_intervals(names, task)) if names else {}
     for figure, table in ({figure: plot.table for figure, plot in plots.items()} | of_systems).items():
         artifacts.write_table(folder / f"{figure}.csv", table)
     for figure, plot in plots.items():

@@ -177,4 +177,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    command.main(main)
+    command.main(main, kept="training goes on from its last saved state (docs/HOWTO.md, Long runs)")

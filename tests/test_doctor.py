@@ -283,3 +283,28 @@ def test_a_full_disk_fails(monkeypatch, gigabytes, level):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=gigabytes * 1e9))
     [finding] = doctor.disk()
     assert finding.level == level
+
+
+def test_before_a_run_there_is_no_lock_to_look_at(tree):
+    assert [finding.level for finding in doctor.outputs()] == ["note"]
+
+
+def test_an_empty_lock_fails_with_the_remedy(tree, tmp_path):
+    (tmp_path / "dvc.lock").touch()
+    (finding,) = [finding for finding in doctor.examine() if finding.text.startswith("outputs:")]
+    assert finding.level == "FAIL" and "dvc.lock is damaged" in finding.text and "git checkout dvc.lock" in finding.text
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_trained_weights_that_a_checkout_would_delete_fail(tree, tmp_path, monkeypatch, cached):
+    # after `git checkout .` the lock is the committed one, and another run's weights lie here
+    out = {"path": "data/checkpoints/aasist", "md5": "ab12.dir"}
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train@aasist": {"cmd": "x", "outs": [out]}}}))
+    (tmp_path / "data/checkpoints/aasist").mkdir(parents=True)
+    (tmp_path / "cache/files/md5/ab").mkdir(parents=True)
+    if cached:
+        (tmp_path / "cache/files/md5/ab/12.dir").touch()
+    monkeypatch.setattr(doctor.lock, "cache", lambda: tmp_path / "cache")
+    [finding] = doctor.outputs()
+    assert finding.level == ("ok" if cached else "FAIL")
+    assert ("data/checkpoints/aasist" in finding.text and "dvc commit -f train@aasist" in finding.text) is not cached

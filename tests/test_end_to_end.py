@@ -80,7 +80,7 @@ def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
     assert predictions["id"].is_unique and len(predictions) == 180  # each utterance is in eval of one fold
     assert {"speaker", "predicted", "confidence", "p_calm", "logit_calm"} <= set(predictions)
     for fold in (1, 2, 3):
-        member = clone.folder / f"data/checkpoints/tier1/fold-{fold}_seed-1234"
+        member = clone.folder / f"data/checkpoints/tier1/fold-{fold}_seed-1"
         summary = json.loads((member / "summary.json").read_text())
         assert summary["epochs"] == 1
     breakdown = pd.read_csv(clone.folder / "metrics/tier1/breakdown.csv")
@@ -146,6 +146,9 @@ def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(cl
     assert "dev_eer" in clone("dvc metrics diff --all")
     assert "failed" not in clone("dvc plots diff HEAD faster").lower()
     assert "faster" in clone("dvc exp show --csv")
+    compared = clone("python -m voxdag.compare HEAD faster")
+    assert "aasist: faster - HEAD, 95% intervals" in compared and "tier1: the same predictions in both" in compared
+    assert "commit the run, or a later checkout loses it" in clone("python -m voxdag.results")
     clone("git reset -q --hard && dvc checkout -q")
 
 
@@ -255,16 +258,15 @@ def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
     spoken = next((clone.folder / "data/corpora/simulated_emotional").rglob("*.flac"))
     shutil.copy(spoken, tmp_path)
     predict = "python -m voxdag.predict --system tier1"
-    clone(f"{predict} --member fold-2_seed-1234 --output {tmp_path}/rows.csv --plot {tmp_path}/plots {tmp_path}")
+    clone(f"{predict} --member fold-2_seed-1 --output {tmp_path}/rows.csv --plot {tmp_path}/plots {tmp_path}")
     rows = pd.read_csv(tmp_path / "rows.csv")
     probabilities = rows.filter(like="p_").iloc[0]
-    assert (
-        probabilities.sum() == pytest.approx(1, abs=1e-5) and probabilities.isna().sum() == 1
-    )  # bored is not in the corpus
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert probabilities.isna().sum() == 1  # bored is not in the corpus
     assert rows["confidence"][0] == probabilities.max() and rows["decision"][0] == rows["predicted"][0]
     assert 0 <= rows["expected_error_rate"][0] <= 1  # evaluate fitted it for this member
     assert (tmp_path / f"plots/{spoken.stem}.png").is_file()
-    assert "member fold-9 of tier1 is not trained; trained members: fold-1_seed-1234, fold-2_seed-1234" in clone(
+    assert "member fold-9 of tier1 is not trained; trained members: fold-1_seed-1, fold-2_seed-1" in clone(
         f"{predict} --member fold-9 {tmp_path}", fails=True
     )
 
@@ -309,3 +311,9 @@ def test_weights_are_used_outside_the_checkout_as_within(clone, tmp_path):
 def test_the_doctor_finds_nothing_wrong(clone):
     shutil.copy(ROOT / "requirements.in", clone.folder)
     assert "none failed" in clone("python -m voxdag.doctor")
+
+
+def test_the_results_are_laid_out_by_task_with_intervals_and_pictures(clone):
+    printed = clone("python -m voxdag.results")
+    assert "antispoof on simulated_la, eval" in printed and "emotion on simulated_emotional, eval" in printed
+    assert "plots/aasist/*.png" in printed and "the results are those of the commit" in printed

@@ -30,7 +30,7 @@ def test_a_value_as_it_is_changes_nothing(tmp_path):
         ("systems.aasist.train.lr=0.003", ["lr: 0.002"], ["lr: 0.003"]),
         ("tasks.antispoof.prepare.eval_corpus=asvspoof2019_la", ["eval_corpus:"], ["eval_corpus: asvspoof2019_la"]),
         ("systems.tier1.train.averaging.over=best", ["averaging: {over: tail"], ["averaging: {over: best"]),
-        ("systems.tier1.seeds=[1,2]", ["- 3", "- 4"], []),
+        ("systems.tier1.seeds=[1,2,3]", [], ["- 3"]),
         ("tasks.antispoof.scoring.by=[attack]", ["- speaker"], []),
         ("tasks.emotion.scoring.by=[class,fold,speaker,sex,intensity]", ["- sentence"], []),
         ("++systems.aasist.model.changes.dropout=0.2", ["changes: {}"], ["changes:", "dropout: 0.2"]),

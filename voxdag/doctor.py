@@ -19,7 +19,7 @@ from types import ModuleType
 
 import torch
 
-from voxdag.core import command, params
+from voxdag.core import command, lock, params
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
@@ -41,6 +41,7 @@ BETWEEN: Mapping[str, Callable[[str], ModuleType]] = {  # section -> the module 
     "embedded": lambda task: load_module("voxdag.tasks.{task}.embed", task=task),
     "synthetic": lambda task: load_module("voxdag.tasks.{task}.synthesize", task=task),
 }
+RESCUE = "`dvc checkout` would delete it. Where it is your run's, keep it: dvc commit -f"
 SHOWN = 3  # members that a finding names
 
 
@@ -207,7 +208,20 @@ def _listed(checkpoints: list[Path]) -> str:
     return named if len(checkpoints) <= SHOWN else f"{len(checkpoints)} members: {named}, ..."
 
 
-CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (packages, device, disk, parameters, corpora, weights)
+def outputs() -> Iterator[Finding]:
+    """dvc.lock, and whether what lies here is what DVC can give back."""
+    path = Path(lock.LOCK)
+    if not path.is_file():
+        yield Finding("note", f"{path} is not here: nothing has run")
+        return
+    unsaved = lock.unsaved(lock.stages(path.read_text(encoding="utf-8")), lock.cache())
+    for stage, paths in unsaved.items():
+        yield Finding("FAIL", f"{', '.join(paths)}: not what {path} says, and DVC's cache lacks that: {RESCUE} {stage}")
+    if not unsaved:
+        yield Finding("ok", f"{path}: what lies in data is what it says, or DVC can give it back")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (packages, device, disk, parameters, corpora, weights, outputs)
 
 
 def examine() -> list[Finding]:

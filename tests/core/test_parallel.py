@@ -255,7 +255,7 @@ def test_an_interrupt_from_the_terminal_ends_all_at_once_and_in_one_line(waiting
     os.killpg(parent.pid, signal.SIGINT)
     assert parent.wait(timeout=30) == 130
     assert ended(workers)
-    assert parent.stderr.read() == b"interrupted\n"
+    assert parent.stderr.read() == b"interrupted; start the same command again\n"
 
 
 def test_no_process_is_left_behind():

@@ -196,3 +196,27 @@ def test_missing_weights_say_where_to_put_them(tmp_path, monkeypatch):
         by_name.weights_file("AASIST.pth")
     (tmp_path / "AASIST.pth").write_bytes(b"")
     assert by_name.weights_file("AASIST.pth") == tmp_path / "AASIST.pth"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("CONFIGS = {'s': Size()}", r"models/bad.py has no build\(config, outputs\); every network has it"),
+        ("CONFIGS = {'s': Size()}\ndef build(config): ...", r"models/bad.py has no build\(config, outputs\)"),
+        ("CONFIGS = {'s': {}}\ndef build(config, outputs): ...", "CONFIGS of models/bad.py is no dict of a name and a"),
+        ("CONFIGS = {}\ndef build(config, outputs): ...", "CONFIGS of models/bad.py is no dict of a name and a"),
+        (
+            "CONFIGS = {'s': Size()}\ndef build(config, outputs): ...",
+            "build of models/bad.py gives NoneType",
+        ),
+    ],
+)
+def test_a_module_that_is_not_what_a_network_is_is_refused_by_name(tmp_path, monkeypatch, source, message):
+    head = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Size:\n    width: int = 1\n"
+    (tmp_path / "bad.py").write_text(f"{head}{source}\n")
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    importlib.invalidate_caches()
+    monkeypatch.delitem(sys.modules, "models.bad", raising=False)
+    with pytest.raises(Refused, match=message):
+        by_name.build("bad", "s", {}, 2)
+    sys.modules.pop("models.bad")

@@ -35,6 +35,7 @@ from tests.training.toys import (
 from voxdag.core.errors import Refused
 from voxdag.networks.weights import read_weights
 from voxdag.training.early_stopping import StoppingRules
+from voxdag.training.loop import Clock
 
 GAN_STEPS = 18  # 6 an epoch
 
@@ -608,3 +609,32 @@ def test_the_losses_of_the_heads_are_columns(tmp_path):
     finished = loop(tmp_path, lambda made: TwoHeaded(made, two_heads()), epochs=2)
     for row in finished.run().history:
         assert row["train_loss"] == pytest.approx(row["train_arousal"] + row["train_valence"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("began", "done", "epochs", "now", "left"),
+    [
+        ((0, 100.0), 1, 3, 110.0, "20 s left"),
+        ((0, 100.0), 2, 3, 120.0, "10 s left"),
+        ((0, 100.0), 3, 3, 130.0, "0 s left"),
+        ((4, 100.0), 6, 10, 180.0, "3 min left"),  # 40 s an epoch since the resume, not 13
+        ((0, 0.0), 1, 61, 65.0, "1 h 05 min left"),
+    ],
+)
+def test_the_time_left_is_that_of_the_other_epochs_at_the_pace_so_far(began, done, epochs, now, left):
+    assert Clock(*began).left(done, epochs, now) == left
+
+
+def test_an_epochs_line_says_of_how_many_and_the_time_left(tmp_path, caplog):
+    caplog.set_level("INFO", logger="voxdag.training.loop")
+    loop(tmp_path / "state", Regression).run()
+    assert len(caplog.messages) == EPOCHS
+    for number, line in enumerate(caplog.messages, 1):
+        assert line.startswith(f"epoch {number} of {EPOCHS}  step {6 * number}  lr ") and line.endswith("s left")
+
+
+def test_after_a_resume_the_time_left_counts_from_there(tmp_path):
+    loop(tmp_path / "state", Regression).run()
+    again = loop(tmp_path / "state", Regression)
+    again.run()
+    assert again.clock.epoch == EPOCHS and again.clock.seconds > 0

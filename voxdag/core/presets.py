@@ -82,25 +82,26 @@ def _changes(preset: Tree, base: Tree) -> list[tuple[str, object]]:
     return leaves
 
 
+def merged(base: Tree, changes: Tree, where: str) -> dict:
+    """`base` with the changes. Raises Refused, naming `where`, for a key that a mapping of `base` does not have."""
+    unknown = [key for key in changes if base and key not in base]
+    if unknown:
+        raise Refused(f"the preset sets {where}.{unknown[0]}; known keys: {', '.join(base)}")
+    deeper = {
+        key: merged(base[key], value, f"{where}.{key}")
+        for key, value in changes.items()
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+    }
+    return {**base, **changes, **deeper}
+
+
 def _like(name: str, block: Tree, systems: Tree) -> dict:
     """The whole block of a system that is like another."""
     if name in systems:
         raise Refused(f"systems.{name} is in params.yaml already: give the system another name, or run it as it is")
     if block[LIKE] not in systems:
         raise Refused(f"systems.{name} is like {block[LIKE]!r}; params.yaml has systems: {', '.join(systems)}")
-    return _merged(systems[block[LIKE]], {key: value for key, value in block.items() if key != LIKE}, f"systems.{name}")
-
-
-def _merged(base: Tree, changes: Tree, where: str) -> dict:
-    unknown = [key for key in changes if base and key not in base]
-    if unknown:
-        raise Refused(f"the preset sets {where}.{unknown[0]}, which the system that it is like does not have")
-    deeper = {
-        key: _merged(base[key], value, f"{where}.{key}")
-        for key, value in changes.items()
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
-    }
-    return {**base, **changes, **deeper}
+    return merged(systems[block[LIKE]], {key: value for key, value in block.items() if key != LIKE}, f"systems.{name}")
 
 
 def _leaves(tree: Tree, base: Tree, where: str) -> Iterator[tuple[str, object]]:

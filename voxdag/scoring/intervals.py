@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import beta
 
 from voxdag.core.errors import Refused
+from voxdag.core.progress import track
 
 MOST_REPLICATES = 1_000_000
 EQUAL = 1e-12  # apart, relative to 1 or their size: values that differ by the order of a float sum alone
@@ -48,7 +49,7 @@ def draws(
     cluster = np.arange(classes.size) if clusters is None else _numbered(np.asarray(clusters), classes.size)
     of_members = _trials_of_classes(classes, np.zeros(classes.size) if members is None else np.asarray(members))
     size = cluster.max() + 1
-    for _ in range(replicates):
+    for _ in track(range(replicates), "bootstrap"):
         counts = np.zeros(classes.size, dtype=np.int64)
         while not any(all(counts[trials].any() for trials in of_classes) for of_classes in of_members):
             counts = np.bincount(rng.integers(size, size=size), minlength=size)[cluster]

@@ -16,6 +16,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from voxdag.core import streams
 from voxdag.core.errors import Refused
+from voxdag.core.progress import track
 from voxdag.data.members import Member
 from voxdag.scoring import members
 from voxdag.scoring.intervals import Interval
@@ -167,7 +168,7 @@ def breakdown(
     for column in by:
         if column in members.COLUMNS and column not in predictions:
             continue
-        for value, group in groups(predictions, column, shared):
+        for value, group in track([*groups(predictions, column, shared)], f"by {column}"):
             rng = streams.generator(seed, "breakdown", column, value)
             rows.append({"column": column, "value": value, **score(column, value, group, rng)})
     return rows

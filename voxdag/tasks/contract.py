@@ -119,12 +119,14 @@ class WaveInference(Inference, Protocol):
 class Report(Protocol):
     """PREDICTIONS           the types of the columns that predictions add to the manifest's, as far as they are no text
     INTERVALS, BREAKDOWN  the types of the columns of those tables
+    HIGHER                the metrics of which the higher value is the better; of the others it is the lower
     """
 
     Scoring: type[Scoring]
     PREDICTIONS: Mapping[str, type]
     INTERVALS: Mapping[str, type]
     BREAKDOWN: Mapping[str, type]
+    HIGHER: frozenset[str]
 
     def headline(self, predictions: Predictions, tables: Tables) -> dict[str, float | None]:
         """At most eight numbers that stand for a system."""

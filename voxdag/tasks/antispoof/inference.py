@@ -82,7 +82,7 @@ def score(network: nn.Module, recordings: Recordings, settings: Settings, device
     collate = functools.partial(scoring_loop.crops, length=settings.samples)
 
     def score_batch(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
-        logits = scoring_loop.logits(network(batch))  # (B, 2)
+        logits = scoring_loop.logits(network, batch, outputs=OUTPUT_SIZE)  # (B, 2)
         return SCORES[settings.score](logits)[:, None]
 
     return scoring_loop.score(network, recordings, batches, collate, score_batch, device)[:, 0]

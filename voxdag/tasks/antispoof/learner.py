@@ -48,7 +48,7 @@ class Countermeasure(OneLoss):
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross entropy, averaged with the class weights."""
-        logits = scoring_loop.logits(self.network(*self.inputs(batch)))  # (B, 2)
+        logits = scoring_loop.logits(self.network, *self.inputs(batch), outputs=inference.OUTPUT_SIZE)  # (B, 2)
         return F.cross_entropy(logits.float(), batch["labels"].to(self.device), self._weights)
 
     def criteria(self) -> dict[str, float | None]:

@@ -15,6 +15,7 @@ from voxdag.audio.acoustic import Acoustic, Extractor
 from voxdag.audio.functionals import functionals
 from voxdag.core import streams
 from voxdag.core.errors import Refused
+from voxdag.core.progress import track
 from voxdag.data.shards import Shards
 from voxdag.scoring.calibration import fit_temperature
 from voxdag.tasks import labels
@@ -99,7 +100,7 @@ def describe(shards: Shards) -> np.ndarray:
     """(recordings, values): the functionals of each recording's MFCC and log-mel."""
     extractors = [Extractor(kind, inference.RATE) for kind in KINDS]
     recordings, rows = inference.waves(shards), []
-    for i in range(len(recordings)):
+    for i in track(range(len(recordings)), "recordings"):
         wave, length = padded([recordings.wave(i)])
         features = (extractor(wave, length)[0][0].numpy() for extractor in extractors)
         rows.append(np.concatenate([functionals(kind) for kind in features]))

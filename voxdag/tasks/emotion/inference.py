@@ -137,7 +137,7 @@ def score(
     batches = scoring_loop.by_length(recordings, settings.batch_size)
 
     def logits(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
-        return scoring_loop.logits(network(*inputs(batch, lengths, rows)))
+        return scoring_loop.logits(network, *inputs(batch, lengths, rows), outputs=OUTPUT_SIZE)
 
     return scoring_loop.score(network, recordings, batches, padded, logits, device)
 

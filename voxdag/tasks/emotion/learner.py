@@ -111,7 +111,8 @@ class Recogniser(OneLoss):
         Mixed recordings have mixed targets: with y of two recordings, the same as mixing their losses.
         """
         inputs, lengths, soft = self._mixed(batch)
-        logits = scoring_loop.logits(self.network(inputs, lengths))[:, self._classes].float()  # (B, K)
+        logits = scoring_loop.logits(self.network, inputs, lengths, outputs=inference.OUTPUT_SIZE)  # (B, len(LABELS))
+        logits = logits[:, self._classes].float()  # (B, K)
         return F.cross_entropy(logits, soft, self._weights, label_smoothing=self._settings.label_smoothing)
 
     def criteria(self) -> dict[str, float | None]:
