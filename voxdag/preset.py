@@ -32,7 +32,7 @@ def flags(preset: Mapping, base: Mapping) -> list[str]:
 def read(name: str) -> dict:
     """A preset's tree. Raises Refused with the presets there are."""
     path = FOLDER / f"{name}.yaml"
-    if not path.is_file():
+    if name not in names():
         raise Refused(f"no preset {name!r}; the presets are {', '.join(names())}")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

@@ -48,9 +48,15 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame:
 
     An empty cell is missing, the text "NA" is not. Whole numbers are int64, or Int64 where some are missing.
 
-    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type.
+    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type, and with the file for
+    what is no table.
     """
-    table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    try:
+        table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
+        raise Refused(f"{path} is no table: {' '.join(str(reason).split())}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the columns too many for an index
+        raise Refused(f"{path} is no table: its rows have more columns than its first line")
     return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
 
 

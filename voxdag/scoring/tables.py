@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from voxdag.core import streams
+from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
 from voxdag.data.members import Member
 from voxdag.scoring import members
@@ -23,6 +23,8 @@ from voxdag.scoring.members import Members, Statistics
 
 ENDS = Interval._fields
 NO_INTERVAL = (None, None)
+MOST_REPLICATES = 1_000_000  # more would take days, and move no digit that is written
+CONFIDENCE = (0.5, 0.9999)
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,11 @@ class Scoring:
     replicates: int
     confidence: float
     by: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        bounds.within(self, 1, MOST_REPLICATES, "replicates")
+        bounds.within(self, *CONFIDENCE, "confidence")
+        bounds.distinct(self, "by")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 from voxdag.corpora import emotional
 from voxdag.corpora.corpus import Corpus
@@ -63,13 +64,16 @@ class Options(emotional.Options):
 
     classes: str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.one_of(self, CLASSES, "classes")
+
 
 def provide(folder: Path, options: Options) -> None:
     """Check that the evaluations are on disk; absent audio is counted by `read`, not refused here.
 
     Raises CorpusMissing.
     """
-    known(CLASSES, options.classes, "classes", FOUR.name)
     if not any((folder / _root(folder, options)).glob(EVALUATIONS)):
         raise emotional.missing(folder, options, FOUR)
 
