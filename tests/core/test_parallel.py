@@ -294,7 +294,7 @@ with parallel.alone(Path({str(tmp_path / "corpus")!r})):
         holder.stdin.flush()
         waiting.join(20)
         assert len(entered) == 1
-    assert caplog.messages == [f"waiting for process {holder.pid}, which is at work on {tmp_path / 'corpus'}"]
+    assert caplog.messages == [f"waiting for another process ({holder.pid}), which is at work on {tmp_path / 'corpus'}"]
     caplog.clear()
     with parallel.alone(tmp_path / "corpus"):
         assert caplog.messages == []  # nobody is there

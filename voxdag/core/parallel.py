@@ -44,7 +44,7 @@ def alone(target: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            log.info("waiting for process %s, which is at work on %s", lock.read().strip() or "another", target)
+            log.info("waiting for another process (%s), which is at work on %s", lock.read() or "unknown", target)
             fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate(0)
         lock.write(str(os.getpid()))
