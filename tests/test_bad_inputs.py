@@ -18,6 +18,7 @@ from voxdag import doctor, preset, score
 from voxdag.audio.decode import Decoding
 from voxdag.core import artifacts, code, command, params, runtime
 from voxdag.core.errors import Refused
+from voxdag.corpora.manifest import Prepare
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.data.recordings import Features, read_audio
 from voxdag.training.run_state import save_seconds
@@ -156,6 +157,7 @@ OTHERS = [
     (f"{LA}.scoring.confidence", 1.0, "0.5 to 0.9999"),
     (f"{LA}.scoring.confidence", 95, "0.5 to 0.9999"),
     (f"{LA}.scoring.by", ["attack", "attack"], "each once"),
+    (f"{SER}.prepare.corpora.savee.folds", "random", "one of standard, leave_one_speaker_out"),
     (f"{SIMULATED}.root", "../../x", "a folder inside the corpora folder"),
     (f"{SIMULATED}.root", "/tmp/x", "a folder inside the corpora folder"),
     (f"{SIMULATED}.root", "", "a folder inside the corpora folder"),
@@ -433,6 +435,13 @@ def test_a_bad_environment_variable_is_named(monkeypatch, variable, value, use):
 def test_a_preset_that_is_not_in_the_list_is_refused_with_the_list(monkeypatch, capsys, caplog, name):
     line = commanded(monkeypatch, capsys, caplog, preset, name)
     assert repr(name) in line and "aasist_la2019" in line
+
+
+def test_a_corpus_without_options_is_refused_with_those_there_are():
+    prepare = params.read()["tasks"]["emotion"]["prepare"] | {"corpus": "ravdes"}
+    settings = params.bind(Prepare, prepare, f"{SER}.prepare")
+    message = told(lambda: settings.open("ravdes", f"{SER}.prepare"))
+    assert message.startswith(f"{SER}.prepare.corpora has no options for ravdes; it has simulated_emotional, ravdess")
 
 
 @pytest.mark.parametrize("read", [params.task, params.system, params.baseline])

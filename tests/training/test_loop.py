@@ -295,6 +295,12 @@ def test_a_run_without_an_epoch_has_columns_too(tmp_path):
     assert finished.columns() == ["epoch", "step", "lr", "train_loss", "grad_norm", "skipped"]
 
 
+@pytest.mark.parametrize(("warmup", "said"), [(12, True), (11, False)])
+def test_a_warm_up_as_long_as_training_is_said(tmp_path, caplog, warmup, said):
+    loop(tmp_path, Regression, epochs=2, warmup=warmup)  # of 6 steps each
+    assert ("warmup is 12 steps, all 12 of training: lr is not reached" in caplog.messages) == said
+
+
 def test_mean_losses_and_norms_are_those_of_the_steps(tmp_path):
     finished = loop(tmp_path, Regression, epochs=1)
     outcomes, step = [], finished.run_step
