@@ -261,7 +261,7 @@ def test_the_exit_status_counts_what_failed(tree, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="1"):
         doctor.main()
     *_, failed, total = capsys.readouterr().out.splitlines()
-    assert failed == "FAIL  parameters: params.yaml.seed is 'one', expected int" and total == "1 of 2 checks failed"
+    assert failed == "FAIL  parameters: params.yaml: seed is 'one', expected int" and total == "1 of 2 checks failed"
 
 
 def test_a_bug_in_a_check_is_no_finding(tree, monkeypatch):

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import torch
 
-from voxdag.core import command, lock, params
+from voxdag.core import command, lock, params, runtime
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
@@ -96,12 +96,15 @@ def parameters() -> Iterator[Finding]:
     tree = params.read()
     params.run(tree)
     for name in tree["tasks"] or ():
-        task = params.task(tree, name)
-        params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
+        task, where = params.task(tree, name), f"tasks.{name}.prepare"
+        prepare = params.bind(Prepare, task.prepare, where)
+        for corpus in prepare.corpora:
+            prepare.open(corpus, where)
         params.bind(Features, task.features, f"tasks.{name}.features")
         params.bind(load_module("voxdag.tasks.{task}.report", task=name).Scoring, task.scoring, f"tasks.{name}.scoring")
     for name in tree["systems"] or ():
         system, where = params.system(tree, name), f"systems.{name}"
+        runtime.check_openmp(params.run(tree, system).num_threads)
         params.bind(Recipe, system.train, f"{where}.train")
         params.bind(
             load_module("voxdag.tasks.{task}.learner", task=system.task).Settings,

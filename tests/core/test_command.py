@@ -41,6 +41,17 @@ def test_a_refusal_shows_its_traceback_where_that_is_asked_for():
     assert ended.stderr.startswith("Traceback") and "Refused: VOXDAG_JOBS is 'many'" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "demand",
+    ["import numpy; numpy.empty(10**14)", "import torch; torch.empty(10**14)", "raise MemoryError"],
+)
+def test_where_memory_does_not_suffice_a_line_says_so(demand):
+    ended = run(f"command.guarded(lambda: exec({demand!r}))")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: out of memory: ") and ended.stderr.count("\n") == 1
+    assert "Smaller batches" in ended.stderr
+
+
 def test_a_file_that_cannot_be_opened_is_one_line(caplog, monkeypatch, tmp_path):
     monkeypatch.delenv("VOXDAG_DEBUG", raising=False)
     with pytest.raises(SystemExit, match="1"):

@@ -1,6 +1,11 @@
 """Files are written whole or not at all; a folder is walked as it is, whatever links and changes there are."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -20,9 +25,54 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path, monkeypatch):
     assert path.read_bytes() == b"before" and list(path.parent.iterdir()) == [path]
 
 
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=rf"\[Errno 28\] No space left on device: '{tmp_path}/a.txt'"):
+        files.write_bytes(tmp_path / "a.txt", b"content")
+    with pytest.raises(OSError, match="a.txt") as caught, files.naming(tmp_path / "a.txt"):
+        raise OSError(27, "File too large")
+    assert caught.value.errno == 27
+    with pytest.raises(FileNotFoundError, match="'other'"), files.naming(tmp_path / "a.txt"):
+        Path("other").read_bytes()  # names a file already
+
+
+def test_what_a_killed_run_left_of_a_file_goes_when_it_is_written_again(tmp_path):
+    script = (
+        "import os, signal; from voxdag.core import files; os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    script += f"; files.write_bytes({str(tmp_path / 'a')!r}, b'killed in the middle of it')"
+    killed = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": "."}, check=False)
+    assert killed.returncode == -signal.SIGKILL and len(list(tmp_path.iterdir())) == 1  # what it left of a
+    files.write_bytes(tmp_path / "a", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_bytes() == b"whole"
+
+
+def test_a_file_that_several_write_at_once_is_always_one_of_theirs(tmp_path):
+    contents = [bytes([65 + k]) * 100_000 for k in range(6)]
+    writers = [Thread(target=lambda c=c: [files.write_bytes(tmp_path / "a", c) for _ in range(20)]) for c in contents]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        if (tmp_path / "a").exists():
+            assert (tmp_path / "a").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_what_is_written_replaces_a_link_and_not_what_it_leads_to(tmp_path):
     (tmp_path / "cached").write_bytes(b"kept")
     (tmp_path / "out").symlink_to(tmp_path / "cached")
+    files.write_bytes(tmp_path / "out", b"new")
+    assert (tmp_path / "cached").read_bytes() == b"kept" and (tmp_path / "out").read_bytes() == b"new"
+
+
+def test_a_hard_link_into_a_cache_is_not_written_through(tmp_path):
+    # DVC with cache.type hardlink: an output is the cached object itself, read-only
+    (tmp_path / "cached").write_bytes(b"kept")
+    (tmp_path / "cached").chmod(0o444)
+    (tmp_path / "out").hardlink_to(tmp_path / "cached")
     files.write_bytes(tmp_path / "out", b"new")
     assert (tmp_path / "cached").read_bytes() == b"kept" and (tmp_path / "out").read_bytes() == b"new"
 

@@ -238,7 +238,7 @@ def test_the_root_may_be_absolute(toy, tmp_path):
     [
         ({"labels": ("sad", "smug")}, "Toy: unknown label 'smug', expected one of neutral, sad"),
         ({"speakers": ("A", "Z")}, "Toy: unknown speaker 'Z', expected one of A, B, C, D, E"),
-        ({"folds": "random"}, "Toy: unknown fold scheme 'random', expected one of standard, leave_one_speaker_out"),
+        ({"folds": "random"}, "folds is 'random', expected one of standard, leave_one_speaker_out"),
         ({"speakers": ("A", "B")}, r"2 speakers are left \(A, B\), expected at least 3"),
         ({"labels": ()}, r"0 speakers are left \(none\), expected at least 3"),
     ],

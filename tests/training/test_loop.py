@@ -296,6 +296,12 @@ def test_a_run_without_an_epoch_has_columns_too(tmp_path):
     assert finished.columns() == ["epoch", "step", "lr", "train_loss", "grad_norm", "skipped"]
 
 
+@pytest.mark.parametrize(("warmup", "said"), [(12, True), (11, False)])
+def test_a_warm_up_as_long_as_training_is_said(tmp_path, caplog, warmup, said):
+    loop(tmp_path, Regression, epochs=2, warmup=warmup)  # of 6 steps each
+    assert ("warmup is 12 steps, all 12 of training: lr is not reached" in caplog.messages) == said
+
+
 def test_mean_losses_and_norms_are_those_of_the_steps(tmp_path):
     finished = loop(tmp_path, Regression, epochs=1)
     outcomes, step = [], finished.run_step
@@ -501,7 +507,7 @@ def test_an_unknown_choice_is_refused_with_the_valid_ones(change):
 
 
 def test_clipping_to_nothing_is_refused():
-    with pytest.raises(ValueError, match="clip_norm is 0.0, expected more than 0, or null"):
+    with pytest.raises(ValueError, match="clip_norm is 0.0, expected more than 0"):
         recipe(clip_norm=0.0)
 
 
@@ -510,13 +516,13 @@ def test_clipping_to_nothing_is_refused():
     [
         ({"epochs": -1}, "epochs is -1, expected 0 or more"),
         ({"batch_size": 0}, "batch_size is 0, expected 1 or more"),
-        ({"lr": -0.1}, "lr is -0.1, expected 0 or more"),
+        ({"lr": -0.1}, "lr is -0.1, expected more than 0"),
         ({"lr_floor": -0.1}, "lr_floor is -0.1, expected 0 or more"),
         ({"warmup": -1}, "warmup is -1, expected 0 or more"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0, expected 0 or more"),
         ({"max_nonfinite": -1}, "max_nonfinite is -1, expected 0 or more"),
-        ({"betas": (0.9, 1.0)}, r"betas are \(0.9, 1.0\), expected two numbers from 0 to below 1"),
-        ({"betas": (-0.1, 0.9)}, r"betas are \(-0.1, 0.9\)"),
+        ({"betas": (0.9, 1.0)}, r"betas is \(0.9, 1.0\), expected from 0 to below 1"),
+        ({"betas": (-0.1, 0.9)}, r"betas is \(-0.1, 0.9\)"),
     ],
 )
 def test_a_number_out_of_range_is_refused_by_name(change, message):

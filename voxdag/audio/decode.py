@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from voxdag.audio import containers, ffmpeg
-from voxdag.core.errors import Refused
+from voxdag.core import bounds
 from voxdag.core.texts import GIT_LFS
 
 INT16_SCALE = 32768  # 1.0 in floating point; a 16-bit file's samples pass unchanged
@@ -57,13 +57,9 @@ class Decoding:
     max_clipped: float
 
     def __post_init__(self) -> None:
-        if not RATES[0] <= self.rate <= RATES[1]:
-            raise Refused(f"rate is {self.rate}, expected {RATES[0]} to {RATES[1]} Hz")
-        for name in ("min_seconds", "min_peak"):
-            if getattr(self, name) < 0:
-                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
-        if not 0 <= self.max_clipped <= 1:
-            raise Refused(f"max_clipped is {self.max_clipped}, expected a share from 0 to 1")
+        bounds.within(self, *RATES, "rate")
+        bounds.at_least(self, 0, "min_seconds")
+        bounds.share(self, "min_peak", "max_clipped")
 
 
 def decode(path: Path, decoding: Decoding) -> Audio:

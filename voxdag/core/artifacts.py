@@ -60,6 +60,8 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame:
         raise
     except ValueError as reason:  # of pandas: no line, a line of another length
         raise Refused(f"{path} is no table: {str(reason).strip()}, expected CSV") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the columns too many for an index
+        raise Refused(f"{path} is no table: its rows have more columns than its first line")
     return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
 
 

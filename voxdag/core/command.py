@@ -42,9 +42,26 @@ def guarded(action: Callable[[], None], kept: str = "") -> None:
             raise
         log.error("error: %s", error)
         sys.exit(1)
+    except Exception as error:
+        if os.environ.get("VOXDAG_DEBUG") or not _is_out_of_memory(error):
+            raise
+        log.error(
+            "error: out of memory: %s. Smaller batches or samples, or fewer processes (VOXDAG_JOBS)", _line(error)
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         log.error("interrupted; start the same command again%s", f": {kept}" if kept else "")
         sys.exit(INTERRUPTED)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, numpy or torch had no memory: on the CPU, torch's own error is known by its words alone."""
+    of_gpu = type(error).__name__ == "OutOfMemoryError"
+    return isinstance(error, MemoryError) or of_gpu or "DefaultCPUAllocator" in str(error)
+
+
+def _line(error: Exception) -> str:
+    return str(error).split("\n")[0].rstrip(".") or type(error).__name__
 
 
 def log_to_stderr() -> None:

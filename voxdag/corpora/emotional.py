@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 from voxdag.corpora.corpus import Corpus, CorpusMissing
 from voxdag.corpora.listing import LeftOut, audio_files, in_words, one_file_each, summary
@@ -44,6 +45,9 @@ class Options:
     folds: str
     official: bool
     allow_departures: bool
+
+    def __post_init__(self) -> None:
+        bounds.one_of(self, FOLDS, "folds")
 
 
 @dataclass(frozen=True)
@@ -122,12 +126,11 @@ def read(folder: Path, options: Options, published: Published, parse: Parse, und
 
 
 def check(options: Options, published: Published) -> None:
-    """Raises Refused for a label, speaker or fold scheme that the corpus does not define, with the valid ones."""
+    """Raises Refused for a label or speaker that the corpus does not define, with the valid ones."""
     for label in options.labels or ():
         known(published.labels, label, "label", published.name)
     for speaker in options.speakers or ():
         known(published.sexes, speaker, "speaker", published.name)
-    known(FOLDS, options.folds, "fold scheme", published.name)
 
 
 def known(codes: Collection[str], code: str, what: str, where: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from voxdag.core import params
+from voxdag.core import bounds, params
 from voxdag.core.errors import Refused
 from voxdag.core.workspace import corpora_folder
 from voxdag.corpora import listing
@@ -42,8 +42,8 @@ class Prepare:
     protocol: str = "speaker_independent"
 
     def __post_init__(self) -> None:
-        if self.protocol not in folds.PROTOCOLS:
-            raise Refused(f"protocol is {self.protocol!r}, expected one of {', '.join(folds.PROTOCOLS)}")
+        bounds.share(self, "max_absent")
+        bounds.one_of(self, folds.PROTOCOLS, "protocol")
 
     def names(self) -> list[str]:
         """The corpora that are read, the one of train first."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from voxdag.core import streams
+from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
 from voxdag.core.progress import track
 from voxdag.data.members import Member
@@ -25,6 +25,8 @@ from voxdag.scoring.members import Members, Shares, Statistics, no_shares
 
 ENDS = Interval._fields
 NO_INTERVAL = (None, None)
+MOST_REPLICATES = 1_000_000  # more would take days, and move no digit that is written
+CONFIDENCE = (0.5, 0.9999)
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Scoring:
 
     def __post_init__(self) -> None:
         check_replicates(self.replicates, self.confidence)
+        bounds.distinct(self, "by")
 
 
 @dataclass(frozen=True)

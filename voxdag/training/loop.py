@@ -107,7 +107,10 @@ class Loop:
         self.network = learner.networks[learner.main]
         check_saved(learner.networks)
         self.seed = seed
-        self.schedule = Cosine(recipe.lr, recipe.lr_floor, recipe.warmup, recipe.epochs * len(learner))
+        steps = recipe.epochs * len(learner)
+        if 0 < steps <= recipe.warmup:
+            log.warning("warmup is %d steps, all %d of training: lr is not reached", recipe.warmup, steps)
+        self.schedule = Cosine(recipe.lr, recipe.lr_floor, recipe.warmup, steps)
         self.updater = Updater(learner.optimizers, recipe, seed, device)
         self.average = Average()
         self.progress = Progress()

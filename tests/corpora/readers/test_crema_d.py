@@ -204,7 +204,7 @@ def test_wrong_votes_and_a_missing_table_are_refused(small, tmp_path):
     table.unlink()
     with pytest.raises(CorpusMissing, match=r"table of votes .*summaryTable\.csv"):
         crema_d.provide(tmp_path, options(labels_from="voice_vote"))
-    with pytest.raises(ValueError, match="unknown labels_from 'face', expected one of acted, voice_vote"):
+    with pytest.raises(ValueError, match="labels_from is 'face', expected one of acted, voice_vote"):
         crema_d.provide(tmp_path, options(labels_from="face"))
 
 

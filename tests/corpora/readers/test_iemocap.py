@@ -193,7 +193,7 @@ def test_a_faulty_line_is_refused_with_its_place(small, tmp_path, text, message)
 
 
 def test_wrong_options_are_refused_with_the_valid_ones(small, tmp_path):
-    with pytest.raises(ValueError, match="unknown classes 'nine', expected one of four, seven"):
+    with pytest.raises(ValueError, match="classes is 'nine', expected one of four, seven"):
         iemocap.read(tmp_path, options(classes="nine"))
     with pytest.raises(ValueError, match="unknown label 'surprised', expected one of neutral, happy, sad, angry"):
         iemocap.read(tmp_path, options(labels=("surprised",)))

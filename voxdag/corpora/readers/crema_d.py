@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from voxdag.core import texts
+from voxdag.core import bounds, texts
 from voxdag.core.errors import Refused
 from voxdag.corpora import emotional
 from voxdag.corpora.corpus import Corpus, CorpusMissing
@@ -75,10 +75,13 @@ class Options(emotional.Options):
 
     labels_from: str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.one_of(self, LABELS_FROM, "labels_from")
+
 
 def provide(folder: Path, options: Options) -> None:
     """Check that the corpus's folder, and the table of votes if it is wanted, are there. Raises CorpusMissing."""
-    known(LABELS_FROM, options.labels_from, "labels_from", PUBLISHED.name)
     emotional.provide(folder, options, PUBLISHED)
     if options.labels_from == "voice_vote":
         _votes_path(folder, options)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from voxdag.core import texts
+from voxdag.core import bounds, texts
 from voxdag.core.errors import Refused
 from voxdag.corpora import emotional, listing
 from voxdag.corpora.corpus import Corpus
@@ -64,6 +64,10 @@ class Options(emotional.Options):
     """classes: "four" (neutral, happy with excited, sad, angry), or "seven" (and fearful, disgust, surprised)."""
 
     classes: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.one_of(self, CLASSES, "classes")
 
 
 def provide(folder: Path, options: Options) -> None:

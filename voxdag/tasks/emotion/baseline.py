@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 
 from voxdag.audio.acoustic import Acoustic, Extractor
 from voxdag.audio.functionals import functionals
-from voxdag.core import streams
+from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
 from voxdag.core.progress import track
 from voxdag.data.shards import Shards
@@ -36,8 +36,8 @@ class Settings:
     cost: float
 
     def __post_init__(self) -> None:
-        if self.kind not in MODELS:
-            raise Refused(f"kind is {self.kind!r}, expected one of {', '.join(MODELS)}")
+        bounds.one_of(self, MODELS, "kind")
+        bounds.above(self, 0, "cost")
 
 
 Splits = Mapping[str, Shards]
