@@ -93,10 +93,10 @@ def test_an_unknown_split_is_refused_with_the_valid_ones(root):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--replicates", "0"], "0 replicates at confidence 0.95: expected at least 1 and"),
+        (["--replicates", "0"], "replicates is 0, expected 1 to 1000000"),
         (
             ["--confidence", "2"],
-            "1000 replicates at confidence 2.0: expected at least 1 and a fraction between 0 and 1",
+            "confidence is 2.0, expected 0.5 to 0.9999",
         ),
         (["--by", "codec"], "predictions have no column codec; they have id, path, split, speaker, label, attack"),
     ],
