@@ -304,7 +304,7 @@ def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
         "--output", type=Path, metavar="FILE", help="write the rows here, whole, instead of printing them"
     )
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
-    parser.add_argument("--device", choices=runtime.DEVICES, help="default: as params.yaml says, or auto")
+    parser.add_argument("--device", choices=params.DEVICES, help="default: as params.yaml says, or auto")
     return parser.parse_args(line)
 
 

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -52,12 +52,12 @@ def test_what_a_killed_run_left_of_a_file_goes_when_it_is_written_again(tmp_path
 
 def test_a_file_that_several_write_at_once_is_always_one_of_theirs(tmp_path):
     contents = [bytes([65 + k]) * 100_000 for k in range(6)]
-    writers = [Thread(target=lambda c=c: [files.write_bytes(tmp_path / "a", c) for _ in range(20)]) for c in contents]
-    for writer in writers:
-        writer.start()
-    while any(writer.is_alive() for writer in writers):
-        if (tmp_path / "a").exists():
-            assert (tmp_path / "a").read_bytes() in contents
+    with ThreadPoolExecutor(len(contents)) as writers:
+        writes = [writers.submit(files.write_bytes, tmp_path / "a", content) for _ in range(20) for content in contents]
+        while not all(write.done() for write in writes):
+            if (tmp_path / "a").exists():
+                assert (tmp_path / "a").read_bytes() in contents
+    assert [write.result() for write in writes] == [None] * len(writes)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 

@@ -185,7 +185,7 @@ def _check_section(entries: object, where: str) -> None:
     for name, entry in entries.items():
         if not (isinstance(name, str) and ENTRY.fullmatch(name)):
             raise Refused(f"{where} has {name!r}, expected a name of letters, digits, _ and -")
-        if not isinstance(entry, Mapping):
+        if entry is not None and not isinstance(entry, Mapping):  # none yet: whoever binds it refuses it
             raise Refused(f"{where}.{name} is {entry!r}, expected a mapping")
 
 
@@ -220,7 +220,7 @@ def baseline(tree: Mapping[str, Any], name: str) -> Baseline:
 def of_task(tree: Mapping[str, Any], task: str, *groups: str) -> list[str]:
     """The names of a task's systems and baselines, or of those of the `groups`, in the order of params.yaml."""
     listed = ((tree[group] or {}).items() for group in groups or ("systems", "baselines"))
-    return [name for items in listed for name, item in items if item["task"] == task]
+    return [name for items in listed for name, item in items if item and item.get("task") == task]
 
 
 def bind(cls: type[T], tree: Mapping[str, Any], where: str, file: str | Path = FILE) -> T:
