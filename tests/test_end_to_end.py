@@ -80,7 +80,7 @@ def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
     assert predictions["id"].is_unique and len(predictions) == 180  # each utterance is in eval of one fold
     assert {"speaker", "predicted", "confidence", "p_calm", "logit_calm"} <= set(predictions)
     for fold in (1, 2, 3):
-        member = clone.folder / f"data/checkpoints/tier1/fold-{fold}_seed-1234"
+        member = clone.folder / f"data/checkpoints/tier1/fold-{fold}_seed-1"
         summary = json.loads((member / "summary.json").read_text())
         assert summary["epochs"] == 1
     breakdown = pd.read_csv(clone.folder / "metrics/tier1/breakdown.csv")
@@ -255,13 +255,13 @@ def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
     spoken = next((clone.folder / "data/corpora/simulated_emotional").rglob("*.flac"))
     shutil.copy(spoken, tmp_path)
     predict = "python -m voxdag.predict --system tier1"
-    printed = clone(f"{predict} --member fold-2_seed-1234 --plot {tmp_path}/plots {tmp_path}")
+    printed = clone(f"{predict} --member fold-2_seed-1 --plot {tmp_path}/plots {tmp_path}")
     rows = pd.read_csv(pd.io.common.StringIO(printed[printed.index("path,") :]))
     probabilities = rows.filter(like="p_").iloc[0]
     assert probabilities.sum() == pytest.approx(1) and probabilities.isna().sum() == 1  # bored is not in the corpus
     assert rows["confidence"][0] == probabilities.max()
     assert (tmp_path / f"plots/{spoken.stem}.png").is_file()
-    assert "member fold-9 of tier1 is not trained; trained members: fold-1_seed-1234, fold-2_seed-1234" in clone(
+    assert "member fold-9 of tier1 is not trained; trained members: fold-1_seed-1, fold-2_seed-1" in clone(
         f"{predict} --member fold-9 {tmp_path}", fails=True
     )
 

@@ -65,7 +65,7 @@ def files(tmp_path):
 
 
 def scorer(*factors):
-    features = Features(Decoding(rate=8000, min_seconds=0.1, min_peak=1e-4), None, 0.01, 256)
+    features = Features(Decoding(rate=8000, min_seconds=0.1, min_peak=1e-4, max_clipped=0.01), None, 0.01, 256)
     inference = SimpleNamespace(outputs=outputs, OUTPUTS=("score",), average=mean)
     settings = SimpleNamespace(batch_size=2)
     return Scorer([Louder(factor) for factor in factors], inference, settings, features, torch.device("cpu"))
