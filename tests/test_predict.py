@@ -58,7 +58,7 @@ def mean(tables):
 def files(tmp_path):
     """Three recordings of 0.25 s whose first samples are 1000, 2000 and 3000, a silent one, and no audio."""
     for i in (1, 2, 3):
-        soundfile.write(tmp_path / f"{i}.wav", np.full(2000, 1000 * i, np.int16), 8000)
+        soundfile.write(tmp_path / f"{i}.wav", np.tile(np.array([1000 * i, 0], np.int16), 1000), 8000)
     soundfile.write(tmp_path / "0.wav", np.zeros(2000, np.int16), 8000)
     (tmp_path / "4.wav").write_text("no audio")
     return [tmp_path / f"{i}.wav" for i in range(5)]
