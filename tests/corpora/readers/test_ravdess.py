@@ -148,7 +148,6 @@ def test_song_and_video_are_left_out_and_counted(small, tmp_path):
         "song": 1,
         "audio and video": 2,
         "video only": 1,
-        "not audio": 1,
         "a macOS resource fork": 1,
         "a name of another form": 1,
     }
