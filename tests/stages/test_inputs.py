@@ -190,7 +190,7 @@ def test_weights_may_lie_in_a_folder_below(outside):
 PARAMS = """
 {seed: 1, num_threads: 1, device: cpu, cleaned: {}, embedded: , synthetic: {},
  tasks: {emotion: {prepare: {corpus: savee, eval_corpus: null, corpora: {savee: {root: savee}}}}},
- systems: {tier1: {model: {init_weights: t.pth}}, unfinished: null}, baselines: {}}
+ systems: {tier1: {model: {init_weights: t.pth}}}, baselines: {}}
 """
 
 
@@ -198,7 +198,7 @@ def test_every_task_and_every_item_has_a_file_and_what_is_gone_has_none(outside)
     fill(outside, {"params.yaml": PARAMS, "data/inputs/weights/systems/gone.txt": "x"})
     inputs.main()
     written = {path.relative_to(outside / "data/inputs").as_posix() for path in outside.glob("data/inputs/**/*.txt")}
-    systems = {f"weights/systems/{name}.txt" for name in ("tier1", "unfinished")}
+    systems = {f"weights/systems/{name}.txt" for name in ("tier1",)}
     assert written == {"corpora/emotion.txt", "weights/tasks/emotion.txt", *systems}
     assert (outside / "data/inputs/corpora/emotion.txt").read_text() == "savee: absent\n"
     assert (outside / "data/inputs/weights/systems/tier1.txt").read_text() == "t.pth absent\n"
