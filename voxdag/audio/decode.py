@@ -126,9 +126,7 @@ def resample(wave: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
     """Band-limited resampling of (n,) from `source_rate` to `rate` (Hz); unchanged where they are equal."""
     if source_rate == rate:
         return wave
-    from scipy.signal import (
-        resample_poly,
-    )  # scipy.signal takes half a second to import, and most corpora need none of it
+    from scipy.signal import resample_poly  # half a second to import, and most corpora need none of it
 
     ratio = Fraction(rate, source_rate)
     return resample_poly(wave, ratio.numerator, ratio.denominator)
