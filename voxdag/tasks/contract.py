@@ -8,6 +8,7 @@
     figures.py      pictures and their tables                                plot, compare (*)
     baseline.py     what systems have to beat; a task may have none          baseline
     score_file.py   predictions as the field exchanges them; likewise        evaluate
+    decision.py     what a score means: a decision and its expected errors   evaluate, voxdag.predict (*)
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
 
 A stage loads only the modules that it needs, so a changed figure retrains nothing. Those with (*) import neither torch
@@ -71,6 +72,7 @@ class Inference(Protocol):
     OUTPUTS          columns that `outputs` gives
     DRAWN            column -> its name in a picture: what is drawn along a recording
     DRAWN_AXIS       the name of their axis
+    CROPS            whether a network hears `samples` of a recording, from its start; else it hears all of it
     """
 
     Settings: type
@@ -81,6 +83,7 @@ class Inference(Protocol):
     OUTPUTS: tuple[str, ...]
     DRAWN: Mapping[str, str]
     DRAWN_AXIS: str
+    CROPS: bool
 
     def average(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         """What several networks say of the same recordings (tables of `outputs`), on the average."""
@@ -116,12 +119,14 @@ class WaveInference(Inference, Protocol):
 class Report(Protocol):
     """PREDICTIONS           the types of the columns that predictions add to the manifest's, as far as they are no text
     INTERVALS, BREAKDOWN  the types of the columns of those tables
+    HIGHER                the metrics of which the higher value is the better; of the others it is the lower
     """
 
     Scoring: type[Scoring]
     PREDICTIONS: Mapping[str, type]
     INTERVALS: Mapping[str, type]
     BREAKDOWN: Mapping[str, type]
+    HIGHER: frozenset[str]
 
     def headline(self, predictions: Predictions, tables: Tables) -> dict[str, float | None]:
         """At most eight numbers that stand for a system."""
@@ -167,6 +172,25 @@ class ScoreFile(Protocol):
 
     def write(self, path: Path, predictions: pd.DataFrame) -> None:
         """Write them, those of several members to a file each (see `score_files`)."""
+
+
+class Decision(Protocol):
+    """FITTED   the types of the numbers that `fit` gives
+    DECIDED  columns that `decide` gives
+    """
+
+    FITTED: Mapping[str, type]
+    DECIDED: tuple[str, ...]
+
+    def fit(self, dev: pd.DataFrame) -> dict[str, float]:
+        """What decisions need of one member's predictions on dev, and how often they err there."""
+
+    def decide(self, outputs: pd.DataFrame, fitted: pd.DataFrame) -> pd.DataFrame:
+        """One row per row of `outputs` (tables of `Inference.outputs`, averaged over members), columns DECIDED.
+
+        fitted: of each of these members what `fit` gave. A task whose FITTED has `threshold` decides by a number: it
+        takes a table with that column alone.
+        """
 
 
 class Clean(Protocol):
@@ -233,6 +257,7 @@ MODULES: dict[str, type] = {
 OPTIONAL: dict[str, type] = {
     "baseline": Baseline,
     "score_file": ScoreFile,
+    "decision": Decision,
     "clean": Clean,
     "embed": Embed,
     "synthesize": Synthesize,
