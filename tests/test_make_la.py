@@ -82,7 +82,7 @@ def test_audio_that_cannot_be_decoded_is_named_and_left_out(tmp_path, caplog):
     found = find_segments(tmp_path, "prefix", (2.0, 4.0), jobs=1)
     assert [segment.speaker for segment in found] == ["a"]
     assert "b-1.flac: a rate of 0 Hz" in caplog.text
-    assert "left out 1 files (1 .txt), which are no audio by their endings" in caplog.text
+    assert "left out 1 file: 1 not audio (such as " in caplog.text
 
 
 def test_names_that_are_not_utf_8_become_text(tmp_path):

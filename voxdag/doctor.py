@@ -106,11 +106,10 @@ def parameters() -> Iterator[Finding]:
         system, where = params.system(tree, name), f"systems.{name}"
         runtime.check_openmp(params.run(tree, system).num_threads)
         params.bind(Recipe, system.train, f"{where}.train")
-        params.bind(
-            load_module("voxdag.tasks.{task}.learner", task=system.task).Settings,
-            system.objective,
-            f"{where}.objective",
-        )
+        learner = load_module("voxdag.tasks.{task}.learner", task=system.task)
+        for setting in vars(params.bind(learner.Settings, system.objective, f"{where}.objective")).values():
+            if isinstance(setting, by_name.Further):
+                by_name.resolve(setting.network, setting.config, setting.changes)
         model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
         params.bind(inference.Settings, system.inference, f"{where}.inference")
         by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)

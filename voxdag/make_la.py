@@ -26,7 +26,7 @@ from voxdag.core import command, streams
 from voxdag.core.errors import Refused
 from voxdag.core.files import text_of
 from voxdag.core.parallel import alone, parallel_map
-from voxdag.corpora import audio_files
+from voxdag.corpora import listing
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
@@ -85,9 +85,9 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
 
     Raises NotHere or Refused if there is no folder or no audio.
     """
-    paths, _ = found = audio_files.find(folder)
-    if found.others:
-        logger.warning("left out %s, which are no audio by their endings", found.left_out)
+    paths, left_out = listing.audio_in(folder)
+    if left_out:
+        logger.warning("left out %s", listing.in_words(left_out))
     cut = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
     for path, segments in zip(paths, cut, strict=True):
         if isinstance(segments, str):

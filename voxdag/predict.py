@@ -49,7 +49,7 @@ from voxdag.core.files import text_of
 from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import Run
 from voxdag.core.rows import Rows
-from voxdag.corpora import audio_files
+from voxdag.corpora import listing
 from voxdag.data import layout
 from voxdag.data.recordings import Features
 from voxdag.data.shards import check_rate
@@ -144,12 +144,12 @@ def open_predictor(found: Source, arguments: argparse.Namespace) -> Predictor:
     Raises Refused for a system whose recordings a file cannot be made into here, and for settings or weights that are
     none of the task's.
     """
-    scoring, where = found.scoring, f"how {found.name} scores"
+    scoring = found.scoring
     file_scoring.check_recordings(scoring, found.name)
     inference = load_module("voxdag.tasks.{task}.inference", task=scoring.task)
-    settings = params.bind(inference.Settings, scoring.inference, f"{where}: inference")
+    settings = params.bind(inference.Settings, scoring.inference, found.inference_key, found.said_in)
     heard = {"decoding": scoring.decoding, "front_end": scoring.front_end}
-    features = params.bind(Features, heard | OF_CORPORA, where)
+    features = params.bind(Features, heard | OF_CORPORA, found.features_key, found.said_in)
     check_rate(features.decoding.rate, inference.RATE, f"features of {scoring.task} are", found.name, scoring.task)
     device = runtime.setup(_run(found, arguments.device))
     networks = [
@@ -234,10 +234,10 @@ def _below(name: str) -> list[Path]:
         raise NotHere(f"{name} is not here")
     if not path.is_dir():
         return [path]
-    found = audio_files.find(path)
-    if found.others:
-        log.warning("%s: %s left out, which are no audio by their endings", path, found.left_out)
-    return found.paths
+    paths, left_out = listing.audio_in(path)
+    if left_out:
+        log.warning("%s: left out %s", path, listing.in_words(left_out))
+    return paths
 
 
 @torch.inference_mode()

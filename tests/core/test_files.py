@@ -135,8 +135,8 @@ def test_many_links_in_all_directions_are_walked_in_no_time(folder):
 
 def test_names_that_are_not_utf_8_can_be_written(folder):
     (folder / os.fsdecode(b"M\xfcller.txt")).touch()
-    assert sorted(files.printable(name) for name, _ in files.walk(folder))[0] == "./M\\xfcller.txt"
-    assert files.printable("M\u00fcller") == "M\u00fcller"
+    assert sorted(files.text_of(name) for name, _ in files.walk(folder))[0] == "./M\\xfcller.txt"
+    assert files.text_of("M\u00fcller") == "M\u00fcller"
 
 
 def test_a_folder_that_may_not_be_read_is_an_error_not_an_empty_one(folder, monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import pytest
 
-from voxdag.core.errors import Refused
+from voxdag.core.errors import NotHere, Refused
 from voxdag.corpora import listing
 from voxdag.corpora.listing import NO_TARGET, OTHER_FORMAT, SECOND_COPY
 
@@ -96,3 +96,50 @@ def test_pointers_of_git_lfs_are_found_among_small_files(tmp_path):
         {"path": [*contents, "absent.wav", "gone.wav"], "bytes": pd.array([*sizes, None, 9], "Int64")}
     )
     assert listing.pointers(tmp_path, trials) == ["pointer.wav"]
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_audio_is_found_by_its_ending_and_the_rest_is_told(tmp_path):
+    touch(tmp_path, "b.WAV", "sub/a.m4a", "c.txt", "sub/d.txt", "README", "e.mp3.part", "._b.wav", ".git/b.wav")
+    paths, left_out = listing.audio_in(tmp_path)
+    assert paths == [tmp_path / "b.WAV", tmp_path / "sub/a.m4a"]
+    assert listing.in_words(left_out) == (
+        "5 files: 1 a macOS resource fork (such as ._b.wav), 4 not audio (such as README)"
+    )
+
+
+def test_linked_folders_are_entered_and_circles_end(tmp_path):
+    touch(tmp_path, "real/a.wav", "top/b.wav")
+    (tmp_path / "top/more").symlink_to(tmp_path / "real")
+    (tmp_path / "real/up").symlink_to(tmp_path / "top")
+    assert listing.audio_in(tmp_path / "top") == ([tmp_path / "top/b.wav", tmp_path / "top/more/a.wav"], {})
+
+
+def test_a_link_without_target_is_told(tmp_path):
+    touch(tmp_path, "a.wav")
+    (tmp_path / "b.wav").symlink_to(tmp_path / "gone.wav")
+    assert listing.audio_in(tmp_path) == ([tmp_path / "a.wav"], {"a link without target": ["b.wav"]})
+    (tmp_path / "a.wav").unlink()
+    with pytest.raises(Refused, match=r"holds no audio, it holds 1 file: 1 a link without target \(such as b.wav\)"):
+        listing.audio_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [((), "holds no audio, it is empty; known endings are 3gp, aac"), (("a.txt",), "it holds 1 file: 1 not audio")],
+)
+def test_a_folder_without_audio_says_what_it_holds(tmp_path, names, message):
+    touch(tmp_path, *names)
+    with pytest.raises(Refused, match=message):
+        listing.audio_in(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    touch(tmp_path, "a.wav")
+    with pytest.raises(NotHere, match=r"a.wav is no folder"):
+        listing.audio_in(tmp_path / "a.wav")

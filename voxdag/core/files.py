@@ -117,11 +117,6 @@ def walk_links(folder: Path) -> Iterator[tuple[str, int | None]]:
                     heapq.heappush(linked, (len(inner[0].parts), *inner))
 
 
-def printable(name: str) -> str:
-    """A file name as text that can be written: bytes that are not UTF-8 as in M\\xfcller."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
 def _entries(folder: Path) -> Iterator[tuple[os.DirEntry, os.stat_result | None]]:
     """What a folder holds; None of a link that leads nowhere."""
     try:

@@ -16,8 +16,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import yaml
-
+from voxdag.core import params
 from voxdag.core.errors import Refused
 
 FOLDER = Path("presets")
@@ -36,7 +35,11 @@ def read(name: str) -> dict:
     """A preset's tree. Raises Refused with the presets there are."""
     if name not in names():
         raise Refused(f"no preset {name!r}; the presets are {', '.join(names()) or f'none in {FOLDER}'}")
-    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    file = FOLDER / f"{name}.yaml"
+    preset = params.read_yaml(file)
+    if not isinstance(preset, Mapping):
+        raise Refused(f"{file} holds {type(preset).__name__}, expected a mapping of what params.yaml changes")
+    return preset
 
 
 def beside(preset: Tree, name: str) -> dict:

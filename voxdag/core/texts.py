@@ -23,6 +23,7 @@ MARK = "\ufeff"  # a byte order mark, once decoded
 GIT_LFS = b"version https://git-lfs.github.com/spec/"  # how a pointer begins that a clone holds without Git LFS
 LONGEST = 10_000  # characters of a line: beyond, this is no protocol, table or score file
 MOST = 2**30  # characters of a text: beyond, a compressed file is made to fill the memory
+BLANK = 10_000  # blank lines in a row: the same
 DELIMITERS = ",;\t"
 DELIMITER_LINE = "sep="  # begins a line above the header, in which spreadsheets name the delimiter
 
@@ -79,7 +80,7 @@ def _lines(file: io.BufferedIOBase, path: Path, errors: str) -> Iterator[tuple[i
         raise Refused(f"{path} is a pointer of Git LFS in the file's place: `git lfs pull` fetches the file")
     file.seek(0)
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
-    texts, number, size = io.TextIOWrapper(file, encoding, errors), 0, 0
+    texts, number, size, last = io.TextIOWrapper(file, encoding, errors), 0, 0, 0
     while text := texts.readline(LONGEST + 1):
         number, size = number + 1, size + len(text)
         if len(text) > LONGEST:
@@ -91,6 +92,9 @@ def _lines(file: io.BufferedIOBase, path: Path, errors: str) -> Iterator[tuple[i
         text = text.rstrip("\n").lstrip(MARK)
         if text.strip():
             yield number, text
+            last = number
+        elif number - last >= BLANK:
+            raise Refused(f"{path}:{number}: {BLANK} blank lines in a row, expected a text table")
 
 
 def _cells(text: str, delimiter: str) -> list[str]:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from voxdag.core.errors import Refused
-from voxdag.core.files import printable, walk_links
+from voxdag.core.errors import NotHere, Refused
+from voxdag.core.files import text_of, walk_links
 from voxdag.core.texts import GIT_LFS
 from voxdag.corpora.corpus import AUDIO_SUFFIXES
 
@@ -22,7 +22,7 @@ MACOS = "__MACOSX"  # the folder of resource forks in zips that macOS made
 NOT_AUDIO, RESOURCE_FORK = "not audio", "a macOS resource fork"
 SECOND_COPY = "a second copy of the same name and size"
 OTHER_FORMAT = "the same recording in another format"
-NO_TARGET = "a link without target, beside the file"
+NO_TARGET, DEAD = "a link without target, beside the file", "a link without target"
 POINTER_BYTES = 1024  # the most that a pointer of Git LFS has
 LOSSY = AUDIO_SUFFIXES & {"3gp", "aac", "ac3", "amr", "m4a", "mka", "mp3", "mp4", "oga", "ogg", "opus", "weba", "webm"}
 LOSSY |= {"wma"}
@@ -45,6 +45,23 @@ def audio_files(base: Path) -> tuple[list[File], LeftOut]:
         else:
             files.append((path, size))
     return sorted(files), left_out
+
+
+def audio_in(folder: Path) -> tuple[list[Path], LeftOut]:
+    """The audio of a folder that is of no known layout, sorted; and the other files, by reason.
+
+    Raises NotHere where there is no such folder, Refused where it holds no audio, with what it does hold.
+    """
+    if not folder.is_dir():
+        raise NotHere(f"{folder} is no folder")
+    files, left_out = audio_files(folder)
+    dead = [path.as_posix() for path, size in files if size is None]
+    if dead:
+        left_out[DEAD] = dead
+    if len(dead) == len(files):
+        holds = f"it holds {in_words(left_out)}" if left_out else "it is empty"
+        raise Refused(f"{folder} holds no audio, {holds}; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
+    return [folder / path for path, size in files if size is not None], left_out
 
 
 def _not_audio(name: str) -> str | None:
@@ -76,7 +93,7 @@ def one_file_each(
             reason = SECOND_COPY
         else:
             raise Refused(
-                f"{base} holds {printable(str(other))} ({expected} bytes) and {printable(str(path))} ({size} bytes), "
+                f"{base} holds {text_of(other)} ({expected} bytes) and {text_of(path)} ({size} bytes), "
                 f"expected one file of the utterance {name}"
             )
         left_out.setdefault(reason, []).append(path.as_posix())
@@ -118,7 +135,7 @@ def summary(files: list[str]) -> dict[str, object]:
 
 def in_words(left_out: LeftOut) -> str:
     """What was left out, as in "3 files: 2 not audio (such as readme.txt), 1 ..."."""
-    kinds = [f"{len(files)} {reason} (such as {printable(min(files))})" for reason, files in sorted(left_out.items())]
+    kinds = [f"{len(files)} {reason} (such as {text_of(min(files))})" for reason, files in sorted(left_out.items())]
     count = sum(map(len, left_out.values()))
     return f"{count} file{'s' * (count > 1)}: {', '.join(kinds)}"
 

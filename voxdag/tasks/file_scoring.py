@@ -54,7 +54,12 @@ def of_header(header: Mapping[str, object], path: Path) -> FileScoring | None:
     """That of the header of a weights file; None where it does not say. Raises Refused where it says it wrongly."""
     if HEADER not in header:
         return None
-    return params.bind(FileScoring, header[HEADER], f"the header of {path}: {HEADER}")
+    return params.bind(FileScoring, header[HEADER], HEADER, file=header_of(path))
+
+
+def header_of(path: Path) -> str:
+    """What a message calls the header of a weights file."""
+    return f"the header of {path}"
 
 
 def check_recordings(scoring: FileScoring, name: str) -> None:

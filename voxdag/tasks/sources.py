@@ -25,6 +25,7 @@ class Source:
     name      of the system, in rows; where it is one of params.yaml its decisions are looked up
     words     of each network, as `by_name.restore` takes them; what is None the weights say
     pool      where the command line does not say
+    said_in   the file that says how files are scored, or params.yaml
     """
 
     name: str
@@ -32,6 +33,17 @@ class Source:
     scoring: FileScoring
     words: tuple[str | None, str | None, Mapping | None]
     pool: str = "mean"
+    said_in: str = params.FILE
+
+    @property
+    def inference_key(self) -> str:
+        """Where the settings of inference stand there."""
+        return f"systems.{self.name}.inference" if self.said_in == params.FILE else f"{file_scoring.HEADER}.inference"
+
+    @property
+    def features_key(self) -> str:
+        """Where the settings of features stand there."""
+        return f"tasks.{self.scoring.task}.features" if self.said_in == params.FILE else file_scoring.HEADER
 
 
 def of_system(name: str, member: str | None = None) -> Source:
@@ -73,7 +85,8 @@ def of_header(weights: Path, name: str | None = None, config: str | None = None)
     own = header.get("system")
     if name is not None and own != name:
         raise Refused(f"{weights} is of the system {own}, --system is {name}: leave --system away")
-    return Source(str(own), (weights,), scoring, (None, config, None))
+    said_in = file_scoring.header_of(weights)
+    return Source(str(own), (weights,), scoring, (None, config, None), said_in=said_in)
 
 
 def _words(system: System) -> tuple[str, str, Mapping]:

@@ -24,6 +24,7 @@ HEADER = ["filename", "cm-score"]
 WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
 BONAFIDE_ATTACKS = ("-", "bonafide", "A00")  # how files write "no attack"
 EXAMPLES = 3  # utterances named in an error
+SHOWN = 80  # characters of a line in an error
 
 
 class Line(NamedTuple):
@@ -112,14 +113,20 @@ def _lines(path: Path) -> Iterator[Line]:
         width = width or len(columns)
         if width not in WIDTHS or len(columns) != width:
             forms = WIDTHS.get(width) or " or ".join(WIDTHS.values())
-            raise Refused(f"{place}: {text.rstrip()!r} has {len(columns)} columns, expected {forms}")
+            raise Refused(f"{place}: {_short(text)!r} has {len(columns)} columns, expected {forms}")
         attack, key = columns[1:3] if width == 4 else (None, None)
         yield Line(place, columns[0], attack, key, _score(columns[-1], place))
 
 
+def _short(text: str) -> str:
+    return text.rstrip() if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def _score(text: str, place: str) -> float:
     try:
-        score = math.nan if "_" in text else float(text)  # Python alone reads 1_0 as a number
+        score = (
+            float(text) if text.isascii() and "_" not in text else math.nan
+        )  # Python alone reads 1_0 and the digits of other scripts
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
