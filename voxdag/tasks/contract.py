@@ -193,15 +193,21 @@ class Decision(Protocol):
         """
 
 
-class Clean(Protocol):
-    """Settings              a frozen dataclass, the section `settings` of an entry of `cleaned`
+class Between(Protocol):
+    """What the modules of the three stages between have in common.
+
+    Settings              a frozen dataclass, the section `settings` of an entry of `cleaned`, `embedded`, `synthetic`
     OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
-    KEEPS_LENGTHS         whether what is made of a track is as long as the track was
     """
 
     Settings: type
     OUTPUT_SIZE: int
     BUFFERS: Mapping[str, Tensor]
+
+
+class Clean(Between, Protocol):
+    """KEEPS_LENGTHS: whether what is made of a track is as long as the track was."""
+
     KEEPS_LENGTHS: bool
 
     def tracks(self, network: nn.Module | None, shards: Shards, settings: object) -> Tracks:
@@ -213,14 +219,8 @@ class Clean(Protocol):
         """What is made of each recording in the index's order: a row with its id, and what else the index is to say."""
 
 
-class Embed(Protocol):
-    """Settings              a frozen dataclass, the section `settings` of an entry of `embedded`
-    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
-    """
-
-    Settings: type
-    OUTPUT_SIZE: int
-    BUFFERS: Mapping[str, Tensor]
+class Embed(Between, Protocol):
+    """A frozen front end: recordings as embeddings."""
 
     def tracks(self, network: nn.Module | None, shards: Shards, settings: object) -> Tracks:
         """The tracks of what `embed` gives. Raises Refused for a rate or a track that it does not take."""
@@ -231,14 +231,8 @@ class Embed(Protocol):
         """What the network says of each recording in the index's order, as `Clean.clean` gives it."""
 
 
-class Synthesize(Protocol):
-    """Settings              a frozen dataclass, the section `settings` of an entry of `synthetic`
-    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
-    """
-
-    Settings: type
-    OUTPUT_SIZE: int
-    BUFFERS: Mapping[str, Tensor]
+class Synthesize(Between, Protocol):
+    """Recordings that are made up, added to train alone."""
 
     def synthesize(
         self, network: nn.Module | None, shards: Shards, settings: object, device: torch.device
