@@ -1,0 +1,8 @@
+"""What holds for all tests."""
+
+import signal
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard, as in a terminal: a shell has what it starts in the background, and all below, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
