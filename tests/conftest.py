@@ -2,6 +2,8 @@
 
 import signal
 
+import voxdag  # noqa: F401  before torch: it says how threads wait
+
 
 def pytest_configure() -> None:
     """Ctrl-C is heard, as in a terminal: a shell has what it starts in the background, and all below, ignore it."""

@@ -197,7 +197,7 @@ def test_a_folder_gives_its_audio_and_says_what_it_left_out(tmp_path, caplog):
         (tmp_path / name).touch()
     found = predict.listed([str(tmp_path)], io.StringIO())
     assert found == [tmp_path / "b.wav", tmp_path / "sub/a.m4a"]
-    assert f"{tmp_path}: left out 1 file: 1 not audio (such as " in caplog.text
+    assert f"{tmp_path}: left out 2 files: 1 a macOS resource fork (such as ._b.wav), 1 not audio" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["", " "])

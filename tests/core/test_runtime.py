@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -178,3 +179,20 @@ def test_a_record_names_the_commit_and_what_was_changed(tmp_path, monkeypatch):
     runtime.write_record(tmp_path / "y.json", CPU, fold="", seed=1, settings={})
     record = json.loads((tmp_path / "y.json").read_text())["git"]
     assert len(record["commit"]) == 40 and record["changed_files"] == ["?? x.json"]
+
+
+@pytest.mark.parametrize("first", ["stages.train", "voxdag.predict"])
+@pytest.mark.parametrize(("asked", "found"), [({}, "5000"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")])
+def test_how_threads_wait_is_said_before_torch_is_imported(first, asked, found):
+    watch = f"""
+import os, sys
+class Watch:
+    def find_spec(name, *_):
+        if name == "torch":
+            sys.exit(f"torch after {{os.environ.get('GOMP_SPINCOUNT')}}")
+sys.meta_path.insert(0, Watch)
+import {first}
+"""
+    environment = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    ran = subprocess.run([sys.executable, "-c", watch], env=environment | asked, capture_output=True, text=True)
+    assert ran.stderr == f"torch after {found}\n"

@@ -150,6 +150,7 @@ def test_song_and_video_are_left_out_and_counted(small, tmp_path):
         "video only": 1,
         "a macOS resource fork": 1,
         "a name of another form": 1,
+        "not audio": 1,
     }
     assert len(corpus.trials) == 48
 
