@@ -1,3 +1,4 @@
+import logging
 import re
 import time
 
@@ -14,6 +15,12 @@ def test_the_same_table_gives_the_same_bytes_without_date_or_version():
     assert pdf_bytes(confusion.figure(COUNTS)) == first
     assert pdf_bytes(confusion.figure(COUNTS.assign(count=COUNTS["count"] + 1))) != first
     assert not re.search(rb"CreationDate|Producer|Creator|[Mm]atplotlib", first)
+
+
+def test_fonts_do_not_tell_of_their_tables(caplog):
+    caplog.set_level(logging.INFO)
+    pdf_bytes(confusion.figure(COUNTS))
+    assert caplog.records == []
 
 
 def test_its_text_is_no_type_3_font():
