@@ -1,8 +1,10 @@
-# make repro   the whole pipeline: an environment from the pinned requirements, then `dvc repro`
-# make prove   after a run: whether it gave what the committed dvc.lock says, stage by stage
-# make test    the tests, in the same environment
-# make lint    style
-# make lock    resolve requirements.in into requirements.txt anew
+# make repro     the whole pipeline: an environment from the pinned requirements, `dvc repro`, then what came out
+# make demo      the same on 60 recordings, in a folder of its own: a minute, once the environment is there
+# make results   what the last run gave: metrics with intervals, pictures, what comes next
+# make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
+# make test      the tests, in the same environment
+# make lint      style
+# make lock      resolve requirements.in into requirements.txt anew, with hashes
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,10 +13,17 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro prove test lint lock
+.PHONY: repro demo results prove test lint lock
 
 repro: $(READY)
 	dvc repro
+	python -m voxdag.results
+
+demo: $(READY)
+	python -m voxdag.demo
+
+results: $(READY)
+	python -m voxdag.results
 
 prove: $(READY)
 	python -m voxdag.prove
@@ -28,7 +37,7 @@ lint: $(READY)
 lock: $(READY)
 	python -m pip install --quiet uv
 	uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
-	  --quiet requirements.in -o requirements.txt
+	  --generate-hashes --quiet requirements.in -o requirements.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -5,9 +5,10 @@ Reads:  data/predictions/<system>/dev.csv, eval.csv      of every system and bas
         metrics/<system>/intervals.csv                   the same
         plots/<system>/<figure>.csv                      of every system
         data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
-        params.yaml                                      seed, tasks.<task>.scoring, systems, baselines
+        params.yaml                                      seed, tasks.<task>.scoring, systems, baselines,
+                                                         tasks.<task>.prepare: the corpus's name
 Writes: compare/<task>/figures/<figure>.csv              that of each system below one another, with a column system
-        compare/<task>/figures/<figure>.png              what the task draws of all systems
+        compare/<task>/figures/<figure>.png, .pdf        what the task draws of all systems
         compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
 
 compare/<task>/dvc.yaml draws the figures for `dvc plots`. Like evaluate, this stage opens the eval split.
@@ -24,11 +25,8 @@ from voxdag.core import artifacts, command, params
 from voxdag.core.modules import load_module
 from voxdag.data import layout
 from voxdag.figures.plot import NUMBERS
-from voxdag.figures.png import save_png
 from voxdag.scoring import paired
 from voxdag.tasks import results
-
-BY = "speaker"  # whose intervals are drawn
 
 
 def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd.DataFrame]:
@@ -40,16 +38,6 @@ def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd
             table = artifacts.read_table(path, types)
             rows.setdefault(path.stem, []).append(table.assign(system=name))
     return {figure: pd.concat(tables, ignore_index=True) for figure, tables in sorted(rows.items())}
-
-
-def headline_intervals(names: list[str], report: ModuleType) -> pd.DataFrame:
-    """The means over members of every system and baseline with their intervals by speaker: one row a metric."""
-    tables = [
-        artifacts.read_table(layout.metrics(name) / "intervals.csv", report.INTERVALS).assign(system=name)
-        for name in names
-    ]
-    rows = pd.concat(tables, ignore_index=True)
-    return rows[(rows["resampled_by"] == BY) & rows["fold"].isna() & rows["seed"].isna()]
 
 
 def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
@@ -68,11 +56,11 @@ def main(task: str) -> None:
     folder = layout.comparison(task) / "figures"
     folder.mkdir(parents=True, exist_ok=True)  # of a task without systems too
     of_systems = figure_tables(systems, {})  # as text: as they were written
-    plots = figures.comparison(figure_tables(systems, NUMBERS), headline_intervals(names, report)) if names else {}
+    plots = figures.comparison(figure_tables(systems, NUMBERS), results.mean_intervals(names, task)) if names else {}
     for figure, table in ({figure: plot.table for figure, plot in plots.items()} | of_systems).items():
         artifacts.write_table(folder / f"{figure}.csv", table)
     for figure, plot in plots.items():
-        save_png(plot.figure, folder / f"{figure}.png")
+        plot.save(folder / figure, f"{task}, eval of {results.corpus(tree, task)}")
     artifacts.write_table(layout.comparison(task) / "pairs.csv", pairs(names, task, report, tree))
 
 

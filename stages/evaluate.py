@@ -9,6 +9,8 @@ Writes: data/predictions/<system>/dev.csv, eval.csv                   one row pe
         data/predictions/<system>/<split>/<member>/                   audio, where that is what the task predicts
         data/predictions/<system>/eval.scores.txt                     eval in the field's own format; a file a member
                                                                       where there are several (eval_<member>...)
+        data/predictions/<system>/decisions.csv                       where the task decides: what that takes, fitted
+                                                                      on dev, of each member
         metrics/<system>/evaluate.json                                headline: eval's metrics, and the dev criterion
         metrics/<system>/intervals.csv                                those of eval with their bootstrap intervals
 """
@@ -28,7 +30,9 @@ from voxdag.data import layout
 from voxdag.data.members import Member, members
 from voxdag.data.shards import MEGABYTES, Shards, write
 from voxdag.networks import by_name
-from voxdag.tasks import results
+from voxdag.networks.weights import digest
+from voxdag.scoring import members as scoring_members
+from voxdag.tasks import decisions, results
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
@@ -55,6 +59,18 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
     return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}
 
 
+def write_decisions(name: str, system: System, dev: pd.DataFrame) -> None:
+    """Write what the task's decisions need of dev, where it has any, of each member."""
+    decision = load_optional("voxdag.tasks.{task}.decision", task=system.task)
+    if decision is None:
+        return
+    rows = []
+    for member, predictions in scoring_members.split(dev).items():
+        weights = digest(checkpoint(name, member, system.evaluate.checkpoint))
+        rows.append(decisions.row(decision, member, weights, system.inference, predictions))
+    artifacts.write_table(layout.decisions(name), pd.concat(rows))
+
+
 def checkpoint(name: str, member: Member, chosen: str) -> Path:
     """The weights to score a member with. Raises Refused with those there are."""
     folder = layout.checkpoints(name, member.name)
@@ -72,6 +88,7 @@ def main(name: str) -> None:
     score_file = load_optional("voxdag.tasks.{task}.score_file", task=system.task)
     if score_file is not None:
         score_file.write(layout.predictions(name) / "eval.scores.txt", predictions["eval"])
+    write_decisions(name, system, predictions["dev"])
     results.write(name, system.task, predictions, tree)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from voxdag.core import command, params
 from voxdag.core.errors import Refused
-from voxdag.core.files import walk, write_text
+from voxdag.core.files import walk_links, write_text
 from voxdag.core.params import BETWEEN, FILES, NONE
 from voxdag.core.workspace import corpora_folder, weights_folder
 from voxdag.networks.official import DENOISERS
@@ -33,14 +33,17 @@ CHUNK = 2**24  # bytes
 
 
 def listing(folder: Path) -> str:
-    """How many files a folder holds, all folders below included, their bytes, and a hash of their names and sizes."""
+    """How many files a folder holds, all folders below included, their bytes, and a hash of their names and sizes.
+
+    A link without target counts, and has no size: `prepare` counts a recording that is one as absent.
+    """
     if not folder.is_dir():
         return "absent"
-    found = sorted(walk(folder))
+    found = sorted(walk_links(folder))
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for name, size in found:
         digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
-    return f"{len(found)} files, {sum(size for _, size in found)} bytes, {digest.hexdigest()}"
+    return f"{len(found)} files, {sum(size or 0 for _, size in found)} bytes, {digest.hexdigest()}"
 
 
 def corpora(task: Mapping) -> str:

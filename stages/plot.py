@@ -4,8 +4,8 @@ Usage:  python -m stages.plot <system>
 Reads:  data/predictions/<system>/dev.csv, eval.csv      one row per utterance and member
         data/checkpoints/<system>/history.csv            one row per epoch of each member
         metrics/<system>/breakdown.csv                   one row per group
-        params.yaml                                      systems.<system>.task
-Writes: plots/<system>/<figure>.csv, <figure>.png
+        params.yaml                                      systems.<system>.task, tasks.<task>.prepare: the corpus's name
+Writes: plots/<system>/<figure>.csv, <figure>.png, <figure>.pdf
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 from voxdag.core import artifacts, command, params
 from voxdag.core.modules import load_module
 from voxdag.data import layout
-from voxdag.figures.png import save_png
 from voxdag.tasks import results
 from voxdag.training.history import HISTORY
 
 
 def main(name: str) -> None:
-    task = params.system(params.read(), name).task
+    tree = params.read()
+    task = params.system(tree, name).task
     report = load_module("voxdag.tasks.{task}.report", task=task)
     figures = load_module("voxdag.tasks.{task}.figures", task=task)
     predictions = results.read(name, task)
@@ -28,7 +28,7 @@ def main(name: str) -> None:
     plots = figures.figures(predictions["dev"], predictions["eval"], breakdown, history)
     for figure, plot in plots.items():
         artifacts.write_table(layout.plots(name) / f"{figure}.csv", plot.table)
-        save_png(plot.figure, layout.plots(name) / f"{figure}.png")
+        plot.save(layout.plots(name) / figure, f"{name}, eval of {results.corpus(tree, task)}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Usage:  python -m stages.train <system>
 Reads:  data/<recordings>/train, data/<recordings>/dev                         shards, such as features/<task>
         data/manifest/<task>/dev                                               the task's other tables (ASV scores)
-        params.yaml                                                            num_threads, device, systems.<system>
+        params.yaml                       num_threads, device, systems.<system>, tasks.<task>.features (for the header)
 Writes: data/checkpoints/<system>/<member>/best_<criterion>.safetensors        weights at the best of a dev criterion
         data/checkpoints/<system>/<member>/averaged.safetensors, last.safetensors
         data/checkpoints/<system>/<member>/summary.json                        what was kept, and why training ended
@@ -18,6 +18,7 @@ and hardware is written to data/runs/<system>/, which is no output of the stage.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ from voxdag.data.shards import Shards
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.weights import check_base, load, load_with_base, write_weights
+from voxdag.tasks import file_scoring
 from voxdag.training.batches import LoaderSettings
 from voxdag.training.learner import Learner, Materials
 from voxdag.training.loop import Loop, defined
@@ -131,25 +133,25 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
     return run_key(settings, [*packed, *tables, *weights])
 
 
-def open_run_state(name: str, system: System, member: Member, run: Run, learner: Learner) -> RunState:
+def open_run_state(name: str, system: System, member: Member, tree: Mapping[str, object], learner: Learner) -> RunState:
     """Where the run's state is, or will be; it knows what weights files say of themselves."""
     model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
     about = by_name.about(system.network, model.config, model.changes, inference.OUTPUT_SIZE) | {"system": name}
+    about |= file_scoring.of_system(tree, system).header()
     network = learner.networks[learner.main]
     if frozen_names(network):
         about["base"] = model.init_weights
     check_base(network, about)
-    return RunState.of_run(name, resume_key(name, system, member, run), about)
+    return RunState.of_run(name, resume_key(name, system, member, params.run(tree, system)), about)
 
 
 def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
     """Train one member and write all but its history; gives that, and the run state to close."""
     tree = params.read()
     system = params.system(tree, name)
-    run = params.run(tree, system)
-    device = runtime.setup(run)
+    device = runtime.setup(params.run(tree, system))
     learner = make_learner(name, system, member, device)
-    run_state = open_run_state(name, system, member, run, learner)
+    run_state = open_run_state(name, system, member, tree, learner)
     record = Path("data/runs") / name / f"{member.name}-{run_state.folder.name}.json"
     runtime.write_record(record, device, **member._asdict(), settings=asdict(system))
     loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state)
@@ -175,4 +177,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    command.main(main)
+    command.main(main, kept="training goes on from its last saved state (docs/HOWTO.md, Long runs)")

@@ -120,6 +120,19 @@ def test_another_corpus_in_the_layout_is_fine(tree):
     assert finding.level == "ok" and "published" not in finding.text
 
 
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("official", [True, False])
+def test_pointers_of_git_lfs_in_a_corpus_fail(tree, used, official):
+    savee_alone(tree, used, official=official, allow_departures=True)
+    make_savee()
+    Path("corpora/savee/JE/a01.wav").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    [finding] = doctor.corpora()
+    assert finding.level == "FAIL"
+    assert finding.text.endswith(
+        "; 1 of 8 recordings are pointers of Git LFS, such as savee/JE/a01.wav: `git lfs pull` fetches the audio"
+    )
+
+
 def test_a_corpus_that_cannot_be_read_does_not_hide_the_others(tree):
     savee_alone(tree, used=False)
     tree["tasks"]["emotion"]["prepare"]["corpora"]["emodb"] = SAVEE | {"root": "emodb"}
@@ -248,7 +261,7 @@ def test_the_exit_status_counts_what_failed(tree, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="1"):
         doctor.main()
     *_, failed, total = capsys.readouterr().out.splitlines()
-    assert failed == "FAIL  parameters: params.yaml.seed is 'one', expected int" and total == "1 of 2 checks failed"
+    assert failed == "FAIL  parameters: params.yaml: seed is 'one', expected int" and total == "1 of 2 checks failed"
 
 
 def test_a_bug_in_a_check_is_no_finding(tree, monkeypatch):
@@ -270,3 +283,28 @@ def test_a_full_disk_fails(monkeypatch, gigabytes, level):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=gigabytes * 1e9))
     [finding] = doctor.disk()
     assert finding.level == level
+
+
+def test_before_a_run_there_is_no_lock_to_look_at(tree):
+    assert [finding.level for finding in doctor.outputs()] == ["note"]
+
+
+def test_an_empty_lock_fails_with_the_remedy(tree, tmp_path):
+    (tmp_path / "dvc.lock").touch()
+    (finding,) = [finding for finding in doctor.examine() if finding.text.startswith("outputs:")]
+    assert finding.level == "FAIL" and "dvc.lock is damaged" in finding.text and "git checkout dvc.lock" in finding.text
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_trained_weights_that_a_checkout_would_delete_fail(tree, tmp_path, monkeypatch, cached):
+    # after `git checkout .` the lock is the committed one, and another run's weights lie here
+    out = {"path": "data/checkpoints/aasist", "md5": "ab12.dir"}
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train@aasist": {"cmd": "x", "outs": [out]}}}))
+    (tmp_path / "data/checkpoints/aasist").mkdir(parents=True)
+    (tmp_path / "cache/files/md5/ab").mkdir(parents=True)
+    if cached:
+        (tmp_path / "cache/files/md5/ab/12.dir").touch()
+    monkeypatch.setattr(doctor.lock, "cache", lambda: tmp_path / "cache")
+    [finding] = doctor.outputs()
+    assert finding.level == ("ok" if cached else "FAIL")
+    assert ("data/checkpoints/aasist" in finding.text and "dvc commit -f train@aasist" in finding.text) is not cached

@@ -18,7 +18,7 @@ TINY = {
     "tasks.antispoof.prepare.corpora.simulated_la.dev": {"speakers": 2, "bonafide": 8, "spoof": 6},
     "tasks.antispoof.prepare.corpora.simulated_la.eval": {"speakers": 2, "bonafide": 8, "spoof": 13},
     "tasks.antispoof.prepare.corpora.simulated_la.seconds": [1.0, 1.6],
-    "tasks.antispoof.scoring.replicates": 20,
+    "tasks.antispoof.scoring.replicates": 40,
     "systems.aasist.seeds": [1, 2],
     "systems.aasist.objective.samples": 12000,
     "systems.aasist.inference.samples": 16000,
@@ -26,7 +26,7 @@ TINY = {
     "systems.aasist.train.batch_size": 8,
     "tasks.emotion.prepare.corpora.simulated_emotional.actors": 6,
     "tasks.emotion.prepare.fold": "all",
-    "tasks.emotion.scoring.replicates": 20,
+    "tasks.emotion.scoring.replicates": 40,
     "systems.tier1.seeds": [1],
     "systems.tier1.train.epochs": 1,
     "systems.tier1.model.config": "tier1_s",
@@ -85,7 +85,7 @@ def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
         assert summary["epochs"] == 1
     breakdown = pd.read_csv(clone.folder / "metrics/tier1/breakdown.csv")
     assert set(breakdown["column"]) == {"class", "fold", "speaker", "sex", "intensity", "sentence"}
-    for figure in ("confusion", "confusion_shares", "class_bars", "reliability", "folds", "speakers", "history"):
+    for figure in ("confusion", "class_bars", "reliability", "folds", "speakers", "history"):
         assert (clone.folder / f"plots/tier1/{figure}.png").read_bytes()[:4] == b"\x89PNG"
         assert len(pd.read_csv(clone.folder / f"plots/tier1/{figure}.csv"))
     for baseline in ("chance", "majority", "svm"):
@@ -146,12 +146,15 @@ def test_an_experiment_reruns_train_and_what_follows_and_shows_its_difference(cl
     assert "dev_eer" in clone("dvc metrics diff --all")
     assert "failed" not in clone("dvc plots diff HEAD faster").lower()
     assert "faster" in clone("dvc exp show --csv")
+    compared = clone("python -m voxdag.compare HEAD faster")
+    assert "aasist: faster - HEAD, 95% intervals" in compared and "tier1: the same predictions in both" in compared
+    assert "commit the run, or a later checkout loses it" in clone("python -m voxdag.results")
     clone("git reset -q --hard && dvc checkout -q")
 
 
 def test_an_experiment_in_a_folder_of_its_own_uses_the_repositorys_corpora(clone):
     made = sorted((clone.folder / "data/corpora").rglob("*.flac"))
-    printed = clone("dvc exp run --temp -n aside -S tasks.antispoof.features.decoding.min_seconds=0.2")
+    printed = clone("dvc exp run --temp -n aside -S tasks.antispoof.features.max_quarantined=0.5")
     assert "features@antispoof" in ran(printed) and "train@aasist" not in ran(printed)  # the same bytes come out
     assert (
         "making the simulated corpus" not in printed and sorted((clone.folder / "data/corpora").rglob("*.flac")) == made
@@ -255,11 +258,13 @@ def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
     spoken = next((clone.folder / "data/corpora/simulated_emotional").rglob("*.flac"))
     shutil.copy(spoken, tmp_path)
     predict = "python -m voxdag.predict --system tier1"
-    printed = clone(f"{predict} --member fold-2_seed-1 --plot {tmp_path}/plots {tmp_path}")
-    rows = pd.read_csv(pd.io.common.StringIO(printed[printed.index("path,") :]))
+    clone(f"{predict} --member fold-2_seed-1 --output {tmp_path}/rows.csv --plot {tmp_path}/plots {tmp_path}")
+    rows = pd.read_csv(tmp_path / "rows.csv")
     probabilities = rows.filter(like="p_").iloc[0]
-    assert probabilities.sum() == pytest.approx(1) and probabilities.isna().sum() == 1  # bored is not in the corpus
-    assert rows["confidence"][0] == probabilities.max()
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert probabilities.isna().sum() == 1  # bored is not in the corpus
+    assert rows["confidence"][0] == probabilities.max() and rows["decision"][0] == rows["predicted"][0]
+    assert 0 <= rows["expected_error_rate"][0] <= 1  # evaluate fitted it for this member
     assert (tmp_path / f"plots/{spoken.stem}.png").is_file()
     assert "member fold-9 of tier1 is not trained; trained members: fold-1_seed-1, fold-2_seed-1" in clone(
         f"{predict} --member fold-9 {tmp_path}", fails=True
@@ -274,14 +279,41 @@ def test_predict_scores_any_file_and_reports_those_it_cannot(clone, tmp_path):
     soundfile.write(tmp_path / "stereo.wav", draw.normal(scale=0.1, size=(44_100, 2)), 44_100)
     soundfile.write(tmp_path / "long.flac", draw.normal(scale=0.1, size=40_000), 8_000)
     soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
-    printed = clone(f"python -m voxdag.predict --system aasist --plot {tmp_path}/plots {tmp_path}", fails=True)
-    rows = {line.split(",")[0].rsplit("/", 1)[-1]: line.split(",") for line in printed.splitlines() if "/" in line}
-    assert rows["stereo.wav"][1] == "1.0" and float(rows["stereo.wav"][2])
-    assert rows["long.flac"][1] == "5.0" and (tmp_path / "plots/long.png").is_file()
-    assert rows["silent.wav"][2] == "" and "silent" in rows["silent.wav"][3]
+    predict = "python -m voxdag.predict --system aasist"
+    printed = clone(f"{predict} --output {tmp_path}/rows.csv --plot {tmp_path}/plots {tmp_path}", fails=True)
+    rows = pd.read_csv(tmp_path / "rows.csv").set_index("path")
+    rows.index = [path.rsplit("/", 1)[-1] for path in rows.index]
+    assert rows["seconds"].to_dict() == pytest.approx(
+        {"long.flac": 5, "silent.wav": np.nan, "stereo.wav": 1}, nan_ok=True
+    )
+    assert rows["segments"]["long.flac"] == 5 and rows["used"]["long.flac"] == 1  # of a second each
+    assert (tmp_path / "plots/long.png").is_file()
+    heard = rows.drop("silent.wav")
+    assert np.isnan(rows["score"]["silent.wav"]) and "silent" in rows["error"]["silent.wav"]
+    assert (heard["decision"] == np.where(heard["score"] > heard["threshold"], "bonafide", "spoof")).all()
     assert "1 of 3 files have no output" in printed and "Traceback" not in printed
+
+
+def test_weights_are_used_outside_the_checkout_as_within(clone, tmp_path):
+    weights = next((clone.folder / "data/checkpoints/aasist/seed-1").glob("best_eer.safetensors"))
+    audio = next((clone.folder / "data/corpora/simulated_la").rglob("LA_E_*.flac"))
+    command = f"{sys.executable} -m voxdag predict --weights {weights} {audio}"
+    environment = clone.environment | {"PYTHONPATH": str(clone.folder)}
+    done = subprocess.run(command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True)
+    outside = pd.read_csv(pd.io.common.StringIO(done.stdout))
+    clone(f"python -m voxdag.predict --system aasist --member seed-1 --output {tmp_path}/rows.csv {audio}")
+    within = pd.read_csv(tmp_path / "rows.csv")
+    assert outside["score"][0] == pytest.approx(within["score"][0], abs=1e-4)  # another number of threads
+    assert outside["weights"][0] == within["weights"][0] and outside["decision"].isna().all()
+    assert within["decision"].isin(["bonafide", "spoof"]).all()
 
 
 def test_the_doctor_finds_nothing_wrong(clone):
     shutil.copy(ROOT / "requirements.in", clone.folder)
     assert "none failed" in clone("python -m voxdag.doctor")
+
+
+def test_the_results_are_laid_out_by_task_with_intervals_and_pictures(clone):
+    printed = clone("python -m voxdag.results")
+    assert "antispoof on simulated_la, eval" in printed and "emotion on simulated_emotional, eval" in printed
+    assert "plots/aasist/*.png" in printed and "the results are those of the commit" in printed

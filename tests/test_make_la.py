@@ -1,10 +1,14 @@
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from dvc.utils.hydra import apply_overrides
 
 from voxdag import make_la
+from voxdag.core import params
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.make_la import Segment, cut_points, find_segments, load, share_out, speaker_of
 
@@ -77,7 +81,31 @@ def test_audio_that_cannot_be_decoded_is_named_and_left_out(tmp_path, caplog):
     (tmp_path / "README.txt").write_text("no audio either")
     found = find_segments(tmp_path, "prefix", (2.0, 4.0), jobs=1)
     assert [segment.speaker for segment in found] == ["a"]
-    assert "b-1.flac: a rate of 0 Hz" in caplog.text and "README" not in caplog.text
+    assert "b-1.flac: a rate of 0 Hz" in caplog.text
+    assert "left out 1 file: 1 not audio (such as " in caplog.text
+
+
+def test_names_that_are_not_utf_8_become_text(tmp_path):
+    folder = tmp_path / "J\udcfcrgen"
+    folder.mkdir()
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.sin(np.arange(3 * RATE)), RATE)
+    (tmp_path / "a.wav").rename(folder / "a\udcff.wav")
+    (segment,) = find_segments(tmp_path, "parent", (2.0, 4.0), jobs=1)
+    assert segment.speaker == r"J\xfcrgen" and segment.name == r"J\xfcrgen/a\xff.wav:0"
+    assert len(load(segment)) == 3 * RATE
+
+
+def test_an_empty_name_is_not_this_folder(tmp_path, caplog):
+    with pytest.raises(SystemExit, match="1"):
+        make_la.main(["", str(tmp_path / "out")])
+    assert "FOLDER is '': expected a folder" in caplog.text
+
+
+def apply(flags, folder):
+    """params.yaml with flags of `dvc exp run`."""
+    shutil.copy("params.yaml", folder)
+    apply_overrides(str(folder / "params.yaml"), flags[1::2])
+    return params.read(folder / "params.yaml")
 
 
 def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
@@ -92,6 +120,12 @@ def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".LA.lock", "LA"]
     printed = capsys.readouterr().out
     assert "train: 2 speakers, 3 bona fide, 6 spoof" in printed and "eval: ASV EER" in printed
+    flags = shlex.split(printed.splitlines()[-1])[3:]
+    tree = apply(flags, tmp_path)["tasks"]["antispoof"]["prepare"]
+    assert tree["corpus"] == "asvspoof2019_la" and tree["corpora"]["asvspoof2019_la"]["official"] is False
+    assert (
+        len(asvspoof2019_la.read(tmp_path, asvspoof2019_la.Options(**tree["corpora"]["asvspoof2019_la"])).trials) == 27
+    )
     corpus = asvspoof2019_la.read(tmp_path, asvspoof2019_la.Options("out", official=False))
     assert corpus.report["absent"]["count"] == 0 and len(corpus.trials) == 27
     with pytest.raises(SystemExit, match="1"):
@@ -102,7 +136,12 @@ def test_a_folder_becomes_a_corpus(tmp_path, capsys, caplog):
 @pytest.mark.parametrize(
     ("words", "jobs", "message"),
     [
-        ([], None, "holds no audio; known endings are 3gp, aac"),
+        ([], None, "holds no audio, it is empty; known endings are 3gp, aac"),
+        (["--seconds", "4", "2"], None, "--seconds is 4 2, expected 1 or more, in rising order"),
+        (["--seconds", "0.5", "2"], None, "--seconds is 0.5 2, expected 1 or more"),
+        (["--seconds", "nan", "2"], None, "--seconds is nan 2, expected 1 or more"),
+        (["--seconds", "2", "inf"], None, "--seconds is 2 inf, expected 1 or more"),
+        (["--seed", "-1"], None, "--seed is -1, expected 0 or more"),
         (["--jobs", "0"], None, "--jobs is 0, expected 1 or more"),
         (["--utterances", "0"], None, "--utterances is 0, expected 1 or more"),
         (["--utterances", "-3"], None, "--utterances is -3, expected 1 or more"),

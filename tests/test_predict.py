@@ -1,139 +1,276 @@
-"""Scoring files: any network, on the device that is asked for, by systems whose recordings a file can be made into."""
+"""The command line that scores files: what it takes, which settings apply, and what it prints."""
 
 import csv
-from dataclasses import replace
+import io
+import json
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 import torch
-from torch import nn
 
-from voxdag.audio.decode import Decoding
-from voxdag.core import params
-from voxdag.core.errors import Refused
-from voxdag.data.recordings import Features
-from voxdag.predict import Scorer, check_recordings, open_scorer, predict
+from voxdag import predict
+from voxdag.core import artifacts, params
+from voxdag.core.errors import NotHere, Refused
+from voxdag.data.members import Member
+from voxdag.networks import by_name
+from voxdag.networks.weights import digest, write_weights
+from voxdag.tasks import decisions, file_scoring, sources
+from voxdag.tasks.antispoof import decision
 
-FEATURES = Features(Decoding(rate=16000, min_seconds=0.1, min_peak=1e-4, max_clipped=0.01), None, 0.01, 256)
-
-
-def outputs(network, recordings, settings, device):
-    wave = torch.stack([torch.from_numpy(recording[:4]).float() for recording in recordings]).to(device)
-    return pd.DataFrame({"score": network(wave)[:, 0].detach().cpu().numpy()})
+WINDOW = 4000
+WORDS = ("aasist", "aasist_s", {})
 
 
-def test_a_network_without_buffers_scores_files(tmp_path):
-    network = nn.Linear(4, 1)
-    with pytest.raises(StopIteration):
-        next(network.buffers())
-    nn.init.ones_(network.weight)
-    nn.init.zeros_(network.bias)
-    soundfile.write(tmp_path / "a.wav", np.tile(np.array([1, 2, 3, 4], np.int16) * 100, 1000), 16000)
-    inference = SimpleNamespace(outputs=outputs, OUTPUTS=("score",))
-    scorer = Scorer([network], inference, SimpleNamespace(batch_size=2), FEATURES, torch.device("cpu"))
-    (row,) = scorer.rows([tmp_path / "a.wav"])
-    assert row == {"path": str(tmp_path / "a.wav"), "seconds": 0.25, "score": 1000.0, "error": ""}
+def audio(path, seconds=0.25, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.random.default_rng(seed).normal(0, 3000, round(seconds * 16000)).astype(np.int16)
+    soundfile.write(path, samples, 16000)
+    return path
 
 
-class Louder(nn.Module):
-    """`factor` times the first sample, and the size of the batch that it stood in."""
-
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, wave):
-        return torch.stack([self.factor * wave[:, 0], torch.full((len(wave),), len(wave))], dim=1)
-
-
-def mean(tables):
-    return sum(tables) / len(tables)
+def network():
+    torch.manual_seed(0)
+    return by_name.build(*WORDS, 2)
 
 
 @pytest.fixture
-def files(tmp_path):
-    """Three recordings of 0.25 s whose first samples are 1000, 2000 and 3000, a silent one, and no audio."""
-    for i in (1, 2, 3):
-        soundfile.write(tmp_path / f"{i}.wav", np.tile(np.array([1000 * i, 0], np.int16), 1000), 8000)
-    soundfile.write(tmp_path / "0.wav", np.zeros(2000, np.int16), 8000)
-    (tmp_path / "4.wav").write_text("no audio")
-    return [tmp_path / f"{i}.wav" for i in range(5)]
-
-
-def scorer(*factors):
-    features = Features(Decoding(rate=8000, min_seconds=0.1, min_peak=1e-4, max_clipped=0.01), None, 0.01, 256)
-    inference = SimpleNamespace(outputs=outputs, OUTPUTS=("score",), average=mean)
-    settings = SimpleNamespace(batch_size=2)
-    return Scorer([Louder(factor) for factor in factors], inference, settings, features, torch.device("cpu"))
-
-
-def test_files_have_the_mean_of_the_members_in_their_order_or_say_why_not(files, capsys):
-    assert predict(scorer(1.0, 4.0), files, None) == 2
-    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
-    assert [row["path"] for row in rows] == [str(path) for path in files]
-    assert [row["score"] for row in rows] == ["", "2500.0", "5000.0", "7500.0", ""]
-    assert [row["seconds"] for row in rows] == ["", "0.25", "0.25", "0.25", ""]
-    assert "silent" in rows[0]["error"] and rows[4]["error"] and not rows[1]["error"]
-
-
-def test_a_file_goes_through_the_front_end(files, monkeypatch):
-    def quieter(audio, features, enhance):
-        assert features.decoding.rate == 8000 and enhance is None
-        return replace(audio, samples=audio.samples // 10)
-
-    monkeypatch.setattr("voxdag.predict.through_front_end", quieter)
-    assert [row["score"] for row in scorer(1.0).rows(files[1:4])] == [100.0, 200.0, 300.0]
-
-
-def test_the_network_goes_to_the_device(tmp_path):
-    network = nn.Linear(4, 1)
-    scorer = Scorer([network], SimpleNamespace(), SimpleNamespace(), FEATURES, torch.device("meta"))
-    assert scorer.networks[0].weight.device == scorer.device == torch.device("meta")
-
-
-def between(recordings):
-    return {"task": "antispoof", "recordings": recordings, "weights": "inputs/weights/none", "settings": {}}
-
-
-def read_with(recordings):
-    """The parameters of the product, its system aasist on other recordings, with a stage of two kinds in between."""
+def tree():
     tree = params.read()
-    tree["systems"]["aasist"]["recordings"] = recordings
-    tree["cleaned"] = {"quiet": between("features/antispoof")}
-    tree["synthetic"] = {
-        "more": between("features/antispoof"),
-        "most": between("synthetic/more"),
-        "quiet": between("cleaned/quiet"),
-    }
+    tree["systems"]["aasist"]["inference"] |= {"samples": WINDOW, "batch_size": 2}
     return tree
 
 
-@pytest.mark.parametrize("recordings", ["features/antispoof", "synthetic/more", "synthetic/most"])
-def test_synthetic_recordings_are_in_train_alone_so_files_are_scored(recordings):
-    tree = read_with(recordings)
-    check_recordings(tree, "aasist", params.system(tree, "aasist"))
+@pytest.fixture
+def weights(tmp_path, tree):
+    """Ours, of the default network as it is before training, with a window of 0.25 s."""
+    scoring = file_scoring.of_system(tree, params.system(tree, "aasist"))
+    path = tmp_path / "ours.safetensors"
+    write_weights(path, network(), by_name.about(*WORDS, 2) | {"system": "aasist"} | scoring.header())
+    return path
 
 
-@pytest.mark.parametrize("recordings", ["cleaned/quiet", "synthetic/quiet"])
-def test_what_a_stage_makes_of_recordings_cannot_be_made_of_a_file(recordings):
-    tree = read_with(recordings)
-    message = (
-        "aasist scores cleaned/quiet, which a stage made .* of features/antispoof did.* in data/predictions/aasist"
-    )
+@pytest.fixture
+def others(tmp_path):
+    """A state dict of the published size."""
+    torch.manual_seed(0)
+    torch.save(by_name.build("aasist", "aasist", {}, 2).state_dict(), tmp_path / "others.pth")
+    return tmp_path / "others.pth"
+
+
+def run(capsys, *words):
+    """The rows that are printed."""
+    predict.run(predict.parse([str(word) for word in words]))
+    return list(csv.DictReader(capsys.readouterr().out.splitlines()))
+
+
+def test_our_weights_are_used_anywhere_with_the_settings_of_their_header(tmp_path, weights, capsys, monkeypatch):
+    path = audio(tmp_path / "a.wav")
+    monkeypatch.chdir(tmp_path)  # no params.yaml here
+    (row,) = run(capsys, "--weights", weights, path)
+    with torch.no_grad():
+        wave = torch.from_numpy(soundfile.read(path, dtype="float32")[0])[None]
+        spoof, bonafide = network().eval()(wave)[1][0].tolist()
+    assert float(row.pop("score")) == pytest.approx(bonafide - spoof, abs=2e-6)  # six decimals, float sums
+    assert row == {
+        "path": str(path), "seconds": "0.25", "used": "1.0", "segments": "1", "pool": "mean", "decision": "",
+        "threshold": "", "expected_miss_rate": "", "expected_false_alarm_rate": "", "system": "aasist",
+        "weights": digest(weights), "error": "",
+    }  # fmt: skip
+
+
+def test_a_long_file_has_a_row_per_segment_whose_mean_is_its_score(tmp_path, weights, capsys, caplog):
+    path = audio(tmp_path / "a.wav", 0.6)
+    (row,) = run(capsys, "--weights", weights, path)
+    each = run(capsys, "--weights", weights, path, "--segments")
+    assert (row["used"], row["segments"]) == ("1.0", "3")
+    assert [(one["start"], one["end"]) for one in each] == [("0.0", "0.25"), ("0.175", "0.425"), ("0.35", "0.6")]
+    assert np.mean([float(one["score"]) for one in each]) == pytest.approx(float(row["score"]), abs=2e-6)
+    assert "first segment" not in caplog.text
+    (first,) = run(capsys, "--weights", weights, path, "--pool", "first")
+    assert "of 1 files the first segment alone was scored; --pool mean scores all of them" in caplog.text
+    assert first["score"] == each[0]["score"] and first["used"] == "0.416667" and first["pool"] == "first"
+    (lowest,) = run(capsys, "--weights", weights, path, "--pool", "min")
+    assert float(lowest["score"]) == min(float(one["score"]) for one in each)
+
+
+def test_weights_of_others_are_refused_without_a_preset_and_scored_as_it_says_with_one(tmp_path, others, capsys):
+    path = audio(tmp_path / "a.wav", 5.0)
+    for words in ([], ["--system", "aasist"], ["--system", "aasist", "--config", "aasist"]):
+        with pytest.raises(Refused, match=r"others.pth does not say how it scores .* --preset aasist_official_la2019"):
+            run(capsys, "--weights", others, *words, path)
+    (row,) = run(capsys, "--weights", others, "--preset", "aasist_official_la2019", path)
+    # the published program: the first 64600 samples, and the logit of bona fide alone
+    wave = torch.from_numpy(soundfile.read(path, dtype="float32", frames=64600)[0])[None]
+    torch.manual_seed(0)
+    with torch.no_grad():
+        expected = by_name.build("aasist", "aasist", {}, 2).eval()(wave)[1][0, 1].item()
+    assert float(row["score"]) == pytest.approx(expected, abs=2e-5)
+    assert (row["pool"], row["used"]) == ("first", f"{64600 / 80000}")
+    (whole,) = run(capsys, "--weights", others, "--preset", "aasist_official_la2019", "--pool", "mean", path)
+    assert (whole["pool"], whole["used"], whole["segments"]) == ("mean", "1.0", "2")
+
+
+def fit(path, weights, tree, seed=1, threshold=0.0):
+    dev = pd.DataFrame({"label": ["spoof", "bonafide", "spoof"], "score": [threshold, threshold + 1, threshold - 1]})
+    inference = params.system(tree, "aasist").inference
+    row = decisions.row(decision, Member("", seed), digest(weights), inference, dev)
+    artifacts.write_table(path, row)
+
+
+@pytest.mark.parametrize(("threshold", "decided"), [(-1000.0, "bonafide"), (1000.0, "spoof")])
+def test_what_dev_fitted_for_these_weights_decides(tmp_path, weights, tree, capsys, threshold, decided):
+    fit(tmp_path / "decisions.csv", weights, tree, threshold=threshold)
+    (row,) = run(capsys, "--weights", weights, "--decisions", tmp_path / "decisions.csv", audio(tmp_path / "a.wav"))
+    assert (row["decision"], row["threshold"]) == (decided, f"{threshold}")
+    assert (row["expected_miss_rate"], row["expected_false_alarm_rate"]) == ("0.0", "0.0")
+
+
+def test_what_was_fitted_for_other_weights_decides_nothing(
+    tmp_path, weights, tree, others, capsys, caplog, monkeypatch
+):
+    path = audio(tmp_path / "a.wav")
+    fit(tmp_path / "decisions.csv", others, tree)
+    with pytest.raises(
+        Refused, match=r"decisions.csv holds nothing that was fitted for weights .*`dvc repro evaluate@a"
+    ):
+        run(capsys, "--weights", weights, "--decisions", tmp_path / "decisions.csv", path)
+    monkeypatch.chdir(tmp_path)
+    fit(Path("data/predictions/aasist/decisions.csv"), others, tree)
+    assert run(capsys, "--weights", weights, path)[0]["decision"] == ""
+    assert "nothing is decided: data/predictions/aasist/decisions.csv holds nothing" in caplog.text
+    fit(Path("data/predictions/aasist/decisions.csv"), weights, tree, threshold=1000.0)
+    assert run(capsys, "--weights", weights, path)[0]["decision"] == "spoof"
+
+
+def test_a_threshold_can_be_given(tmp_path, weights, capsys):
+    (row,) = run(capsys, "--weights", weights, "--threshold", "-1000", audio(tmp_path / "a.wav"))
+    assert (row["decision"], row["threshold"], row["expected_miss_rate"]) == ("bonafide", "-1000.0", "")
+    with pytest.raises(Refused, match="--threshold is nan"):
+        run(capsys, "--weights", weights, "--threshold", "nan", audio(tmp_path / "a.wav"))
+
+
+def test_json_lines_are_one_object_a_file_and_a_file_is_written_whole(tmp_path, weights, capsys):
+    paths = [audio(tmp_path / "a.wav"), audio(tmp_path / "b.wav", seed=1)]
+    assert run(capsys, "--weights", weights, "--json", "--output", tmp_path / "out.jsonl", *paths) == []
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["path"] for row in rows] == [str(path) for path in paths]
+    assert rows[0]["error"] is None and rows[0]["decision"] is None and isinstance(rows[0]["score"], float)
+
+
+def test_a_folder_is_no_file_to_write(tmp_path, weights, capsys):
+    with pytest.raises(Refused, match=r"--output is .*, a folder: expected a file"):
+        run(capsys, "--weights", weights, "--output", tmp_path, audio(tmp_path / "a.wav"))
+
+
+def test_files_without_output_have_a_row_and_the_command_fails(tmp_path, weights, capsys):
+    (tmp_path / "b.wav").write_text("no audio")
+    words = ["--weights", weights, audio(tmp_path / "a.wav"), tmp_path / "b.wav"]
+    with pytest.raises(Refused, match="1 of 2 files have no output; the column error says why"):
+        run(capsys, *words)
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert rows[0]["error"] == "" and "unreadable" in rows[1]["error"] and rows[1]["score"] == ""
+
+
+def test_a_name_that_is_not_utf_8_is_written_and_the_next_file_scored(tmp_path, weights, capsys):
+    odd = tmp_path / "b\udcff.wav"
+    audio(tmp_path / "a.wav").rename(odd)
+    rows = run(capsys, "--weights", weights, odd, audio(tmp_path / "c.wav"))
+    assert rows[0]["path"].endswith(r"/b\xff.wav") and rows[1]["score"] != ""
+
+
+def test_standard_input_lists_files(tmp_path, weights, capsys, monkeypatch):
+    paths = [audio(tmp_path / "a b.wav"), audio(tmp_path / "c.wav")]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{paths[0]}\n{paths[1]}\n\n"))
+    assert [row["path"] for row in run(capsys, "--weights", weights, "-")] == [str(path) for path in paths]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    with pytest.raises(Refused, match="standard input lists no file"):
+        run(capsys, "--weights", weights, "-")
+
+
+def test_a_folder_gives_its_audio_and_says_what_it_left_out(tmp_path, caplog):
+    for name in ("b.wav", "sub/a.m4a", "._b.wav", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = predict.listed([str(tmp_path)], io.StringIO())
+    assert found == [tmp_path / "b.wav", tmp_path / "sub/a.m4a"]
+    assert f"{tmp_path}: left out 2 files: 1 a macOS resource fork (such as ._b.wav), 1 not audio" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_not_this_folder(name):
+    with pytest.raises(Refused, match=f"PATH is '{name}': expected a file or folder"):
+        predict.listed([name], io.StringIO())
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(NotHere, match=r"no/a.wav is not here"):
+        predict.listed(["no/a.wav"], io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--weights", "a.pth", "--system", "aasist", "--member", "seed-2"],
+            "--member seed-2 and --weights a.pth are both",
+        ),
+        (
+            ["--system", "aasist", "--preset", "aasist_official_la2019"],
+            "--preset and --config say what weights of others",
+        ),
+        ([], "neither --system nor --weights is given"),
+        (["--weights", "a.pth", "--preset", "no"], "no preset 'no'; the presets are aasist_l_la2019"),
+        (["--weights", "gone.safetensors"], "no weights at gone.safetensors"),
+        (
+            ["--weights", "a.pth", "--preset", "aasist_official_la2019", "--system", "rawnet"],
+            "systems.rawnet is not in",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words, message):
     with pytest.raises(Refused, match=message):
-        check_recordings(tree, "aasist", params.system(tree, "aasist"))
+        predict.source(predict.parse([*words, "a.wav"]))
 
 
-def test_synthetic_recordings_that_params_yaml_does_not_have_are_refused():
-    tree = read_with("synthetic/fewer")
-    with pytest.raises(Refused, match=r"synthetic.fewer is not in params.yaml; it has synthetic: more, most, quiet"):
-        check_recordings(tree, "aasist", params.system(tree, "aasist"))
+def test_our_weights_are_of_their_own_system(weights):
+    with pytest.raises(Refused, match=r"is of the system aasist, --system is tier1: leave --system away"):
+        sources.of_header(weights, "tier1")
 
 
-def test_a_member_of_weights_of_others_is_refused():
-    with pytest.raises(Refused, match=r"--member seed-2 and --weights a.pth are both given"):
-        open_scorer("aasist", Path("a.pth"), None, "seed-2")
+def test_members_are_in_their_natural_order_and_one_can_be_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("fold-10_seed-1", "fold-2_seed-1"):
+        Path("data/checkpoints/a", name).mkdir(parents=True)
+        Path("data/checkpoints/a", name, "last.safetensors").touch()
+    members = [path.parent.name for path in sources.checkpoints("a", "last", None)]
+    assert members == ["fold-2_seed-1", "fold-10_seed-1"]
+    assert len(sources.checkpoints("a", "last", "fold-10_seed-1")) == 1
+    with pytest.raises(
+        Refused, match="member seed-1 of a is not trained; trained members: fold-2_seed-1, fold-10_seed-1"
+    ):
+        sources.checkpoints("a", "last", "seed-1")
+    with pytest.raises(Refused, match="b is not trained: no data/checkpoints/b"):
+        sources.checkpoints("b", "last", None)
+
+
+def drawn(figure):
+    """The title of a figure, which can be drawn."""
+    figure.savefig(io.BytesIO(), format="png")
+    return figure.axes[0].get_title("left")
+
+
+def test_pictures_of_equal_names_do_not_overwrite_each_other_and_say_what_they_show(
+    tmp_path, weights, capsys, monkeypatch
+):
+    titles = []
+    monkeypatch.setattr(predict, "save_png", lambda figure, path: titles.append((path, drawn(figure))))
+    paths = [audio(tmp_path / name) for name in ("a.wav", "sub/$a$^.wav", "a.flac")]
+    run(capsys, "--weights", weights, "--threshold", "1000", "--plot", tmp_path / "plots", *paths)
+    assert [path for path, _ in titles] == [
+        tmp_path / "plots" / name for name in ("a.wav.png", "sub/$a$^.png", "a.flac.png")
+    ]
+    assert titles[0][1].startswith("a.wav: score ") and "decision spoof\naasist, weights " in titles[0][1]

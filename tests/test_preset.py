@@ -1,64 +1,84 @@
-"""Every preset is a set of changes that DVC takes and that the stages accept."""
+"""The command line of presets: what it prints, writes and hands to DVC."""
 
-import shutil
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
+import yaml
+from dvc.exceptions import InvalidArgumentError
 from dvc.utils.hydra import apply_overrides
 
-from voxdag import doctor, preset
-from voxdag.core import params
+from voxdag import preset
+from voxdag.core import params, presets
 
 
-@pytest.mark.parametrize("name", preset.names())
-def test_a_preset_passes_through_dvc_and_is_accepted(name, tmp_path, monkeypatch):
-    shutil.copy("params.yaml", tmp_path)
-    tree = preset.read(name)
-    words = preset.flags(tree, params.read())
-    assert words[::2] == ["-S"] * (len(words) // 2) and " ".join(words).split() == words
-    apply_overrides(str(tmp_path / "params.yaml"), words[1::2])
-    changed = params.read(tmp_path / "params.yaml")
-    assert leaves(tree).items() <= leaves(changed).items()
+def called(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["preset", *arguments])
+    preset.main()
+
+
+def test_without_a_name_it_lists_the_presets(monkeypatch, capsys):
+    called(monkeypatch)
+    assert capsys.readouterr().out.split() == presets.names()
+
+
+def test_a_name_prints_its_flags(monkeypatch, capsys):
+    called(monkeypatch, "tier1_ravdess")
+    flags = presets.flags(presets.read("tier1_ravdess"), params.read())
+    assert capsys.readouterr().out == f"{' '.join(flags)}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["tpyo"], ["aasist_la2019", "--beside", "tier1"], ["--no-such-flag"], ["--beside"]]
+)
+def test_what_is_refused_ends_an_experiment_too(monkeypatch, capsys, tmp_path, arguments):
+    # `dvc exp run $(python -m voxdag.preset tpyo)` would run the default for hours if nothing were printed
+    with pytest.raises((ValueError, SystemExit)):
+        called(monkeypatch, *arguments)
+    printed = capsys.readouterr().out.split()
+    assert printed[::2] == ["-S"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params.read()))
+    with pytest.raises(InvalidArgumentError):  # names this.preset.was.refused
+        apply_overrides(str(tmp_path / "params.yaml"), printed[1::2])
+
+
+def test_help_refuses_nothing(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        called(monkeypatch, "--help")
+    assert preset.REFUSED not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_run_hands_the_flags_and_what_follows_to_dvc(monkeypatch, capsys, status):
+    handed = []
+    monkeypatch.setattr(subprocess, "call", lambda command: handed.append(command) or status)
+    with pytest.raises(SystemExit) as ended:
+        called(monkeypatch, "tier1_ravdess", "--run", "--temp", "-n", "x", "-S", "seed=2")
+    flags = presets.flags(presets.read("tier1_ravdess"), params.read())
+    assert handed == [
+        [sys.executable, "-m", "dvc", "exp", "run", *flags, "--temp", "-n", "x", "-S", "seed=2"],
+    ]
+    assert ended.value.code == status and capsys.readouterr().out == ""
+
+
+def test_run_runs_nothing_where_the_preset_is_refused(monkeypatch):
+    monkeypatch.setattr(subprocess, "call", lambda command: pytest.fail(f"ran {command}"))
+    with pytest.raises(ValueError, match="no preset 'tpyo'"):
+        called(monkeypatch, "tpyo", "--run", "--temp")
+
+
+def test_write_changes_params_yaml_and_keeps_its_comments(monkeypatch, tmp_path):
+    text, preset_text = (params_file.read_text() for params_file in (tmp_path.cwd() / "params.yaml", FILE))
+    (tmp_path / "params.yaml").write_text(text)
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / FILE.name).write_text(preset_text)
     monkeypatch.chdir(tmp_path)
-    assert [finding.level for finding in doctor.parameters()] == ["ok"]
+    called(monkeypatch, FILE.stem, "--beside", "light", "--write")
+    written = (tmp_path / "params.yaml").read_text()
+    assert yaml.safe_load(written)["systems"]["light"]["model"]["config"] == "aasist_l"
+    kept, lines = set(written.splitlines()), text.splitlines()
+    gone = [line for line in lines if line not in kept]
+    assert len(gone) == 1 and gone[0].startswith("      corpus: simulated_la")
 
 
-def leaves(tree, where=""):
-    found = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            found |= leaves(value, f"{where}{key}.")
-        else:
-            found[f"{where}{key}"] = tuple(map(plain, value)) if isinstance(value, list) else plain(value)
-    return found
-
-
-def plain(value):
-    """DVC writes 5e-06, which YAML 1.1 reads as text; `params.bind` takes it as the number that it is."""
-    return float(value) if isinstance(value, str) and value[:1].isdigit() else value
-
-
-def test_a_key_that_params_yaml_lacks_is_named():
-    with pytest.raises(ValueError, match="sets a.leaning_rate, which params.yaml does not have"):
-        preset.flags({"a": {"leaning_rate": 1}}, {"a": {"lr": 1}})
-
-
-def test_what_a_size_changes_is_added(tmp_path):
-    shutil.copy("params.yaml", tmp_path)
-    changes = {"dropout": 0.2, "pool_ratios": [0.5, 0.5, 0.5]}
-    words = preset.flags({"systems": {"aasist": {"model": {"changes": changes}}}}, params.read())
-    assert words[1] == "++systems.aasist.model.changes.dropout=0.2"
-    apply_overrides(str(tmp_path / "params.yaml"), words[1::2])
-    assert params.system(params.read(tmp_path / "params.yaml"), "aasist").model.changes == changes
-
-
-@pytest.mark.parametrize("value", ["a b", "it's", "${x}", "a,b", "a*", "a\\b"])
-def test_a_value_that_a_shell_would_take_apart_is_refused(value):
-    with pytest.raises(ValueError, match="cannot be passed on a command line without quotes"):
-        preset.flags({"a": value}, {"a": ""})
-
-
-def test_an_unknown_preset_lists_those_there_are():
-    with pytest.raises(ValueError, match="no preset 'rawnet'; the presets are aasist_l_la2019, aasist_la2019"):
-        preset.read("rawnet")
-    assert all(Path("presets", f"{name}.yaml").is_file() for name in preset.names())
+FILE = presets.FOLDER.resolve() / "aasist_l_la2019.yaml"

@@ -1,5 +1,6 @@
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -50,13 +51,13 @@ def test_a_score_file_is_scored_without_audio(tmp_path, monkeypatch, capsys, roo
     path, folder = tmp_path / "scores.txt", tmp_path / "tables"
     score_file.write(path, table, "aasist")
     run(
-        monkeypatch, path, "--corpus", "asvspoof2019_la", "--root", root, "--replicates", 20,
+        monkeypatch, path, "--corpus", "asvspoof2019_la", "--root", root, "--replicates", 40,
         "--by", "attack", "speaker", "--breakdown", folder / "groups.csv", "--intervals", folder / "intervals.csv",
     )  # fmt: skip
     assert json.loads(capsys.readouterr().out) == metrics.headline(table, asv)
     groups = pd.read_csv(folder / "groups.csv")
     assert list(groups["value"]) == [*ATTACKS, "S0", "S1", "S2"]
-    assert set(pd.read_csv(folder / "intervals.csv")["replicates"]) == {20}
+    assert set(pd.read_csv(folder / "intervals.csv")["replicates"]) == {40}
 
 
 def test_one_file_for_another_split_is_refused(tmp_path, monkeypatch, caplog, root, predictions):
@@ -72,6 +73,14 @@ def test_a_corpus_without_trials_of_the_task_is_refused_with_those_that_have_som
     message = f"tasks.antispoof.prepare.corpora has no options for {corpus}; it has simulated_la, asvspoof2019_la"
     with pytest.raises(Refused, match=message):
         score.protocol(corpus, None, "eval")
+
+
+def test_a_corpus_without_attacks_is_refused(monkeypatch):
+    found = SimpleNamespace(trials=pd.DataFrame({"id": ["a"], "split": ["eval"]}), departures=None, tables={})
+    opened = SimpleNamespace(read=lambda folder, options: found), None
+    monkeypatch.setattr(score.Prepare, "open", lambda settings, name, where: opened)
+    with pytest.raises(Refused, match="ravdess has no column attack: expected a corpus of spoofed speech"):
+        score.protocol("ravdess", None, "eval")
 
 
 def test_missing_protocols_name_the_argument_that_moves_them(tmp_path):
@@ -93,10 +102,10 @@ def test_an_unknown_split_is_refused_with_the_valid_ones(root):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--replicates", "0"], "0 replicates at confidence 0.95: expected at least 1 and"),
+        (["--replicates", "0"], "replicates is 0: expected 39 to 1,000,000 for intervals at confidence 0.95"),
         (
             ["--confidence", "2"],
-            "1000 replicates at confidence 2.0: expected at least 1 and a fraction between 0 and 1",
+            "confidence is 2.0: expected a fraction between 0 and 1, such as 0.95",
         ),
         (["--by", "codec"], "predictions have no column codec; they have id, path, split, speaker, label, attack"),
     ],

@@ -170,7 +170,9 @@ def test_the_concordance_of_a_known_network_is_that_of_its_line(clone):
 
 
 def test_a_constant_has_no_correlation_and_is_never_best_by_it(clone, tmp_path):
-    made = recipe(epochs=2, batch_size=8, lr=0.0, lr_floor=0.0, warmup=0, weight_decay=0.0)
+    made = recipe(
+        epochs=2, batch_size=8, lr=1e-30, lr_floor=0.0, warmup=0, weight_decay=0.0
+    )  # below any rounding: it stays a constant
     made = recipe(**vars(made) | {"stopping": type(made.stopping)("ccc", None, 0.0, 0.0, 1)})
     network = by_name.build("toy_level", "zero", {"bias": 0.2}, 1)
 

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import torch
 
-from voxdag.core import command, params
+from voxdag.core import command, lock, params, runtime
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
@@ -41,6 +41,7 @@ BETWEEN: Mapping[str, Callable[[str], ModuleType]] = {  # section -> the module 
     "embedded": lambda task: load_module("voxdag.tasks.{task}.embed", task=task),
     "synthetic": lambda task: load_module("voxdag.tasks.{task}.synthesize", task=task),
 }
+RESCUE = "`dvc checkout` would delete it. Where it is your run's, keep it: dvc commit -f"
 SHOWN = 3  # members that a finding names
 
 
@@ -95,18 +96,20 @@ def parameters() -> Iterator[Finding]:
     tree = params.read()
     params.run(tree)
     for name in tree["tasks"] or ():
-        task = params.task(tree, name)
-        params.bind(Prepare, task.prepare, f"tasks.{name}.prepare")
+        task, where = params.task(tree, name), f"tasks.{name}.prepare"
+        prepare = params.bind(Prepare, task.prepare, where)
+        for corpus in prepare.corpora:
+            prepare.open(corpus, where)
         params.bind(Features, task.features, f"tasks.{name}.features")
         params.bind(load_module("voxdag.tasks.{task}.report", task=name).Scoring, task.scoring, f"tasks.{name}.scoring")
     for name in tree["systems"] or ():
         system, where = params.system(tree, name), f"systems.{name}"
+        runtime.check_openmp(params.run(tree, system).num_threads)
         params.bind(Recipe, system.train, f"{where}.train")
-        params.bind(
-            load_module("voxdag.tasks.{task}.learner", task=system.task).Settings,
-            system.objective,
-            f"{where}.objective",
-        )
+        learner = load_module("voxdag.tasks.{task}.learner", task=system.task)
+        for setting in vars(params.bind(learner.Settings, system.objective, f"{where}.objective")).values():
+            if isinstance(setting, by_name.Further):
+                by_name.resolve(setting.network, setting.config, setting.changes)
         model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
         params.bind(inference.Settings, system.inference, f"{where}.inference")
         by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)
@@ -144,11 +147,13 @@ def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
         found = manifest.on_disk(module, options, f"{where}.corpora.{name}")
     except Refused as reason:
         return Finding("FAIL" if used else "note", f"{name}: {reason}")
-    trials, departures = found.trials, manifest.departures(found)
+    trials, departures, pointers = found.trials, manifest.departures(found), manifest.pointers(found)
     absent = int(trials["bytes"].isna().sum())
     text = f"{name}: {len(trials)} utterances listed, {absent} of them absent, under {corpora_folder() / options.root}"
     if departures:
         text += f"; not as published: {manifest.counted(departures)}"
+    if pointers:
+        return Finding("FAIL", f"{text}; {pointers[0]}")
     stops = absent > settings.max_absent * len(trials) or (departures and not options.allow_departures)
     return Finding("ok" if not absent and not departures else "FAIL" if used and stops else "note", text)
 
@@ -205,7 +210,20 @@ def _listed(checkpoints: list[Path]) -> str:
     return named if len(checkpoints) <= SHOWN else f"{len(checkpoints)} members: {named}, ..."
 
 
-CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (packages, device, disk, parameters, corpora, weights)
+def outputs() -> Iterator[Finding]:
+    """dvc.lock, and whether what lies here is what DVC can give back."""
+    path = Path(lock.LOCK)
+    if not path.is_file():
+        yield Finding("note", f"{path} is not here: nothing has run")
+        return
+    unsaved = lock.unsaved(lock.stages(path.read_text(encoding="utf-8")), lock.cache())
+    for stage, paths in unsaved.items():
+        yield Finding("FAIL", f"{', '.join(paths)}: not what {path} says, and DVC's cache lacks that: {RESCUE} {stage}")
+    if not unsaved:
+        yield Finding("ok", f"{path}: what lies in data is what it says, or DVC can give it back")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (packages, device, disk, parameters, corpora, weights, outputs)
 
 
 def examine() -> list[Finding]:
@@ -222,6 +240,7 @@ def examine() -> list[Finding]:
 def main() -> None:
     """Print the findings."""
     logging.disable(logging.WARNING)  # readers log what their findings say
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be UTF-8
     findings = examine()
     for finding in findings:
         print(f"{finding.level:4}  {finding.text}")

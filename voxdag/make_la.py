@@ -11,6 +11,8 @@ ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of
 
 import argparse
 import logging
+import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +24,11 @@ from voxdag.audio.decode import BadAudio, mix, read_stretch, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.core import command, streams
 from voxdag.core.errors import Refused
+from voxdag.core.files import text_of
 from voxdag.core.parallel import alone, parallel_map
-from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus
-from voxdag.corpora.la_layout import SPARE, Material, Recording, write
+from voxdag.corpora import listing
+from voxdag.corpora.corpus import Corpus
+from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.scoring.eer import eer
@@ -51,7 +55,7 @@ class Segment(Recording):
 def speaker_of(path: Path, rule: str) -> str:
     """The speaker that a file's place or name gives: `rule` is "parent" or "prefix"."""
     name = path.parent.name if rule == "parent" else path.stem.split("-")[0]
-    return "_".join(name.split())  # columns of a protocol are separated by spaces
+    return "_".join(text_of(name).split())  # columns of a protocol are separated by spaces
 
 
 def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> list[tuple[int, int]]:
@@ -79,16 +83,16 @@ def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> lis
 def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: int) -> list[Segment]:
     """All segments of all audio below a folder; what cannot be decoded is left out with a warning.
 
-    Raises Refused if there is no audio.
+    Raises NotHere or Refused if there is no folder or no audio.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
-    if not paths:
-        raise Refused(f"{folder} holds no audio; known endings are {', '.join(sorted(AUDIO_SUFFIXES))}")
-    found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
-    for path, segments in zip(paths, found, strict=True):
+    paths, left_out = listing.audio_in(folder)
+    if left_out:
+        logger.warning("left out %s", listing.in_words(left_out))
+    cut = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
+    for path, segments in zip(paths, cut, strict=True):
         if isinstance(segments, str):
             logger.warning("left out %s: %s", path, segments)
-    return [segment for segments in found if not isinstance(segments, str) for segment in segments]
+    return [segment for segments in cut if not isinstance(segments, str) for segment in segments]
 
 
 def share_out(segments: Sequence[Segment], utterances: int | None, seed: int) -> dict[str, Material]:
@@ -127,7 +131,7 @@ def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float])
         mono = mix(wave)
     except BadAudio as error:
         return str(error)
-    name, speaker = path.relative_to(folder).as_posix(), speaker_of(path, rule)
+    name, speaker = text_of(path.relative_to(folder).as_posix()), speaker_of(path, rule)
     stretches = cut_points(mono, rate, seconds)
     return [Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches]
 
@@ -146,6 +150,14 @@ def _material(speakers: list[list[Segment]], utterances: int | None) -> Material
     return Material(tuple(segment for segments in speakers[:count] for segment in segments), bonafide, spoof)
 
 
+def _overrides(made: asvspoof2019_la.Options) -> list[str]:
+    """What makes the corpus that of the anti-spoofing task, as flags of `dvc exp run`."""
+    prepare = "tasks.antispoof.prepare"
+    corpus = f"{prepare}.corpora.asvspoof2019_la"
+    changes = (f"{prepare}.corpus=asvspoof2019_la", f"{corpus}.root={made.root}/LA", f"{corpus}.official=false")
+    return [word for change in changes for word in ("-S", shlex.quote(change))]
+
+
 def _summary(corpus: Corpus) -> str:
     lines = []
     for split, counts in corpus.report["trials"].items():
@@ -161,7 +173,7 @@ def _summary(corpus: Corpus) -> str:
 
 def _arguments(line: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m voxdag.make_la", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="clean recordings, searched with all folders below")
+    parser.add_argument("folder", help="clean recordings, searched with all folders below")
     parser.add_argument("out", type=Path, help="folder to write LA into")
     parser.add_argument("--speaker", choices=("parent", "prefix"), default="parent", help="what names the speaker")
     parser.add_argument("--seconds", type=float, nargs=2, default=(2.0, 4.0), metavar=("MIN", "MAX"))
@@ -179,15 +191,24 @@ def make(arguments: argparse.Namespace) -> None:
     seconds, jobs = tuple(arguments.seconds), command.jobs() if arguments.jobs is None else arguments.jobs
     if jobs < 1:
         raise Refused(f"--jobs is {jobs}, expected 1 or more")
+    if not arguments.folder:
+        raise Refused("FOLDER is '': expected a folder of recordings (. for this one)")
+    if not SHORTEST <= seconds[0] <= seconds[1] < math.inf:
+        raise Refused(f"--seconds is {seconds[0]:g} {seconds[1]:g}, expected {SHORTEST:g} or more, in rising order")
+    if (arguments.out / "LA").exists():
+        raise FileExistsError(f"{arguments.out / 'LA'} is there already, expected a new folder")
+    if arguments.seed < 0:
+        raise Refused(f"--seed is {arguments.seed}, expected 0 or more")
     if arguments.utterances is not None and arguments.utterances < 1:
         raise Refused(f"--utterances is {arguments.utterances}, expected 1 or more")
-    segments = find_segments(arguments.folder, arguments.speaker, seconds, jobs)
+    segments = find_segments(Path(arguments.folder), arguments.speaker, seconds, jobs)
     material = share_out(segments, arguments.utterances, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with alone(arguments.out / "LA"):
         write(arguments.out / "LA", material, load, seconds, arguments.seed, jobs)
     made = asvspoof2019_la.Options(root=str(arguments.out.resolve()), official=False)
     print(_summary(asvspoof2019_la.read(Path(), made)))
+    print(f"Train on it:\n  dvc exp run {' '.join(_overrides(made))}")
 
 
 def main(line: Sequence[str] | None = None) -> None:

@@ -1,164 +1,199 @@
-"""Score any audio file or folder with a trained system, or with other weights of its network.
+"""Score any audio file or folder with a trained system, or with other weights, and decide.
 
-Usage:  python -m voxdag.predict --system aasist PATH...                              the mean of its members
-        python -m voxdag.predict --system tier1 --member fold-3_seed-1234 PATH...     one of them
-        python -m voxdag.predict --system aasist --weights AASIST.pth --config aasist PATH...
-Reads:  params.yaml, data/checkpoints/<system>/<member>/ or the weights file, and the audio, of any format
-        that libsndfile or ffmpeg reads (voxdag.audio.decode) and any rate
-Prints: CSV, one row per file: path, seconds, the system's outputs (score: higher is more bona fide), and error, which
-        says why a file has no output. The exit status is 1 if any file has none.
+Usage:  voxdag predict --system aasist PATH...                              the mean of its members
+        voxdag predict --system tier1 --member fold-3_seed-1234 PATH...     one of them
+        voxdag predict --weights best_eer.safetensors PATH...               our own weights, anywhere: no params.yaml
+        voxdag predict --weights AASIST.pth --preset aasist_official_la2019 PATH...     those of others
+        python -m voxdag.predict ...                                        the same in a checkout
+Reads:  the audio, of any format that libsndfile or ffmpeg reads (voxdag.audio.decode), and any rate; PATH may be a
+        folder, or - for a list of paths, one a line, on standard input
+        data/checkpoints/<system>/<member>/, params.yaml        with --system alone
+        the weights file                                        ours say themselves how files are scored with them
+        data/predictions/<system>/decisions.csv                 what dev fitted for decisions, where evaluate has run
+Prints: CSV, or JSON lines (--json), one row per file:
+            path, seconds                of the file
+            used, segments, pool         the share of the file that was scored, in how many segments (of a file that is
+                                         longer than what the network takes), and how these became one row
+            the system's outputs         score: higher is more bona fide; p_<class>: calibrated probabilities
+            decision, ...                and the error rates that dev lets expect; empty where dev fitted nothing
+            system, weights              whose; the first digits of the SHA-256 of each weights file
+            error                        why a file has no output
+        With --segments a row per segment, from start to end (s). The exit status is 1 if any file has no output.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import io
 import logging
+import math
 import os
-import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from tqdm import tqdm
 
-from voxdag.audio.decode import INT16_SCALE, BadAudio, decode
-from voxdag.core import command, params, runtime
+from voxdag.audio.decode import INT16_SCALE
+from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.errors import NotHere, Refused
-from voxdag.core.modules import load_module
-from voxdag.core.params import System
-from voxdag.corpora.corpus import AUDIO_SUFFIXES
+from voxdag.core.files import text_of
+from voxdag.core.modules import load_module, load_optional
+from voxdag.core.params import Run
+from voxdag.core.rows import Rows
+from voxdag.corpora import listing
 from voxdag.data import layout
-from voxdag.data.recordings import Features, through_front_end
+from voxdag.data.recordings import Features
 from voxdag.data.shards import check_rate
 from voxdag.figures import waveform
 from voxdag.figures.png import save_png
 from voxdag.networks import by_name
-from voxdag.networks.denoisers import denoiser
+from voxdag.networks.weights import digest
+from voxdag.tasks import decisions, file_scoring, sources
+from voxdag.tasks.scorer import POOLS, Decide, Said, Scorer
+from voxdag.tasks.sources import Source
 
 log = logging.getLogger(__name__)
 
+STDIN = "-"
 PLOT_HOPS = 4  # scores per window length along a recording
-SYNTHETIC = "synthetic"  # section of params.yaml, and folder below data
+TITLE_CHARACTERS = 60  # of a file's name above its picture
+OF_CORPORA = {"max_quarantined": 0.0, "shard_megabytes": 1}  # settings of features that no single file has a use for
 
 
-class Scorer:
-    """The networks of a system's members, and how its task scores recordings with them on a device: their mean."""
+@dataclass(frozen=True)
+class Predictor:
+    """A scorer, and what stands beside its outputs in every row."""
 
-    def __init__(
-        self,
-        networks: Sequence[nn.Module],
-        inference: ModuleType,
-        settings: object,
-        features: Features,
-        device: torch.device,
-    ):
-        self.networks = [network.to(device) for network in networks]
-        self.inference, self.settings, self.features, self.device = inference, settings, features, device
-        self._enhance = denoiser(features)
+    scorer: Scorer
+    columns: tuple[str, ...]  # outputs and decisions
+    system: str
+    weights: str
 
-    def decode(self, path: Path) -> np.ndarray:
-        """(n,) int16 at the system's rate, through its front end. Raises BadAudio."""
-        return through_front_end(decode(path, self.features.decoding), self.features, self._enhance).samples
+    def header(self, by_segment: bool) -> list[str]:
+        """The columns of rows."""
+        places = ["start", "end"] if by_segment else ["used", "segments", "pool"]
+        return ["path", "seconds", *places, *self.columns, "system", "weights", "error"]
 
-    def outputs(self, recordings: list[np.ndarray]) -> pd.DataFrame:
-        """One row per recording: what the members say of it, on the average."""
-        tables = [self.inference.outputs(network, recordings, self.settings, self.device) for network in self.networks]
-        return tables[0] if len(tables) == 1 else self.inference.average(tables)
+    def rows(self, said: Said, by_segment: bool) -> Iterator[dict]:
+        """The rows of a file: one, or one for each segment; those without a value of a column lack it."""
+        own = {"path": text_of(said.path), "system": self.system, "weights": self.weights, "error": said.error}
+        if said.heard is not None:
+            own["seconds"] = said.heard.seconds
+        if said.pooled is None:
+            yield own
+        elif by_segment:
+            for (start, end), outputs in zip(said.heard.spans(), said.segments, strict=True):
+                yield own | {"start": start, "end": end} | outputs
+        else:
+            count = len(said.heard.starts)
+            yield own | {"used": said.heard.used, "segments": count, "pool": self.scorer.pool} | said.pooled
 
-    def rows(self, paths: Iterable[Path]) -> Iterator[dict]:
-        """One row per file, in order; a batch of files is in memory at a time."""
-        paths = iter(paths)
-        while batch := list(islice(paths, self.settings.batch_size)):
-            yield from self._batch(batch)
-
-    def _batch(self, paths: list[Path]) -> Iterator[dict]:
-        recordings, errors = {}, {}
-        for path in paths:
-            try:
-                recordings[path] = self.decode(path)
-            except BadAudio as reason:
-                errors[path] = str(reason)
-        outputs = {}
-        if recordings:
-            table = self.outputs(list(recordings.values()))
-            outputs = dict(zip(recordings, table.to_dict("records"), strict=True))
-        for path in paths:
-            row = {"path": str(path), "seconds": "", **dict.fromkeys(self.inference.OUTPUTS, ""), "error": ""}
-            if path in errors:
-                yield row | {"error": errors[path]}
-            else:
-                yield row | {"seconds": round(len(recordings[path]) / self.features.decoding.rate, 3)} | outputs[path]
-
-    def plot(self, path: Path, picture: Path) -> None:
-        """Draw waveform, spectrogram and the output along the recording."""
-        samples, rate, window = self.decode(path), self.features.decoding.rate, self.settings.samples
+    def plot(self, said: Said, picture: Path) -> None:
+        """Draw waveform, spectrogram and the output along the recording, with what is said of the whole."""
+        scorer, samples, rate = self.scorer, said.heard.samples, said.heard.rate
+        window = scorer.settings.samples
         starts = np.arange(0, max(len(samples) - window, 0) + 1, max(window // PLOT_HOPS, 1))
-        table = self.outputs([samples[start : start + window] for start in starts])
-        known = {name: label for name, label in self.inference.DRAWN.items() if table[name].notna().any()}
+        table = scorer.outputs([samples[start : start + window] for start in starts])
+        known = {name: label for name, label in scorer.inference.DRAWN.items() if table[name].notna().any()}
         drawn = {label: table[name].to_numpy() for name, label in known.items()}
         centres = (starts + min(window, len(samples)) / 2) / rate
-        figure = waveform.figure(samples / INT16_SCALE, rate, centres, drawn, ylabel=self.inference.DRAWN_AXIS)
+        axis, threshold = scorer.inference.DRAWN_AXIS, said.pooled.get("threshold")
+        figure = waveform.figure(samples / INT16_SCALE, rate, centres, drawn, axis, threshold)
+        figure.axes[0].set_title(self._title(said), fontsize=6, loc="left", parse_math=False)
         save_png(figure, picture)
 
-
-def checkpoints(name: str, chosen: str, member: str | None) -> list[Path]:
-    """The weights called `chosen` of all members that are trained, or of one. Raises Refused with those there are."""
-    folder = layout.checkpoints(name)
-    found = sorted(folder.glob(f"*/{chosen}.safetensors"), key=lambda path: _natural(path.parent.name))
-    if not found:
-        raise Refused(f"{name} is not trained: no {folder}/*/{chosen}.safetensors; `dvc repro` trains it")
-    if member is None:
-        return found
-    asked = [path for path in found if path.parent.name == member]
-    if not asked:
-        there = ", ".join(path.parent.name for path in found)
-        raise Refused(f"member {member} of {name} is not trained; trained members: {there}")
-    return asked
+    def _title(self, said: Said) -> str:
+        first = self.scorer.inference.OUTPUTS[0]
+        value, decision = said.pooled[first], said.pooled.get("decision")
+        values = [f"{first} {value:.3f}" if isinstance(value, float) else f"{first} {value}"]
+        values += [f"decision {decision}"] if decision not in (None, value) else []
+        name = text_of(Path(said.path.name))
+        short = name if len(name) <= TITLE_CHARACTERS else f"…{name[1 - TITLE_CHARACTERS :]}"
+        return f"{short}: {', '.join(values)}\n{self.system}, weights {self.weights}"
 
 
-def open_scorer(name: str, weights: Path | None, config: str | None, member: str | None) -> Scorer:
-    """The system with its trained members (or one), or with `weights` of the size `config` (default: its own).
+def source(arguments: argparse.Namespace) -> Source:
+    """What the command line names. Raises Refused for what does not go together, and as `sources` does."""
+    weights, preset, config = arguments.weights, arguments.preset, arguments.config
+    if weights is not None and arguments.member is not None:
+        both = f"--member {arguments.member} and --weights {weights}"
+        raise Refused(f"{both} are both given: expected one of them, or none")
+    if weights is not None and preset is not None:
+        return sources.of_preset(weights, preset, arguments.system, config)
+    if weights is not None:
+        return sources.of_header(weights, arguments.system, config)
+    if preset is not None or config is not None:
+        raise Refused("--preset and --config say what weights of others are: name these with --weights")
+    if arguments.system is None:
+        raise Refused("neither --system nor --weights is given: expected a system of params.yaml, or a weights file")
+    return sources.of_system(arguments.system, arguments.member)
 
-    Of a size that is named here, the weights file says what was changed. Raises Refused for a system whose recordings a
-    file cannot be made into here, and for a member of weights that are none of a member's.
+
+def open_predictor(found: Source, arguments: argparse.Namespace) -> Predictor:
+    """The networks, opened, and what dev fitted for decisions with them.
+
+    Raises Refused for a system whose recordings a file cannot be made into here, and for settings or weights that are
+    none of the task's.
     """
-    tree = params.read()
-    system = params.system(tree, name)
-    check_recordings(tree, name, system)
-    if weights is not None and member is not None:
-        raise Refused(f"--member {member} and --weights {weights} are both given: expected one of them, or none")
-    inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
-    settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
-    features = params.bind(Features, params.task(tree, system.task).features, f"tasks.{system.task}.features")
-    check_rate(features.decoding.rate, inference.RATE, f"features of {system.task} are", name, system.task)
-    files = [weights] if weights is not None else checkpoints(name, system.evaluate.checkpoint, member)
-    size, changes = (config, None) if config else (system.model.config, system.model.changes)
+    scoring = found.scoring
+    file_scoring.check_recordings(scoring, found.name)
+    inference = load_module("voxdag.tasks.{task}.inference", task=scoring.task)
+    settings = params.bind(inference.Settings, scoring.inference, found.inference_key, found.said_in)
+    heard = {"decoding": scoring.decoding, "front_end": scoring.front_end}
+    features = params.bind(Features, heard | OF_CORPORA, found.features_key, found.said_in)
+    check_rate(features.decoding.rate, inference.RATE, f"features of {scoring.task} are", found.name, scoring.task)
+    device = runtime.setup(_run(found, arguments.device))
     networks = [
-        by_name.restore(file, system.network, size, changes, inference.OUTPUT_SIZE, inference.BUFFERS) for file in files
+        by_name.restore(file, *found.words, inference.OUTPUT_SIZE, inference.BUFFERS).eval() for file in found.files
     ]
-    return Scorer(networks, inference, settings, features, runtime.setup(params.run(tree, system)))
+    hashes = [digest(file) for file in found.files]
+    decision = load_optional("voxdag.tasks.{task}.decision", task=scoring.task)
+    decide = _decide(decision, found, hashes, arguments) if decision is not None else None
+    scorer = Scorer(networks, inference, settings, features, device, arguments.pool or found.pool, decide)
+    decided = decision.DECIDED if decision is not None else ()
+    return Predictor(scorer, tuple(dict.fromkeys((*inference.OUTPUTS, *decided))), found.name, "+".join(hashes))
 
 
-def check_recordings(tree: Mapping, name: str, system: System) -> None:
-    """Raises Refused for a system that scores anything but its task's features, which the front end makes of a file.
+def _run(found: Source, device: str | None) -> Run:
+    """The settings of the machine: those of params.yaml, where there is one; else all processors, and a GPU if any."""
+    if Path("params.yaml").is_file():
+        tree = params.read()
+        system = params.system(tree, found.name) if found.name in (tree["systems"] or {}) else None
+        run = params.run(tree, system)
+    else:
+        run = Run(seed=0, num_threads=command.jobs(), device="auto")
+    return run if device is None else replace(run, device=device)
 
-    Synthetic recordings are added to train alone: such a system scores those of the folder that they were added to.
-    """
-    own, scored = layout.features(system.task), system.recordings
-    while scored.startswith(f"{SYNTHETIC}/"):
-        scored = params.between(tree, SYNTHETIC, scored.removeprefix(f"{SYNTHETIC}/")).recordings
-    if scored != own:
-        raise Refused(
-            f"{name} scores {scored}, which a stage made in between; files go through the front end alone here, as "
-            f"those of {own} did. Its scores of a corpus are in {layout.predictions(name)}"
-        )
+
+def _decide(decision: ModuleType, found: Source, hashes: list[str], arguments: argparse.Namespace) -> Decide | None:
+    """The task's decision with what was fitted for these weights, or at --threshold; None, with a word why, without."""
+    if arguments.threshold is not None:
+        if "threshold" not in decision.FITTED or not math.isfinite(arguments.threshold):
+            raise Refused(
+                f"--threshold is {arguments.threshold}: decisions of {found.scoring.task} take no such number"
+            )
+        return partial(decision.decide, fitted=pd.DataFrame({"threshold": [arguments.threshold]}))
+    path = arguments.decisions or layout.decisions(found.name)
+    if arguments.decisions is None and not path.is_file():
+        log.info("nothing is decided: no %s (evaluate writes it)", path)
+        return None
+    fitted = decisions.of_weights(decisions.read(path, decision), hashes, found.scoring.inference)
+    if fitted is not None:
+        return partial(decision.decide, fitted=fitted)
+    said = f"{path} holds nothing that was fitted for weights {'+'.join(hashes)} under these settings of inference"
+    if arguments.decisions is not None:
+        raise Refused(f"{said}; `dvc repro evaluate@{found.name}` fits it")
+    log.warning("nothing is decided: %s; `dvc repro evaluate@%s` fits it", said, found.name)
+    return None
 
 
 def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
@@ -176,54 +211,106 @@ def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
     return names
 
 
-def _natural(name: str) -> list[str | int]:
-    """A key that sorts fold-2 before fold-10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+def listed(words: Iterable[str], stdin: TextIO) -> list[Path]:
+    """Files as given, folders searched for audio, - for the lines of standard input.
+
+    Raises NotHere, or Refused for a name that is empty, a list without a line, or a folder without audio. What a folder
+    holds besides is logged.
+    """
+    files = []
+    for word in words:
+        names = [line for line in stdin.read().splitlines() if line.strip()] if word == STDIN else [word]
+        if not names:
+            raise Refused("standard input lists no file: expected a path a line")
+        files += [path for name in names for path in _below(name)]
+    return files
 
 
-def audio_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as given, folders searched for audio. Raises NotHere, or Refused for a folder without any."""
-    for path in paths:
-        if not path.is_dir():
-            if not path.exists():
-                raise NotHere(f"{path} is not here")
-            yield path
-            continue
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower().lstrip(".") in AUDIO_SUFFIXES)
-        if not found:
-            raise Refused(f"{path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))})")
-        yield from found
+def _below(name: str) -> list[Path]:
+    if not name.strip():
+        raise Refused(f"PATH is {name!r}: expected a file or folder (. for this one)")
+    path = Path(name)
+    if not path.exists():
+        raise NotHere(f"{name} is not here")
+    if not path.is_dir():
+        return [path]
+    paths, left_out = listing.audio_in(path)
+    if left_out:
+        log.warning("%s: left out %s", path, listing.in_words(left_out))
+    return paths
 
 
 @torch.inference_mode()
-def predict(scorer: Scorer, paths: list[Path], plots: Path | None) -> int:
-    """Print the rows and draw the pictures; gives how many files have no output."""
-    writer = csv.DictWriter(sys.stdout, ["path", "seconds", *scorer.inference.OUTPUTS, "error"], lineterminator="\n")
-    writer.writeheader()
-    failed, pictures = 0, picture_names(paths, plots) if plots is not None else {}
-    for row in scorer.rows(paths):
-        writer.writerow(row)
-        failed += bool(row["error"])
-        if pictures and not row["error"]:
-            scorer.plot(Path(row["path"]), pictures[Path(row["path"])])
+def predict(
+    predictor: Predictor,
+    paths: Sequence[Path],
+    rows: Rows,
+    by_segment: bool,
+    draw: Callable[[Said], None] | None = None,
+) -> int:
+    """Write the rows of the files and draw them; gives how many have no output."""
+    failed = in_part = 0
+    progress = tqdm(paths, unit="file", disable=not sys.stderr.isatty())
+    for said in predictor.scorer.said(progress):
+        for row in predictor.rows(said, by_segment):
+            rows.write(row)
+        failed += said.pooled is None
+        in_part += said.heard is not None and said.heard.in_part
+        if draw is not None and said.pooled is not None:
+            draw(said)
+    if in_part:
+        log.warning("of %d files the first segment alone was scored; --pool mean scores all of them", in_part)
     return failed
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score what the command line names. Raises Refused in the end where a file has no output."""
+    if arguments.output is not None and arguments.output.is_dir():
+        raise Refused(f"--output is {arguments.output}, a folder: expected a file")
+    files = listed(arguments.paths, sys.stdin)
+    predictor = open_predictor(source(arguments), arguments)
+    draw = None
+    if arguments.plot is not None:
+        pictures = picture_names(files, arguments.plot)
+        draw = lambda said: predictor.plot(said, pictures[said.path])  # noqa: E731
+    out = io.StringIO() if arguments.output is not None else sys.stdout
+    rows = Rows(out, predictor.header(arguments.segments), arguments.json)
+    failed = predict(predictor, files, rows, arguments.segments, draw)
+    if arguments.output is not None:
+        artifacts.write_bytes(arguments.output, out.getvalue().encode())
+    if failed:
+        raise Refused(f"{failed} of {len(files)} files have no output; the column error says why")
+
+
+def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="audio files, folders of them, or -")
+    parser.add_argument("--system", help="a system of params.yaml")
+    parser.add_argument("--member", help="one training, such as seed-1 or fold-3_seed-1; default: the mean of all")
+    parser.add_argument(
+        "--weights", type=Path, help="safetensors or torch state dict; default: the system's checkpoints"
+    )
+    parser.add_argument("--preset", help="what says how weights of others score: a file of presets/, without .yaml")
+    parser.add_argument("--config", help="the size of the network that --weights holds, where nothing else says it")
+    parser.add_argument(
+        "--pool", choices=POOLS, help="over the segments of a long file; default: mean, with --preset first"
+    )
+    parser.add_argument("--threshold", type=float, help="accept scores above it; default: what dev chose")
+    parser.add_argument("--decisions", type=Path, metavar="FILE.csv", help="what dev fitted; default: evaluate's")
+    parser.add_argument("--segments", action="store_true", help="a row per segment")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of CSV")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the rows here, whole, instead of printing them"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
+    parser.add_argument("--device", choices=params.DEVICES, help="default: as params.yaml says, or auto")
+    return parser.parse_args(line)
 
 
 def main() -> None:
     """Read the command line and score."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="audio files, or folders of them")
-    parser.add_argument("--system", required=True, help="a system of params.yaml")
-    parser.add_argument("--weights", type=Path, help="safetensors or torch state dict; default: the checkpoint")
-    parser.add_argument("--config", help="the size of the network that --weights holds; default: the system's")
-    parser.add_argument("--member", help="one training, such as seed-1 or fold-3_seed-1; default: the mean of all")
-    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
-    arguments = parser.parse_args()
-    files = list(audio_files(arguments.paths))
-    scorer = open_scorer(arguments.system, arguments.weights, arguments.config, arguments.member)
-    failed = predict(scorer, files, arguments.plot)
-    if failed:
-        raise Refused(f"{failed} of {len(files)} files have no output; the column error says why")
+    run(parse())
 
 
 if __name__ == "__main__":

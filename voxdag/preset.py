@@ -1,76 +1,70 @@
-"""Print a preset as the flags of `dvc exp run`: what a published recipe changes in params.yaml.
+"""Run a preset: what a published recipe changes in params.yaml, as the flags of `dvc exp run`.
 
-Usage:  dvc exp run $(python -m voxdag.preset aasist_la2019)
-        python -m voxdag.preset                      the presets there are
+Usage:  python -m voxdag.preset                                      the presets there are
+        python -m voxdag.preset aasist_la2019 --run --temp -n la     runs it; what follows --run is for `dvc exp run`
+        python -m voxdag.preset aasist_la2019 --beside big --run     its system stands beside aasist, under the name big
+        python -m voxdag.preset aasist_la2019 --write                writes it into params.yaml
+        python -m voxdag.preset aasist_la2019                        prints the flags
 Reads:  presets/<name>.yaml, only what differs from params.yaml; params.yaml, to refuse what it does not have
+Writes: params.yaml, with --write
+
+A preset that is refused prints a flag that DVC refuses, so `dvc exp run $(python -m voxdag.preset tpyo)` runs nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import subprocess
+import sys
 
-import yaml
-
-from voxdag.core import command, params
+from voxdag.core import command, params, presets
 from voxdag.core.errors import Refused
 
-FOLDER = Path("presets")
-APART = "'\"\\{}$*?,"  # what a shell takes apart, or DVC: a comma makes a grid
-
-
-def flags(preset: Mapping, base: Mapping) -> list[str]:
-    """-S flags, one per changed value, in an order and form that neither a shell nor DVC takes apart.
-
-    An empty mapping of `base` (params.yaml) takes any key, and DVC is told to add it (`++`). Raises Refused for any
-    other key that `base` does not have.
-    """
-    return [word for key, value in _leaves(preset, base, "") for word in ("-S", f"{key}={_text(value)}")]
-
-
-def read(name: str) -> dict:
-    """A preset's tree. Raises Refused with the presets there are."""
-    path = FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise Refused(f"no preset {name!r}; the presets are {', '.join(names())}")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def names() -> list[str]:
-    """The presets there are."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-def _leaves(tree: Mapping, base: Mapping, where: str) -> Iterator[tuple[str, object]]:
-    for name, value in tree.items():
-        if base and name not in base:
-            raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")
-        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
-            yield from _leaves(value, base[name], f"{where}{name}.")
-        else:
-            yield f"{where}{name}" if base else f"++{where}{name}", value
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(map(_text, value))}]"
-    text = str(value)
-    if any(character.isspace() or character in APART for character in text):
-        raise Refused(f"{text!r} cannot be passed on a command line without quotes")
-    return text
+REFUSED = "-S this.preset.was.refused=1"  # no key of params.yaml: DVC ends with an error
 
 
 def main() -> None:
-    """Read the command line and print the flags, or the names."""
+    """Read the command line; print names or flags, write, or run DVC."""
+    arguments = parsed()
+    if arguments.name is None:
+        print("\n".join(presets.names()))
+        return
+    try:
+        preset = presets.read(arguments.name)
+        preset = presets.beside(preset, arguments.beside) if arguments.beside else preset
+        flags = presets.flags(preset, params.read())
+    except Refused:
+        if arguments.run is None and not arguments.write:
+            print(REFUSED)
+        raise
+    if arguments.write:
+        write(flags)
+    elif arguments.run is None:
+        print(" ".join(flags))
+    else:
+        sys.exit(subprocess.call([sys.executable, "-m", "dvc", "exp", "run", *flags, *arguments.run]))
+
+
+def write(flags: list[str]) -> None:
+    """Change params.yaml as `dvc exp run` would, comments kept."""
+    from dvc.utils.hydra import apply_overrides  # not at the top: it takes a second to import
+
+    apply_overrides("params.yaml", flags[1::2])
+
+
+def parsed() -> argparse.Namespace:
+    """The command line. One that cannot be read prints REFUSED too."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", help="a file of presets/, without .yaml")
-    name = parser.parse_args().name
-    print("\n".join(names()) if name is None else " ".join(flags(read(name), params.read())))
+    parser.add_argument("--beside", metavar="NEW", help="let its system stand beside the one it changes, as NEW")
+    parser.add_argument("--write", action="store_true", help="write it into params.yaml")
+    parser.add_argument("--run", nargs=argparse.REMAINDER, help="run `dvc exp run` with it, and with what follows")
+    try:
+        return parser.parse_args()
+    except SystemExit as ended:
+        if ended.code:
+            print(REFUSED)
+        raise
 
 
 if __name__ == "__main__":

@@ -42,6 +42,9 @@ def protocol(name: str, root: str | None, split: str) -> tuple[pd.DataFrame, pd.
         found = module.read(corpora_folder(), options if root is None else replace(options, root=root))
     for departure in found.departures or ():
         log.warning("%s is not as published: %s", name, departure)
+    lacking = [column for column in ("split", "attack") if column not in found.trials]
+    if lacking:
+        raise Refused(f"{name} has no column {lacking[0]}: expected a corpus of spoofed speech with a fixed split")
     trials = found.trials[found.trials["split"] == split]
     if trials.empty:
         splits = ", ".join(sorted(found.trials["split"].unique()))

@@ -160,11 +160,11 @@ def test_amounts_lie_in_their_ranges_and_chances_at_their_shares():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"pitch_share": 1.5}, "pitch_share is 1.5, expected 0 to 1"),
-        ({"noise_share": float("nan")}, "noise_share is nan, expected 0 to 1"),
-        ({"gain_db": -3.0}, "gain_db is -3.0, expected 0 or more"),
-        ({"tempo": (0.0, 1.0)}, "tempo is 0.0 to 1.0, expected a range in order, above 0"),
-        ({"snr_db": (30.0, 10.0)}, "snr_db is 30.0 to 10.0, expected a range in order"),
+        ({"pitch_share": 1.5}, "pitch_share is 1.5, expected a share from 0 to 1"),
+        ({"noise_share": float("nan")}, "noise_share is nan, expected a share from 0 to 1"),
+        ({"gain_db": -3.0}, "gain_db is -3.0, expected 0 to 100"),
+        ({"tempo": (0.0, 1.0)}, r"tempo is \(0.0, 1.0\), expected 0.25 to 4"),
+        ({"snr_db": (30.0, 10.0)}, r"snr_db is \(30.0, 10.0\), expected a range in order"),
     ],
 )
 def test_wrong_settings_are_refused(change, message):
@@ -239,7 +239,7 @@ def test_wrong_masks_are_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="time_width is -1, expected 0 or more"):
         dataclasses.replace(MASKS, time_width=-1)
-    with pytest.raises(ValueError, match="time_share is 2.0, expected 0 to 1"):
+    with pytest.raises(ValueError, match="time_share is 2.0, expected a share from 0 to 1"):
         dataclasses.replace(MASKS, time_share=2.0)
     with pytest.raises(ValueError, match="fill is 'noise', expected one of zero, mean"):
         spec_augment(features, frames, MASKS, rng, fill="noise")

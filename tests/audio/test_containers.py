@@ -44,7 +44,15 @@ def wav(data_size, riff_size, audio=b"\1\0" * 10, before=b"", after=b""):
         (wav(0x7FFFF000, 0x7FFFF024), Extent(44, None)),  # SoX to a pipe
         (wav(0, 0), Extent(44, None)),  # a recorder that was killed
         (wav(0, 36), Extent(44, None)),  # another, whose header was right for no samples
+        (wav(0, 56), Extent(44, None)),  # a third, which came to RIFF's size alone
         (wav(0, 36, audio=b""), Extent(44, 44)),  # a recording without samples
+        (wav(0, 48, audio=b"LIST\4\0\0\0INFO"), Extent(44, 44)),  # the same, with a chunk behind
+        (wav(20, 56).replace(b"RIFF", b"RIFX").replace(b"\x14\0\0\0", b"\0\0\0\x14"), None),
+        (b"RIFX\0\0\0\x1cWAVEdata\0\0\0\4\1\2\3\4", Extent(20, 24)),
+        (
+            containers.ASF_HEADER + struct.pack("<Q", 30) + bytes(6) + containers.ASF_DATA + struct.pack("<Q", 99),
+            Extent(54, 129),
+        ),
         (wav(0xB0000000, 0xB0000024), Extent(44, 44 + 0xB0000000)),  # three gigabytes are a length
         (b"RIFF" + struct.pack("<I", 4) + b"WAVE", None),  # no audio chunk
         (b"RIFF", None),
@@ -89,13 +97,11 @@ def test_matroska_states_the_size_of_its_segment(tmp_path, size, expected):
 def test_an_ogg_file_ends_with_the_last_page_whole(tmp_path):
     path = tmp_path / "a.ogg"
     soundfile.write(path, TONE, 16000)
-    assert containers.ends_as_ogg(path)
     whole = path.read_bytes()
+    assert containers.ends_as_ogg(whole)
     for cut in (1, 40, len(whole) // 2):
-        path.write_bytes(whole[:-cut])
-        assert not containers.ends_as_ogg(path)
-    path.write_bytes(b"")
-    assert not containers.ends_as_ogg(path)
+        assert not containers.ends_as_ogg(whole[:-cut])
+    assert not containers.ends_as_ogg(b"")
 
 
 def test_a_flac_says_whether_it_knows_its_length(tmp_path):
@@ -116,7 +122,9 @@ def test_a_flac_says_whether_it_knows_its_length(tmp_path):
         (b"\xff\xfb\x92\x00", 418),  # the same, padded
         (b"\xff\xf3\x48\x00", 144),  # MPEG-2, 32 kbit/s, 16 kHz: 72 * 32000 / 16000
         (b"\xff\xe3\x48\x00", 288),  # MPEG-2.5, 8 kHz
-        (b"\xff\xfd\x90\x00", None),  # Layer II
+        (b"\xff\xfd\x90\x00", 522),  # Layer II, 160 kbit/s: 144 * 160000 / 44100 = 522.4
+        (b"\xff\xf5\x48\x00", 288),  # Layer II of MPEG-2, 32 kbit/s, 16 kHz: 144 * 32000 / 16000
+        (b"\xff\xff\x90\x00", None),  # Layer I
         (b"\xff\xfb\xf0\x00", None),  # no such bit rate
         (b"ID3\x04", None),
         (b"\xff", None),
@@ -124,6 +132,67 @@ def test_a_flac_says_whether_it_knows_its_length(tmp_path):
 )
 def test_the_length_of_an_mpeg_frame(header, length):
     assert containers.mpeg_frame_bytes(header) == length
+
+
+@pytest.mark.parametrize(
+    ("header", "length"),
+    [
+        (b"\x0b\x77\0\0\x14\x40", 768),  # 192 kbit/s at 48 kHz: 192000 * 1536 / 48000 / 8
+        (b"\x0b\x77\0\0\x54\x40", 834),  # at 44.1 kHz: 192000 * 1536 / 44100 / 16 = 417.9 words of two bytes
+        (b"\x0b\x77\0\0\x55\x40", 836),  # every other one has a word more
+        (b"\x0b\x77\0\0\x95\x40", 1152),  # at 32 kHz
+        (b"\x0b\x77\x01\x7f\x34\x80", 768),  # E-AC-3: 383 and one words
+        (b"\x0b\x77\0\0\xd4\x40", None),  # no such rate
+        (b"\x0b\x77\0\0\x26\x40", None),  # no such size
+        (b"\x0b\x78\0\0\x14\x40", None),
+        (b"\x0b\x77\0\0\x14", None),
+    ],
+)
+def test_the_length_of_an_ac3_frame(header, length):
+    assert containers.ac3_frame_bytes(header) == length
+
+
+@pytest.mark.parametrize(
+    ("elements", "end"),
+    [
+        (b"\x1f\x43\xb6\x75\xff\xa3\x82ab\xa3\x82ab", None),  # a cluster of unknown size, and two blocks of two bytes
+        (b"\x1f\x43\xb6\x75\xff\xa3\x82ab\xa3\x82a", 13),
+        (b"\x1f\x43\xb6\x75\x86ab", 11),  # one of known size: six bytes
+        (b"\x1f\x43\xb6\x75\xff\0\0\0", None),  # what is no element
+    ],
+)
+def test_a_segment_of_unknown_size_ends_with_its_last_element(tmp_path, elements, end):
+    start = 4 + 1 + 4 + 1
+    (tmp_path / "a").write_bytes(containers.EBML + b"\x80" + containers.SEGMENT + b"\xff" + elements)
+    assert containers.extent(tmp_path / "a") == Extent(start, None if end is None else start + end)
+
+
+def pages(*flags):
+    return b"".join(b"OggS\0" + bytes([flag]) + bytes(20) + b"\1\4data" for flag in flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "begins"),
+    [
+        ([2, 0, 4], [0]),
+        ([2, 0, 4, 2, 0, 4], [0, 3]),
+        ([2, 2, 0, 0, 4, 4], [0]),  # two streams side by side, such as sound and picture
+        ([2, 0, 2, 4], [0, 2]),  # the first is cut
+        ([], []),
+    ],
+)
+def test_the_links_of_a_chained_ogg_file(flags, begins):
+    size, content = 32, pages(*flags)
+    expected = [size * place for place in begins]
+    assert containers.ogg_links(content) == list(zip(expected, [*expected[1:], len(content)], strict=False))
+
+
+def test_the_links_of_joined_flac_files(tmp_path):
+    soundfile.write(tmp_path / "a", TONE, 16000, format="FLAC")
+    whole = (tmp_path / "a").read_bytes()
+    size = len(whole)
+    assert containers.flac_links(whole) == [(0, size)]
+    assert containers.flac_links(whole + b"fLaC, a word" + whole) == [(0, size + 12), (size + 12, 2 * size + 12)]
 
 
 def info(tag, *fields):

@@ -132,8 +132,8 @@ def test_the_limits_are_of_what_is_left(recording):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"denoise": "wiener"}, "denoise is 'wiener'; the valid values are none, spectral_gate, demucs"),
-        ({"vad": "silero"}, "vad is 'silero'; the valid values are none, trim, speech"),
+        ({"denoise": "wiener"}, "denoise is 'wiener', expected one of none, spectral_gate, demucs"),
+        ({"vad": "silero"}, "vad is 'silero', expected one of none, trim, speech"),
         ({"min_seconds": -1.0}, "min_seconds is -1.0, expected 0 or more"),
         ({"max_seconds": 0.1}, "max_seconds is 0.1, expected more than min_seconds 0.1"),
     ],

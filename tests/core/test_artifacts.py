@@ -91,3 +91,17 @@ def test_a_file_name_that_is_not_unicode_can_be_said(tmp_path):
     artifacts.write_json(tmp_path / "a.json", {"left out": [name, "café.wav"]})
     assert (tmp_path / "a.json").read_text() == '{\n  "left out": [\n    "caf\\udce9.wav",\n    "café.wav"\n  ]\n}\n'
     assert artifacts.read_json(tmp_path / "a.json") == {"left out": [name, "café.wav"]}
+
+
+@pytest.mark.parametrize("content", [b"", b"a\n1\n2,3\n"])
+def test_what_is_no_table_is_refused_by_name(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(Refused, match=r"t.csv is no table: .*, expected CSV"):
+        artifacts.read_table(tmp_path / "t.csv", {})
+
+
+def test_a_file_name_that_is_not_utf_8_comes_back_as_it_was(tmp_path):
+    names = [os.fsdecode(b"M\xfcller/a.wav"), "M\u00fcller/b.wav"]
+    artifacts.write_table(tmp_path / "a.csv", pd.DataFrame({"path": names}))
+    assert (tmp_path / "a.csv").read_bytes() == b"path\nM\xfcller/a.wav\nM\xc3\xbcller/b.wav\n"
+    assert artifacts.read_table(tmp_path / "a.csv", {})["path"].tolist() == names

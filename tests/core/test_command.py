@@ -41,6 +41,17 @@ def test_a_refusal_shows_its_traceback_where_that_is_asked_for():
     assert ended.stderr.startswith("Traceback") and "Refused: VOXDAG_JOBS is 'many'" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "demand",
+    ["import numpy; numpy.empty(10**14)", "import torch; torch.empty(10**14)", "raise MemoryError"],
+)
+def test_where_memory_does_not_suffice_a_line_says_so(demand):
+    ended = run(f"command.guarded(lambda: exec({demand!r}))")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: out of memory: ") and ended.stderr.count("\n") == 1
+    assert "Smaller batches" in ended.stderr
+
+
 def test_a_file_that_cannot_be_opened_is_one_line(caplog, monkeypatch, tmp_path):
     monkeypatch.delenv("VOXDAG_DEBUG", raising=False)
     with pytest.raises(SystemExit, match="1"):
@@ -63,3 +74,21 @@ def test_the_number_of_processes_is_what_is_asked_or_what_there_are(monkeypatch)
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     assert command.jobs() == 5
+
+
+@pytest.mark.parametrize(
+    ("kept", "line"),
+    [
+        ("", "interrupted; start the same command again"),
+        ("it goes on", "interrupted; start the same command again: it goes on"),
+    ],
+)
+def test_an_interrupt_is_one_line_that_says_what_is_kept(kept, line):
+    ended = run(f"import os, signal; command.guarded(lambda: os.kill(os.getpid(), signal.SIGINT), {kept!r})")
+    assert (ended.returncode, ended.stderr) == (130, f"{line}\n")
+
+
+def test_a_stage_says_what_an_interrupt_does_not_lose():
+    stop = "def stage(name):\n    raise KeyboardInterrupt"
+    ended = run(f"import sys; sys.argv = ['stage', 'a']\n{stop}\ncommand.main(stage, kept='it goes on')")
+    assert (ended.returncode, ended.stderr) == (130, "interrupted; start the same command again: it goes on\n")

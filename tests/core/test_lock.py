@@ -33,9 +33,12 @@ def stage(outs, deps=()):
     return Stage(dict.fromkeys(outs, "1"), tuple(deps), {})
 
 
-@pytest.mark.parametrize("damaged", ["", "stages:\n<<<<<<< HEAD\n", "stages: [a]", "stages: {a: {outs: [{md5: 1}]}}"])
+@pytest.mark.parametrize(
+    "damaged",
+    ["", "\n", "schema: '2.0'\n", "stages:\n<<<<<<< HEAD\n", "stages: [a]", "stages: {a: {outs: [{md5: 1}]}}"],
+)
 def test_a_damaged_lock_is_named(damaged):
-    with pytest.raises(Refused, match="dvc.lock is damaged"):
+    with pytest.raises(Refused, match="dvc.lock is damaged .*: `git checkout dvc.lock` restores .* voxdag.doctor then"):
         lock.stages(damaged)
 
 
@@ -124,9 +127,23 @@ def test_without_a_commit_there_is_nothing_to_compare_with(tmp_path, monkeypatch
 
 
 def test_changed_and_unknown_files_are_not_as_committed_ignored_ones_are_not_asked(repository):
-    assert lock._uncommitted() == []
+    assert lock.uncommitted() == []
     (repository / "metrics/a.json").write_text("{1}")
     (repository / "metrics/ä b.json").write_text("")
     (repository / "data").mkdir()
     (repository / "data/weights").write_text("")
-    assert sorted(lock._uncommitted()) == ["metrics/a.json", "metrics/ä b.json"]
+    assert sorted(lock.uncommitted()) == ["metrics/a.json", "metrics/ä b.json"]
+
+
+def test_what_lies_here_and_the_cache_does_not_have_as_the_lock_says_is_unsaved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outs = {"data/kept": "ab12.dir", "data/lost": "cd34.dir", "data/gone": "ef56", "metrics/a.json": "0178"}
+    graph = {"train@a": Stage(outs, (), {}), "plot@a": Stage({"data/kept": "ab12.dir"}, (), {})}
+    for path in ("data/kept", "data/lost"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/a.json").touch()  # git's, not the cache's
+    held = tmp_path / "cache/files/md5/ab/12.dir"
+    held.parent.mkdir(parents=True)
+    held.touch()
+    assert lock.unsaved(graph, tmp_path / "cache") == {"train@a": ["data/lost"]}

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -255,7 +256,7 @@ def test_an_interrupt_from_the_terminal_ends_all_at_once_and_in_one_line(waiting
     os.killpg(parent.pid, signal.SIGINT)
     assert parent.wait(timeout=30) == 130
     assert ended(workers)
-    assert parent.stderr.read() == b"interrupted\n"
+    assert parent.stderr.read() == b"interrupted; start the same command again\n"
 
 
 def test_no_process_is_left_behind():
@@ -264,3 +265,50 @@ def test_no_process_is_left_behind():
     next(results)
     results.close()
     assert multiprocessing.active_children() == []
+
+
+def test_who_waits_for_another_process_says_for_which(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    hold = f"""
+from pathlib import Path
+from voxdag.core import parallel
+with parallel.alone(Path({str(tmp_path / "corpus")!r})):
+    print("held", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], env=WITH_PATH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        entered = []
+
+        def enter():
+            with parallel.alone(tmp_path / "corpus"):
+                entered.append(time.monotonic())
+
+        waiting = Thread(target=enter)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive() and not entered
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        waiting.join(20)
+        assert len(entered) == 1
+    assert caplog.messages == [f"waiting for another process ({holder.pid}), which is at work on {tmp_path / 'corpus'}"]
+    caplog.clear()
+    with parallel.alone(tmp_path / "corpus"):
+        assert caplog.messages == []  # nobody is there
+    assert (tmp_path / ".corpus.lock").read_text() == str(os.getpid())
+
+
+def test_a_lock_goes_with_a_process_that_was_killed(tmp_path):
+    hold = f"""
+import os, signal
+from pathlib import Path
+from voxdag.core import parallel
+with parallel.alone(Path({str(tmp_path / "a")!r})):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", hold], env=WITH_PATH, check=False).returncode == -signal.SIGKILL
+    with parallel.alone(tmp_path / "a"):
+        pass

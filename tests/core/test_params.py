@@ -95,6 +95,11 @@ def test_the_file_is_checked_at_the_top(tmp_path):
         params.read(tmp_path / "other.yaml")
 
 
+def test_what_is_of_a_task_leaves_out_what_says_no_task():
+    systems = {"a": {"task": "x"}, "b": None, "c": {}, "d": {"task": "y"}, "e": {"task": "x"}}
+    assert params.of_task({"systems": systems, "baselines": None}, "x") == ["a", "e"]
+
+
 def test_an_unknown_system_lists_those_there_are():
     with pytest.raises(ValueError, match="systems.rawnet is not in params.yaml; it has systems: aasist"):
         params.system(params.read(), "rawnet")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -63,10 +64,35 @@ def test_a_device_that_is_unknown_or_not_there_and_no_thread_are_refused(monkeyp
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(Refused, match="device is 'tpu', expected one of auto, cpu, cuda"):
         runtime.setup(Run(seed=1, num_threads=1, device="tpu"))
-    with pytest.raises(Refused, match="num_threads is 0, expected 1 or more"):
+    with pytest.raises(Refused, match="num_threads is 0, expected 1 to 1024"):
         runtime.setup(Run(seed=1, num_threads=0, device="cpu"))
     with pytest.raises(Refused, match="device is cuda, but torch sees no CUDA device"):
         runtime.setup(Run(seed=1, num_threads=1, device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "threads", "refused"),
+    [
+        # tried on 2 threads of torch 2.11: a backward pass ends where OpenMP may start 2 threads or more, else never
+        ("OMP_THREAD_LIMIT", "1", 2, True),
+        ("OMP_THREAD_LIMIT", "2", 2, False),
+        ("OMP_THREAD_LIMIT", "3", 2, False),
+        ("OMP_THREAD_LIMIT", "1", 1, False),
+        ("OMP_THREAD_LIMIT", "", 2, False),
+        ("OMP_DYNAMIC", "TRUE", 2, True),
+        ("OMP_DYNAMIC", "true", 1, False),
+        ("OMP_DYNAMIC", "false", 2, False),
+    ],
+)
+def test_fewer_threads_than_asked_for_are_refused_since_training_would_never_end(
+    monkeypatch, variable, value, threads, refused
+):
+    monkeypatch.setenv(variable, value)
+    if refused:
+        with pytest.raises(Refused, match=f"{variable}={value}: .* num_threads, {threads}, .*env -u {variable}"):
+            runtime.setup(Run(seed=1, num_threads=threads, device="cpu"))
+    else:
+        assert runtime.setup(Run(seed=1, num_threads=threads, device="cpu")) == CPU
 
 
 def test_workers_are_none_on_a_cpu_some_beside_a_gpu_and_as_many_as_asked_for(monkeypatch):
@@ -153,3 +179,20 @@ def test_a_record_names_the_commit_and_what_was_changed(tmp_path, monkeypatch):
     runtime.write_record(tmp_path / "y.json", CPU, fold="", seed=1, settings={})
     record = json.loads((tmp_path / "y.json").read_text())["git"]
     assert len(record["commit"]) == 40 and record["changed_files"] == ["?? x.json"]
+
+
+@pytest.mark.parametrize("first", ["stages.train", "voxdag.predict"])
+@pytest.mark.parametrize(("asked", "found"), [({}, "5000"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")])
+def test_how_threads_wait_is_said_before_torch_is_imported(first, asked, found):
+    watch = f"""
+import os, sys
+class Watch:
+    def find_spec(name, *_):
+        if name == "torch":
+            sys.exit(f"torch after {{os.environ.get('GOMP_SPINCOUNT')}}")
+sys.meta_path.insert(0, Watch)
+import {first}
+"""
+    environment = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    ran = subprocess.run([sys.executable, "-c", watch], env=environment | asked, capture_output=True, text=True)
+    assert ran.stderr == f"torch after {found}\n"

@@ -1,10 +1,13 @@
+import os
+import re
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from voxdag.corpora import emotional
 from voxdag.corpora.corpus import CorpusMissing
-from voxdag.corpora.emotional import OTHER_NAME, SECOND_COPY, Options, Published, Utterance
+from voxdag.corpora.emotional import OTHER_NAME, Options, Published, Utterance
+from voxdag.corpora.listing import NO_TARGET, OTHER_FORMAT, SECOND_COPY
 from voxdag.data.folds import Fold
 
 SEXES = {"A": "female", "B": "male", "C": "female", "D": "male", "E": "female"}
@@ -16,6 +19,7 @@ PUBLISHED = Published(
     speakers=dict.fromkeys(SEXES, 2),
     standard=emotional.rotation({"one": ["A", "B"], "two": ["C", "D"], "three": ["E"]}),
     sentences="all say the same",
+    expected="names like As.wav",
 )
 LABELS = {"n": "neutral", "s": "sad"}
 
@@ -158,8 +162,69 @@ def test_what_is_not_an_utterance_is_left_out_and_counted(toy, tmp_path):
 
 
 def test_a_second_copy_of_another_size_is_refused_with_both_names(toy, tmp_path):
-    make(toy, ["copy/As.flac"], b"other audio")
-    with pytest.raises(ValueError, match=r"As\.wav \(5 bytes\) and copy/As\.flac \(11 bytes\), .* utterance As"):
+    make(toy, ["copy/As.wav"], b"other audio")
+    with pytest.raises(ValueError, match=r"As\.wav \(5 bytes\) and copy/As\.wav \(11 bytes\), .* utterance As"):
+        read(tmp_path)
+
+
+def test_the_same_recording_in_other_formats_is_left_out_and_counted(toy, tmp_path):
+    whole = read(tmp_path).trials
+    make(toy, ["As.mp3", "MP3/Bs.MP3", "flac/Cs.flac"], b"the same in other bytes")
+    corpus = read(tmp_path)
+    assert corpus.trials.equals(whole) and corpus.departures == ()
+    assert corpus.report["left_out"] == {
+        OTHER_FORMAT: {"count": 3, "examples": ["As.mp3", "MP3/Bs.MP3", "flac/Cs.flac"]}
+    }
+
+
+def test_recordings_of_which_some_are_left_in_another_format_depart_from_what_was_published(toy, tmp_path):
+    make(toy, ["As.mp3", "Bs.mp3"], b"the same in other bytes")
+    for name in ("As.wav", "Bs.wav"):
+        (toy / name).unlink()
+    corpus = read(tmp_path)
+    assert list(corpus.trials["path"][[1, 3]]) == ["toy/As.mp3", "toy/Bs.mp3"]
+    assert corpus.departures == ("the recordings are of 2 formats (8 wav, 2 mp3), published is one",)
+
+
+def test_a_link_without_target_is_an_absent_recording(toy, tmp_path):
+    (toy / "As.wav").unlink()
+    (toy / "As.wav").symlink_to("../.git/annex/objects/none")
+    corpus = read(tmp_path)
+    assert len(corpus.trials) == 10 and corpus.trials["bytes"].isna().tolist() == [False, True] + 8 * [False]
+    assert corpus.report["absent"] == {"count": 1, "examples": ["toy/As.wav"]} and corpus.departures == ()
+    (toy / "As.wav").rename(toy / "As.flac")  # nobody knows what it would be: not another format
+    corpus = read(tmp_path)
+    assert corpus.report["absent"] == {"count": 1, "examples": ["toy/As.flac"]} and corpus.departures == ()
+
+
+def test_a_link_without_target_beside_the_file_is_left_out(toy, tmp_path):
+    (toy / "As.flac").symlink_to("nowhere")
+    (toy / "Bs.wav").rename(toy / "Bs.mp3")
+    (toy / "Bs.wav").symlink_to("nowhere")
+    corpus = read(tmp_path)
+    assert list(corpus.trials["path"][[1, 3]]) == ["toy/As.wav", "toy/Bs.mp3"] and not corpus.report["absent"]["count"]
+    assert corpus.report["left_out"] == {NO_TARGET: {"count": 2, "examples": ["As.flac", "Bs.wav"]}}
+
+
+def test_a_stray_name_that_is_not_utf_8_is_left_out(toy, tmp_path):
+    whole = read(tmp_path).trials
+    (toy / os.fsdecode(b"Lies_mich_\xfc.txt")).touch()
+    (toy / os.fsdecode(b"\xe4.wav")).touch()
+    corpus = read(tmp_path)
+    assert corpus.trials.equals(whole)
+    assert {reason: left["count"] for reason, left in corpus.report["left_out"].items()} == {
+        "not audio": 1,
+        OTHER_NAME: 1,
+    }
+
+
+def test_a_folder_of_other_files_is_told_by_what_it_holds(tmp_path):
+    make(tmp_path / "toy", ["happy-1.wav", "sub/happy-2.wav", "read me.txt"])
+    message = (
+        f"Toy: nothing of it at {tmp_path}/toy, but 3 files: 2 a name of another form (such as happy-1.wav), "
+        "1 not audio (such as read me.txt); expected names like As.wav. Get it from a shelf (CC0)."
+    )
+    with pytest.raises(CorpusMissing, match=re.escape(message)):
         read(tmp_path)
 
 
@@ -173,7 +238,7 @@ def test_the_root_may_be_absolute(toy, tmp_path):
     [
         ({"labels": ("sad", "smug")}, "Toy: unknown label 'smug', expected one of neutral, sad"),
         ({"speakers": ("A", "Z")}, "Toy: unknown speaker 'Z', expected one of A, B, C, D, E"),
-        ({"folds": "random"}, "Toy: unknown fold scheme 'random', expected one of standard, leave_one_speaker_out"),
+        ({"folds": "random"}, "folds is 'random', expected one of standard, leave_one_speaker_out"),
         ({"speakers": ("A", "B")}, r"2 speakers are left \(A, B\), expected at least 3"),
         ({"labels": ()}, r"0 speakers are left \(none\), expected at least 3"),
     ],
@@ -202,7 +267,6 @@ def test_a_linked_folder_is_read_as_the_listing_of_inputs_reads_it(toy: Path) ->
     disk = toy.rename(toy.parent / "disk2")
     toy.mkdir()
     (toy / "all").symlink_to(disk)
-    (toy / "gone.wav").symlink_to("nowhere")
     linked = read(toy.parent)
     assert linked.trials["bytes"].tolist() == whole.trials["bytes"].tolist() and linked.report == whole.report
     assert set(linked.trials["path"]) == {path.replace("toy/", "toy/all/") for path in whole.trials["path"]}

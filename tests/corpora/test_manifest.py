@@ -119,6 +119,14 @@ def test_recordings_that_are_listed_and_absent_are_departures_of_the_published_c
     assert manifest.departures(dataclasses.replace(corpus("a"), departures=())) == []
 
 
+def test_pointers_of_git_lfs_are_departures_of_the_published_corpus(savee):
+    (savee / "JK" / "sa03.wav").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    message = "1 departure .1 of 480 recordings are pointers of Git LFS, such as savee/JK/sa03.wav: `git lfs pull`"
+    with pytest.raises(Refused, match=message):
+        read()
+    assert len(read(official=False).trials) == 480
+
+
 def test_a_missing_corpus_is_told_by_the_params_key_of_its_root(tmp_path, monkeypatch):
     monkeypatch.setenv("VOXDAG_CORPORA", str(tmp_path))
     message = f"Put it at {tmp_path}/nowhere.* Params key {WHERE}.corpora.savee.root names the folder of this one.$"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from voxdag.figures.curves import clip_rates, equal_error_rate, error_curve, probit, thin
+from voxdag.figures.curves import clip_rates, equal_error_rate, error_curve, probit, thin, trials
 
 # Two targets (1, 3) and two non-targets (0, 2): rejecting 0, 1, 2, 3 in turn.
 MISS, FALSE_ALARM, THRESHOLDS = [0, 0, 0.5, 0.5, 1], [1, 0.5, 0.5, 0, 0], [-0.001, 0, 1, 2, 3]
@@ -71,3 +71,8 @@ def test_a_class_without_trials_is_refused():
 def test_rates_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match="same length"):
         error_curve(MISS[1:], FALSE_ALARM, THRESHOLDS, counts=(2, 2))
+
+
+def test_the_ends_of_a_curve_say_how_many_trials_there_were():
+    curve = error_curve(*gaussian_rates(300), counts=(170, 27))
+    assert trials(curve) == (170, 27) == trials(curve.round(6))

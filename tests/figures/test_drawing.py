@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr, ndtri
 
-from voxdag.figures import class_bars, confusion, det, groups, reliability, roc, scores, style, waveform
-from voxdag.figures.curves import error_curve
+from voxdag.figures import bayes_error, class_bars, confusion, det, groups, reliability, roc, scores, style, waveform
+from voxdag.figures.curves import equal_point, error_curve
 from voxdag.figures.groups import Overall
 from voxdag.figures.metric import Metric
 from voxdag.scoring import calibration
+from voxdag.scoring.eer import det_curve
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -42,9 +43,8 @@ def test_det_ticks_stand_at_the_normal_deviates_of_their_percentages():
 
 @pytest.mark.parametrize("curve", [PERFECT, INVERTED], ids=["perfect", "inverted"])
 def test_det_frame_holds_the_equal_error_point_however_extreme(curve):
-    axes = det.figure({"EER": [curve]}).axes[0]
-    low, high = axes.get_xlim()
-    x, y = (float(data[0]) for data in axes.lines[1].get_data())
+    low, high = det.figure({"EER": [curve]}).axes[0].get_xlim()
+    x, y = equal_point(curve)[["false_alarm_probit", "miss_probit"]]
     assert low < x < high and low < y < high
 
 
@@ -67,7 +67,7 @@ def test_a_poor_systems_curve_runs_through_the_middle_of_the_frame(rate, low, hi
 
 def test_det_writes_the_equal_error_rate_of_every_curve():
     canvas = det.figure({"A01": [PERFECT], LONG_NAME: [INVERTED]})
-    assert legend_texts(canvas.legends[0]) == ["A01 0.00 %", f"{LONG_NAME} 100.0 %"]
+    assert legend_texts(canvas.legends[0]) == ["A01 0 % (to 84.2 %)", f"{LONG_NAME} 100.0 %"]
     lay_out(canvas)
 
 
@@ -83,10 +83,44 @@ def test_det_of_members_writes_their_mean_and_sd_and_draws_each_in_one_colour():
     lay_out(canvas)
 
 
-def test_det_of_several_names_says_that_rates_are_means_and_leaves_the_sd_out_where_told():
-    canvas = det.figure({"A01": [PERFECT, INVERTED], "A02": [PERFECT, PERFECT]}, sd=False)
-    assert legend_texts(canvas.legends[0]) == ["A01 50.0 %", "A02 0.00 %"]
+def test_det_of_several_names_says_that_rates_are_means():
+    canvas = det.figure({"A01": [PERFECT, INVERTED], "A02": [PERFECT, PERFECT]})
+    # none of 2 trials: .975 for up to 1 - sqrt(.025)
+    assert legend_texts(canvas.legends[0]) == ["A01 50.0 % (sd 70.71)", "A02 0 % (to 84.2 %)"]
     assert canvas.legends[0].get_title().get_text() == "Equal error rate, mean over members"
+
+
+def dots(axes) -> list[tuple[float, float]]:
+    return [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "o"]
+
+
+def test_an_equal_error_rate_of_nought_has_no_dot():
+    some = error_curve([0, 0.1, 1], [1, 0.1, 0], [0, 1, 2], counts=(50, 50))
+    assert dots(det.figure({"EER": [PERFECT]}).axes[0]) == []
+    assert dots(det.figure({"EER": [some]}).axes[0]) == [pytest.approx((ndtri(0.1), ndtri(0.1)))]
+
+
+def test_det_shades_the_band_of_its_name():
+    band = pd.DataFrame({"false_alarm_probit": [-1.0, 0.0], "low_probit": [-1.5, -2.0], "high_probit": [-0.5, -1.0]})
+    canvas = det.figure({"EER": [PERFECT]}, {"EER": band}, "95 % band")
+    assert legend_texts(canvas.axes[0].get_legend()) == ["EER 0 % (to 84.2 %)", "95 % band"]
+    corners = canvas.axes[0].collections[0].get_paths()[0].vertices
+    assert {(-1.0, -1.5), (0.0, -2.0), (-1.0, -0.5), (0.0, -1.0)} <= set(map(tuple, corners.tolist()))
+
+
+def test_small_multiples_have_a_panel_a_name_and_say_what_is_left_out():
+    some = error_curve([0, 0.1, 1], [1, 0.1, 0], [0, 1, 2], counts=(50, 50))
+    canvas = det.multiples({"A2": [some], "A1": [PERFECT]}, "attacks")
+    assert [panel.get_title() for panel in canvas.axes] == ["A2 10.0 %", "A1 0 % (to 84.2 %)"]
+    assert [len(panel.lines) for panel in canvas.axes] == [4, 3]  # both in grey, one in colour, its dot
+    lay_out(canvas)
+    many = det.multiples({f"A{number:02d}": [some] for number in range(30)}, "attacks")
+    shown = [panel.get_title() for panel in many.axes if panel.get_visible()]
+    assert shown == [f"A{number:02d} 10.0 %" for number in range(det.MOST_PANELS)]
+    assert many.get_supxlabel() == "False alarm rate (%) (20 hardest of 30 attacks)"
+    lay_out(many)
+    with pytest.raises(ValueError, match="no curve to draw"):
+        det.multiples({}, "attacks")
 
 
 @pytest.mark.parametrize("curves", [{}, {"EER": []}])
@@ -144,7 +178,7 @@ def test_bars_write_undefined_instead_of_zero():
     canvas = groups.bars(rates, EER, Overall(0.1, "all"))
     assert legend_texts(canvas.legends[0]) == ["all 10.0 %"]
     assert groups.bars(rates, EER).legends == []
-    assert [text.get_text() for text in canvas.axes[0].texts] == ["12.34", "undefined"]
+    assert [text.get_text() for text in canvas.axes[0].texts] == ["12.3", "undefined"]
     assert canvas.axes[0].get_xlabel() == "EER (%)" and tick_texts(canvas) == ["0", "5", "10", "15", "20"]
     lay_out(canvas)
 
@@ -174,8 +208,8 @@ def test_a_metric_has_an_axis_in_its_unit_on_both_sides_of_nought():
 @pytest.mark.parametrize(
     ("metric", "label", "number", "quantity"),
     [
-        (Metric("eer", "EER", "%", "highest"), "EER (%)", "1.23", "1.23 %"),
-        (Metric("uar", "UAR", "%", "lowest", "leaky"), "UAR (%), leaky", "1.23", "1.23 %"),
+        (Metric("eer", "EER", "%", "highest"), "EER (%)", "1.2", "1.23 %"),
+        (Metric("uar", "UAR", "%", "lowest", "leaky"), "UAR (%), leaky", "1.2", "1.23 %"),
         (Metric("rmse", "RMSE", "", "highest"), "RMSE", "0.01235", "0.01235"),
         (Metric("delay", "Delay", "s", "highest", "leaky"), "Delay (s), leaky", "0.01235", "0.01235 s"),
     ],
@@ -231,7 +265,10 @@ def test_a_breakdown_without_the_column_or_its_groups_is_refused():
 def test_spread_is_the_percentiles():
     table = groups.spread({"all": np.arange(101.0), "one": [7.0]})
     assert table.to_numpy().tolist() == [["all", 101, 1, 25, 50, 75, 99], ["one", 1, 7, 7, 7, 7, 7]]
-    lay_out(groups.boxes(table, [style.BLUE, style.VERMILLION], 3.0, "threshold"))
+    canvas = groups.boxes(table.assign(label=["x", "y"]), {"x": style.BLUE, "y": style.VERMILLION}, 3.0, "threshold")
+    assert legend_texts(canvas.legends[0]) == ["threshold", "x", "y"]
+    assert len(canvas.axes[0].patches) == 2
+    lay_out(canvas)
 
 
 def test_confusion_counts_by_hand():
@@ -277,14 +314,15 @@ CLASSES = pd.DataFrame(
 )
 
 
-def test_class_bars_write_undefined_instead_of_zero_and_the_interval_of_recall():
-    table = class_bars.table(CLASSES)
+def test_class_bars_write_undefined_instead_of_zero_and_all_intervals():
+    table = class_bars.table(CLASSES.assign(precision_low=[0.4, np.nan], precision_high=[0.6, np.nan]))
     assert table["measure"].tolist() == ["precision", "recall", "F1"] * 2
     assert table["value"].fillna(-1).tolist() == [0.5, 0.25, 1 / 3, 0, -1, -1]
     canvas = class_bars.figure(table, "leaky")
     axes = canvas.axes[0]
     assert [text.get_text() for text in axes.texts] == ["undefined", "undefined"]
-    assert axes.collections[0].get_segments()[0][:, 0].tolist() == [0.2, 0.3]
+    ends = [lines.get_segments()[0][:, 0].tolist() for lines in axes.collections[:2]]
+    assert ends == [[0.4, 0.6], [0.2, 0.3]] and len(axes.collections) == 3
     assert axes.get_yticklabels()[0].get_text() == "calm\n(n = 1,200)"
     lay_out(canvas)
 
@@ -294,23 +332,88 @@ def test_class_bars_name_what_is_missing():
         class_bars.table(CLASSES.drop(columns="f1"))
 
 
-def test_reliability_draws_bins_that_hold_utterances_and_the_share_of_each():
-    # 4 bins: .55 and .7 in (.5, .75], one right; .9 in (.75, 1], right. ECE = (2 x |.5 - .625| + |1 - .9|) / 3.
-    confidences = np.array([0.55, 0.7, 0.9])
-    bins = calibration.reliability(np.stack([confidences, 1 - confidences], axis=1), [0, 1, 0], bins=4)
+def test_reliability_draws_bins_of_ten_utterances_with_their_intervals_and_the_share_of_each():
+    # 4 bins: ten of .55 and ten of .7 in (.5, .75], half right; nine of .9 in (.75, 1], right.
+    # ECE = (20 |.5 - .625| + 9 |1 - .9|) / 29.
+    confidences = np.repeat([0.55, 0.7, 0.9], [10, 10, 9])
+    labels = np.repeat([0, 1, 0], [10, 10, 9])
+    bins = calibration.reliability(np.stack([confidences, 1 - confidences], axis=1), labels, bins=4)
     table = reliability.table({"before": bins, "after": bins})
-    assert table["share"].tolist() == [0, 0, 2 / 3, 1 / 3] * 2
-    assert table["ece"].tolist() == pytest.approx([0.35 / 3] * 8)
+    assert table["share"].tolist() == [0, 0, 20 / 29, 9 / 29] * 2
+    assert table["ece"].tolist() == pytest.approx([3.4 / 29] * 8)
+    assert table.loc[2, ["accuracy_low", "accuracy_high"]].tolist() == pytest.approx([0.2720, 0.7280], abs=1e-4)
+    assert table.loc[3, ["accuracy_low", "accuracy_high"]].tolist() == pytest.approx([0.025 ** (1 / 9), 1])
+    assert table.loc[:1, ["accuracy_low", "accuracy_high"]].isna().all(axis=None)
     canvas = reliability.figure(table, "leaky")
     x, y = canvas.axes[0].lines[1].get_data()
-    assert (x.tolist(), y.tolist()) == (pytest.approx([0.625, 0.9]), [0.5, 1])
+    assert (x.tolist(), y.tolist()) == (pytest.approx([0.625]), [0.5])  # not the bin of nine
+    assert canvas.axes[0].collections[0].get_segments()[0][:, 1].tolist() == pytest.approx([0.2720, 0.7280], abs=1e-4)
     assert legend_texts(canvas.legends[0]) == ["calibrated", "before: ECE 11.7 %", "after: ECE 11.7 %"]
     assert canvas.legends[0].get_title().get_text() == "leaky"
     lay_out(canvas)
-    halves = reliability.table({"before": bins}, seeds=2)
-    assert halves["n"].tolist() == [0, 0, 1, 0.5]
-    assert halves["share"].tolist() == [0, 0, 2 / 3, 1 / 3]
-    assert halves["ece"].tolist() == pytest.approx([0.35 / 3] * 4)
+    halves = reliability.table({"before": bins}, seeds=2)  # ten utterances, each scored by two members
+    assert halves["n"].tolist() == [0, 0, 10, 4.5]
+    assert halves["share"].tolist() == [0, 0, 20 / 29, 9 / 29]
+    assert halves.loc[2, "accuracy_low"] == pytest.approx(0.1871, abs=1e-4)  # 5 of 10
+
+
+def test_bars_have_a_second_decimal_where_the_interval_is_narrow():
+    assert [EER.number(0.012346, width) for width in (0.02, 0.009, np.nan)] == ["1.2", "1.23", "1.2"]
+    rates = pd.DataFrame({"group": ["A"], "rate": [0.0083], "low": [0.008], "high": [0.0086]})
+    assert [text.get_text() for text in groups.bars(rates, EER).axes[0].texts] == ["0.83"]
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_a_confusion_is_square_names_its_decisions_and_counts_each_class(count):
+    names = [f"c{number}" for number in range(count)]
+    table = confusion.table(["c0"] * 3 + ["c1"], ["c0"] + ["c1"] * 3, names)
+    axes = confusion.figure(table, xlabel="Decided").axes[0]
+    assert axes.get_aspect() == 1 and axes.get_xlabel() == "Decided"
+    assert [label.get_text().split() for label in axes.get_yticklabels()][:2] == [["c0", "(3)"], ["c1", "(1)"]]
+    assert axes.child_axes[0].get_ylabel() == "Share of actual class (%)"
+
+
+def test_bayes_error_rates_by_hand():
+    # Scores 1 and -3 of bona fide speech, -1 and 3 of spoofs. At even odds the threshold is 0: half of both are wrong.
+    curve = det_curve([1.0, -3.0], [-1.0, 3.0])
+    table = bayes_error.table([curve]).set_index("prior_log_odds")
+    assert table.loc[0.0, ["actual_rate", "minimum_rate"]].tolist() == pytest.approx([1, 1])
+    # At log-odds 2 the threshold is -2: the spoofs are all accepted, (P/2 + 1 - P) / (1 - P), P / (1 - P) = e^2
+    assert table["actual_rate"].iloc[70] == pytest.approx(1 + np.exp(2) / 2)
+    # Without the spoof of 3: at log-odds -2 the threshold 2 rejects all, which is the prior's own decision.
+    lopsided = bayes_error.table([det_curve([1.0, -3.0], [-1.0])])["actual_rate"]
+    assert (lopsided[30], lopsided[70]) == pytest.approx((1, 1 + np.exp(2) / 2))
+    assert (table["minimum_rate"] <= table["actual_rate"] + 1e-12).all() and (table["minimum_rate"] <= 1 + 1e-12).all()
+    doubled = bayes_error.table([curve, det_curve([9.0], [-9.0])])  # the second makes no error: means are halves
+    assert doubled["actual_rate"].tolist() == pytest.approx((table["actual_rate"] / 2).tolist())
+    canvas = bayes_error.figure(doubled, 0.64, "costs", "mean over 2 members")
+    assert legend_texts(canvas.legends[0]) == ["prior alone", "costs", "scores as they are", "calibrated at best"]
+    lay_out(canvas)
+
+
+@pytest.mark.parametrize("figure", ["legend above", "legend below", "labels of the whole figure"])
+def test_a_signed_figure_keeps_what_it_shows_and_has_the_words_below(figure):
+    makers = {
+        "legend above": lambda: groups.bars(
+            pd.DataFrame({"group": ["A"], "rate": [0.1], "low": [0.1], "high": [0.2]}), EER, Overall(0.1, "all")
+        ),
+        "legend below": lambda: det.figure({"A": [PERFECT], "B": [INVERTED]}),
+        "labels of the whole figure": lambda: det.multiples({"A": [PERFECT], "B": [INVERTED]}, "attacks"),
+    }
+    canvas = makers[figure]()
+    for _ in range(8):  # square axes and their margins find their place in rounds, each a quarter of the last
+        lay_out(canvas)
+    before = [axes.get_window_extent().bounds for axes in canvas.axes]
+    style.signed(canvas, "aasist, eval of simulated_la (simulated)")
+    lay_out(canvas)
+    strip = style.STRIP * canvas.dpi
+    for axes, (left, bottom, width, height) in zip(canvas.axes, before, strict=True):
+        assert axes.get_window_extent().bounds == pytest.approx((left, bottom + strip, width, height), abs=0.1)
+    words = canvas.texts[-1]
+    assert words.get_text() == "aasist, eval of simulated_la (simulated)"
+    top = words.get_window_extent().y1
+    others = [*canvas.legends, *canvas.axes, *canvas.texts[:-1]]
+    assert top <= strip + 1 and all(other.get_window_extent().y0 >= top for other in others)
 
 
 def test_spectrogram_finds_a_tone_where_and_when_it_sounds():

@@ -67,7 +67,7 @@ def test_drawing_does_not_load_pyplot():
         "import sys, numpy, pandas\n"
         "from voxdag.figures import groups, png\n"
         "table = groups.spread({'a': [1.0, 2.0], 'b': [0.0]})\n"
-        "png.png_bytes(groups.boxes(table, ['red', 'blue'], 0.5, 'threshold'))\n"
+        "png.png_bytes(groups.boxes(table.assign(label='x'), {'x': 'red'}, 0.5, 'threshold'))\n"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -31,13 +31,13 @@ def channels(tree, name: str) -> list[dict]:
 
 
 def test_there_are_templates():
-    assert len(TEMPLATES) == 12
+    assert len(TEMPLATES) == 13
 
 
 def test_groups_of_rates_and_of_other_values_differ_in_how_numbers_are_written_alone():
     rates, values = ((FOLDER / f"{name}.json").read_text() for name in ("groups", "group_values"))
     written = {
-        "format(100 * datum.rate, '.2f')": "format(datum.rate, '.4~g')",
+        "format(100 * datum.rate, datum.high - datum.low < 0.01 ? '.2f' : '.1f')": "format(datum.rate, '.4~g')",
         "format(100 * datum.value, '.4~g')": "format(datum.value, '.4~g')",
         '"format": ".2%"': '"format": ".4~g"',
         "max(datum.rate, datum.high)": "max(datum.rate, datum.high, 0)",  # a number stands right of nought
@@ -75,7 +75,7 @@ def test_systems_and_revisions_are_told_apart(template):
 
 @pytest.mark.parametrize("name", ["det", "roc", "det_by_attack"])
 def test_members_are_separate_lines(name):
-    assert [channel["field"] for channel in channels(content(name), "detail")] == ["member"]
+    assert channels(content(name), "detail")[0]["field"] == "member"
 
 
 def test_a_grid_of_systems_and_revisions_is_in_vega_lites_own_order(template):
@@ -85,3 +85,28 @@ def test_a_grid_of_systems_and_revisions_is_in_vega_lites_own_order(template):
         assert "sort" not in facet["row"] and "sort" not in facet["column"]
     else:
         assert set(facet) <= {"row"}
+
+
+@pytest.mark.parametrize("name", sorted(BY_COLOUR))
+def test_an_equal_second_revision_does_not_hide_the_first(name):
+    tree = content(name)
+    (width,), (opacity,) = (channels(tree, channel) for channel in ("strokeWidth", "strokeOpacity"))
+    assert width["field"] == opacity["field"] == "rev" and width["sort"] is opacity["sort"] is None
+    first, *others = width["scale"]["range"]
+    assert first > 3 * max(others) and opacity["scale"]["range"][0] < 0.5
+
+
+def test_attacks_have_their_colours_by_name():
+    # Vega-Lite sorts a domain by name unless "sort" says otherwise.
+    for channel in ("color", "strokeDash"):
+        (found,) = channels(content("det_by_attack"), channel)
+        assert found["field"] == "attack" and "sort" not in found
+
+
+def test_the_number_beside_a_bar_is_no_higher_than_the_bar():
+    for name in ("groups", "group_values"):  # with a yOffset, Vega-Lite 5.2 takes the step for that of each revision
+        spec = content(name)["spec"]
+        (text,) = (
+            layer["mark"] for layer in spec["layer"] if layer["mark"] != "rule" and layer["mark"]["type"] == "text"
+        )
+        assert text["fontSize"] < spec["height"]["step"] < 16

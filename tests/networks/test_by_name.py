@@ -126,6 +126,28 @@ def test_a_mismatch_names_both(tmp_path, place, other):
         by_name.restore(tmp_path / "a.safetensors", *asked, BUFFERS)
 
 
+@pytest.mark.parametrize(
+    ("word", "value", "kind"),
+    [
+        ("network", 3, "str"),
+        ("config", None, "str"),
+        ("changes", None, "dict"),
+        ("outputs", "2", "int"),
+        ("outputs", True, "int"),
+    ],
+)
+def test_a_header_whose_words_are_of_another_type_is_refused(tmp_path, word, value, kind):
+    write_weights(tmp_path / "a.safetensors", by_name.build(*WORDS), by_name.about(*WORDS) | {word: value})
+    with pytest.raises(Refused, match=rf"the header of .*a.safetensors says {word} {value!r}, expected {kind}"):
+        by_name.restore(tmp_path / "a.safetensors")
+
+
+def test_a_header_of_a_network_that_no_memory_holds_is_refused(tmp_path):
+    write_weights(tmp_path / "a.safetensors", by_name.build(*WORDS), by_name.about(*WORDS) | {"outputs": 10**15})
+    with pytest.raises(Refused, match=r"a.safetensors holds .*outputs 1000000000000000, which cannot be built"):
+        by_name.restore(tmp_path / "a.safetensors")
+
+
 def test_weights_of_others_are_what_the_arguments_say(tmp_path):
     network = by_name.build("aasist", "aasist_s", {}, 2)
     torch.save(network.state_dict(), tmp_path / "b.pth")
@@ -174,3 +196,27 @@ def test_missing_weights_say_where_to_put_them(tmp_path, monkeypatch):
         by_name.weights_file("AASIST.pth")
     (tmp_path / "AASIST.pth").write_bytes(b"")
     assert by_name.weights_file("AASIST.pth") == tmp_path / "AASIST.pth"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("CONFIGS = {'s': Size()}", r"models/bad.py has no build\(config, outputs\); every network has it"),
+        ("CONFIGS = {'s': Size()}\ndef build(config): ...", r"models/bad.py has no build\(config, outputs\)"),
+        ("CONFIGS = {'s': {}}\ndef build(config, outputs): ...", "CONFIGS of models/bad.py is no dict of a name and a"),
+        ("CONFIGS = {}\ndef build(config, outputs): ...", "CONFIGS of models/bad.py is no dict of a name and a"),
+        (
+            "CONFIGS = {'s': Size()}\ndef build(config, outputs): ...",
+            "build of models/bad.py gives NoneType",
+        ),
+    ],
+)
+def test_a_module_that_is_not_what_a_network_is_is_refused_by_name(tmp_path, monkeypatch, source, message):
+    head = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Size:\n    width: int = 1\n"
+    (tmp_path / "bad.py").write_text(f"{head}{source}\n")
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    importlib.invalidate_caches()
+    monkeypatch.delitem(sys.modules, "models.bad", raising=False)
+    with pytest.raises(Refused, match=message):
+        by_name.build("bad", "s", {}, 2)
+    sys.modules.pop("models.bad")

@@ -106,3 +106,7 @@ def test_a_score_that_is_not_finite_is_refused(bad):
 def test_a_matrix_is_refused():
     with pytest.raises(ValueError, match=r"spoof scores must be a vector, not of shape \(1, 2\)"):
         eer([1, 2], [[0, 3]])
+
+
+def test_the_area_of_inverted_scores_is_nought_without_a_sign():
+    assert str(auc([0.0, 1.0], [2.0, 3.0])) == "0.0" and auc([2.0, 3.0], [0.0, 1.0]) == 1

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from scipy.special import ndtr
+from scipy.stats import beta
 
 from voxdag.scoring.eer import RankedTrials, eer, equal_error
-from voxdag.scoring.intervals import bootstrap, draws
+from voxdag.scoring.intervals import bootstrap, check, draws, exact, least_replicates, percentiles
 from voxdag.scoring.tdcf import ASVRates, min_cost, min_tdcf, tandem_weights
 
 ASV = ASVRates(pfa=0.025, pmiss=0.025, pfa_spoof=0.5, threshold=0)
@@ -116,10 +117,43 @@ def test_only_intervals_by_speaker_cover_when_speakers_differ():
 def test_faults_are_refused():
     values = np.arange(4.0)
     with pytest.raises(ValueError, match="all 4 trials are of one cluster"):
-        bootstrap(mean_of(values), values > 1, rng(), 10, 0.95, ["a"] * 4)
+        bootstrap(mean_of(values), values > 1, rng(), 50, 0.95, ["a"] * 4)
     with pytest.raises(ValueError, match=r"clusters have shape \(3,\), expected \(4,\)"):
-        bootstrap(mean_of(values), values > 1, rng(), 10, 0.95, ["a", "b", "b"])
-    with pytest.raises(ValueError, match=r"0 replicates at confidence 0\.95"):
+        bootstrap(mean_of(values), values > 1, rng(), 50, 0.95, ["a", "b", "b"])
+    with pytest.raises(ValueError, match=r"replicates is 0: expected 39 to 1,000,000 .* confidence 0\.95"):
         bootstrap(mean_of(values), values > 1, rng(), 0, 0.95)
-    with pytest.raises(ValueError, match="10 replicates at confidence 95"):
+    with pytest.raises(ValueError, match="confidence is 95: expected a fraction between 0 and 1"):
         bootstrap(mean_of(values), values > 1, rng(), 10, 95)
+
+
+@pytest.mark.parametrize("values", [[0.0] * 50, [0.4166666666] * 50, [1 / 3, 1 - 2 / 3] * 25])
+def test_replicates_that_are_all_equal_make_no_interval(values):
+    assert np.isnan(percentiles(values, 0.95)).all()
+
+
+def test_replicates_that_differ_a_little_make_a_little_interval():
+    low, high = percentiles([1.0, 1.0 + 1e-9] * 50, 0.9)
+    assert low < high
+
+
+def test_the_exact_interval_is_that_of_clopper_and_pearson():
+    # Beta quantiles: of k of n, Beta(k, n - k + 1) below and Beta(k + 1, n - k) above.
+    for n in (1, 2, 27, 5000):
+        assert exact(0.0, n, 0.95) == pytest.approx((0, beta.ppf(0.975, 1, n)))
+        assert exact(1.0, n, 0.95) == pytest.approx((beta.ppf(0.025, n, 1), 1))
+    assert exact(0.0, 2, 0.95).high == pytest.approx(0.8419, abs=1e-4)  # 1 - sqrt(.025)
+    assert exact(1 - 1e-16, 3, 0.9) == exact(1.0, 3, 0.9)
+    assert exact(0.5, 2, 0.95) is None
+
+
+@pytest.mark.parametrize(("confidence", "least"), [(0.9, 19), (0.95, 39), (0.99, 199), (0.5, 3)])
+def test_the_fewest_replicates_hold_a_further_one_with_the_confidence(confidence, least):
+    assert least_replicates(confidence) == least
+    check(least, confidence)
+    with pytest.raises(ValueError, match=f"replicates is {least - 1}: expected {least} to 1,000,000 .* {confidence}"):
+        check(least - 1, confidence)
+
+
+def test_replicates_for_years_are_refused():
+    with pytest.raises(ValueError, match="replicates is 1000000000000: expected 39 to 1,000,000"):
+        check(10**12, 0.95)

@@ -168,8 +168,9 @@ def test_a_draw_that_no_member_can_score_is_drawn_again():
     rows = table(fold=["1", "1", "2", "2"], kind=["x", "y", "x", "y"], value=[1, 1, 1, 1])
     scores = members_of(rows, "kind")
     drawn = []
-    scores.mean = lambda counts: drawn.append(counts.tolist()) or {"mean": 1.0}
+    scores.mean = lambda counts=None: drawn.append(counts) or {"mean": 1.0}
     scores.intervals("utterance", np.random.default_rng(0), 200, 0.9)
+    drawn = [counts.tolist() for counts in drawn if counts is not None]
     assert all(min(counts[:2]) or min(counts[2:]) for counts in drawn)
     assert [1, 1, 2, 0] in drawn  # one member that can be scored is enough
     assert len(drawn) == 200
@@ -181,3 +182,42 @@ def test_a_member_alone_is_scored_as_the_table_of_its_rows():
     assert (len(alone), alone.mean()["mean"]) == (1, 8.0)
     one, other = (of.intervals("utterance", np.random.default_rng(3), 40, 0.9) for of in (alone, members_of(rows[2:])))
     assert one == other
+
+
+def hits_of(rows, shares):
+    """The share of rows whose value is above 0, "hits", and the mean value, "mean"."""
+    values = rows["value"].to_numpy(float)
+    scorer = lambda counts=None: {  # noqa: E731
+        "hits": np.average(values > 0, weights=counts),
+        "mean": np.average(values, weights=counts),
+    }
+    return Members({Member(): rows}, {Member(): scorer}, shares=shares)
+
+
+def whole(metric, rows):
+    return [(rows["kind"] == kind).to_numpy() for kind in "xy"] if metric == "hits" else []
+
+
+@pytest.mark.parametrize(
+    ("value", "by", "ends"),  # the smaller set has 2 rows, of 1 speaker: sqrt(.05) = .2236 and .05 are unlikely to hit
+    [
+        (1.0, "utterance", (0.05**0.5, 1)),
+        (0.0, "utterance", (0, 1 - 0.05**0.5)),
+        (1.0, "speaker", (0.05, 1)),
+        (0.0, "speaker", (0, 0.95)),
+    ],
+)
+def test_what_no_replicate_changes_has_the_exact_interval_of_its_smallest_set_or_none(value, by, ends):
+    rows = table(value=[value] * 5, kind=list("xxyyy")).assign(speaker=list("aabcc"))
+    found = hits_of(rows, whole).intervals(by, np.random.default_rng(0), 19, 0.9)
+    assert list(found) == ["hits"]  # the mean is no share: no interval
+    assert found["hits"] == pytest.approx(ends)
+    assert hits_of(rows, whole).alone(Member()).intervals(by, np.random.default_rng(0), 19, 0.9) == found
+
+
+def test_what_the_replicates_change_keeps_its_percentiles():
+    rows = table(value=[1.0, 0.0] * 4, kind=list("xxxxyyyy")).assign(speaker=list("aabbccdd"))
+    found = hits_of(rows, whole).intervals("utterance", np.random.default_rng(0), 100, 0.9)
+    assert set(found) == {"hits", "mean"} and 0 < found["hits"].low < found["hits"].high < 1
+    # every speaker hits half the time, so no draw of speakers differs: nothing is known, though the share is not 0 or 1
+    assert hits_of(rows, whole).intervals("speaker", np.random.default_rng(0), 100, 0.9) == {}

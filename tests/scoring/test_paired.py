@@ -40,7 +40,8 @@ def test_a_system_differs_from_itself_by_nothing():
     values = np.random.default_rng(0).normal(size=8)
     for system in (eval_of(values), seeds([0, 1, 5], [1, 2, 3])):
         row = compare(system, system)
-        assert row[["difference", "low", "high", "p"]].tolist() == [0, 0, 0, 1]
+        assert (row["difference"], row["replicates"]) == (0, 400)
+        assert row[["low", "high", "p"]].isna().all()  # no replicate differs: nothing is known of the spread
 
 
 def test_a_difference_by_hand():
@@ -54,11 +55,18 @@ def test_a_difference_by_hand():
 
 
 def test_what_is_hard_for_both_systems_cancels_out():
-    # Speakers differ by 10 and the systems by .125 (no rounding): in every draw of speakers the difference is the same.
-    hard = 10.0 * np.arange(8)
-    row = compare(eval_of(hard + 0.125), eval_of(hard))
-    assert row[["difference", "low", "high"]].tolist() == [0.125] * 3
+    # Speakers differ by 10 and the systems by .125, but for one by .25: draws of speakers differ by .125 to .25 only.
+    hard, better = 10.0 * np.arange(8), np.array([0.25] + [0.125] * 7)
+    row = compare(eval_of(hard + better), eval_of(hard))
+    assert row["difference"] == 0.125 * 9 / 8
+    assert 0.125 == row["low"] < row["high"] < 0.1875
     assert row["p"] == 2 / 401  # no replicate flips the sign: 2 (1 + 0) / (1 + 400)
+
+
+def test_a_difference_that_no_replicate_changes_has_no_interval():
+    row = compare(eval_of(np.arange(8) + 0.125), eval_of(np.arange(8)))
+    assert row["difference"] == 0.125
+    assert row[["low", "high", "p"]].isna().all()
 
 
 def test_the_other_way_round_it_is_the_negative():
@@ -84,7 +92,7 @@ def test_only_differences_of_speakers_matter():
 def test_systems_of_the_same_seeds_share_their_draw():
     # Both have 0 with seed 1 and 1 with seed 2: drawn together, the difference is always 0.
     row = compare(seeds([0, 1], [1, 2]), seeds([1, 0], [2, 1]))
-    assert row[["difference", "low", "high", "p"]].tolist() == [0, 0, 0, 1]
+    assert row["difference"] == 0 and row[["low", "high", "p"]].isna().all()
     assert row["resampled"] == "speakers, seeds jointly"
     # b's rise with other seeds too: a has 0, 1 and b 1, 0, so draws of seed 1 twice give -1, of seed 2 twice 1.
     row = compare(seeds([0, 1], [1, 2]), seeds([1, 0], [1, 2]))
@@ -105,7 +113,7 @@ def test_one_seed_has_no_draw():
     assert row[["difference", "low", "high"]].tolist() == [0.5, 0, 1]
     assert row["resampled"] == "speakers, seeds of a"
     row = compare(seeds([0], [1]), eval_of(0.0))
-    assert (row["resampled"], row["low"], row["high"]) == ("speakers", 0, 0)
+    assert row["resampled"] == "speakers" and np.isnan(row["low"])
 
 
 def test_a_seed_is_drawn_with_all_its_folds():
@@ -167,7 +175,7 @@ def test_replicates_that_a_system_cannot_score_are_left_out_and_counted():
 
     row = paired.pairs({"a": eval_of([1, 2], "pq"), "b": eval_of([1, 5], "pq")}, {}, only_q, SCORING, 0).iloc[0]
     assert row["replicates"] == pytest.approx(300, abs=4 * np.sqrt(400 * 3 / 16))
-    assert row[["difference", "low", "high"]].tolist() == [-3, -3, -3]
+    assert row["difference"] == -3 and row[["low", "high"]].isna().all()
 
 
 def test_p_by_hand():

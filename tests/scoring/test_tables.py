@@ -88,7 +88,7 @@ def test_a_member_has_the_interval_of_the_table_of_its_rows(marks, stream):
 
 def test_the_stream_of_the_means_is_named_by_the_task():
     plain, named = (
-        tables.intervals(scored(), Measures(("mean",), {}, stream), "", Scoring(7, 0.9, ()), 0)
+        tables.intervals(scored(), Measures(("mean",), {}, stream), "", Scoring(19, 0.9, ()), 0)
         for stream in ((), (None,))
     )
     assert not plain.iloc[:2].equals(named.iloc[:2])
@@ -218,3 +218,15 @@ def test_an_utterance_stands_once_in_a_member():
         check(ROWS.drop(columns="seed"))
     with pytest.raises(ValueError, match="^1 of 7 .* already have: utterance u0 has seed 1$"):
         check(pd.concat([ROWS, ROWS.head(1)]))
+
+
+@pytest.mark.parametrize(
+    ("replicates", "confidence", "message"),
+    [
+        (38, 0.95, "replicates is 38: expected 39 to"),
+        (100, 1.0, "confidence is 1.0: expected a fraction between"),
+    ],
+)
+def test_settings_that_make_no_interval_are_refused(replicates, confidence, message):
+    with pytest.raises(ValueError, match=message):
+        Scoring(replicates, confidence, ())

@@ -17,7 +17,7 @@ from voxdag.data import layout
 SCORING = {"replicates": 20, "confidence": 0.9, "by": ["room"]}
 TREE = {key: {} for key in params.TOP_LEVEL} | {
     **{"seed": 1, "num_threads": 1, "device": "cpu"},
-    "tasks": {"regress": {"prepare": {}, "features": {}, "scoring": SCORING}},
+    "tasks": {"regress": {"prepare": {"corpus": "simulated_rooms"}, "features": {}, "scoring": SCORING}},
 }
 SYSTEM = yaml.safe_load((TOYS / "regress/params.yaml").read_text())["systems"]["regressor"]
 
@@ -59,7 +59,7 @@ def test_figures_have_all_systems_and_pairs_their_differences(place):
     configure(a=(0.1, "speaker_independent"), b=(0.2, "speaker_independent"))
     compare.main("regress")
     assert set(written(place / "compare/regress")) == {
-        *("figures/ccc.csv", "figures/ccc.png", "figures/codecs.csv", "pairs.csv"),
+        *("figures/ccc.csv", "figures/ccc.png", "figures/ccc.pdf", "figures/codecs.csv", "pairs.csv"),
     }
     # as they were written, and a column of text that no shared figure has is text when it is read back
     text = (place / "compare/regress/figures/codecs.csv").read_text()

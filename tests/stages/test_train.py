@@ -42,9 +42,23 @@ def test_a_network_is_built_with_what_the_parameters_change_and_its_weights_say_
     assert train.new_network(changed, 1).drop.p == 0.1 and train.new_network(system, 1).drop.p == 0.15
     monkeypatch.setattr(train, "resume_key", lambda *_: "key")
     learner = type("Learner", (), {"networks": {"main": nn.Linear(1, 1)}, "main": "main"})
-    about = train.open_run_state("a", changed, MEMBER, params.run(params.read()), learner).about
-    expected = {"network": "aasist", "config": "aasist_s", "changes": {"dropout": 0.2}, "outputs": 2, "system": "a"}
-    assert about == expected
+    tree = params.read()
+    about = train.open_run_state("a", changed, MEMBER, tree, learner).about
+    features = tree["tasks"]["antispoof"]["features"]
+    assert about == {
+        "network": "aasist",
+        "config": "aasist_s",
+        "changes": {"dropout": 0.2},
+        "outputs": 2,
+        "system": "a",
+        "scoring": {
+            "task": "antispoof",
+            "recordings": "features/antispoof",
+            "inference": tree["systems"]["aasist"]["inference"],
+            "decoding": features["decoding"],
+            "front_end": features["front_end"],
+        },
+    }
 
 
 def test_the_same_run_has_the_same_key(files):

@@ -75,7 +75,7 @@ def test_a_metric_that_no_member_has_has_no_spread():
 def test_predictions_that_cannot_be_scored_are_refused():
     rows = predictions(1.0, 2.0)
     with pytest.raises(Refused, match="no column codec, room; they have id, speaker, seed, value"):
-        REPORT.breakdown({"eval": rows}, {}, Scoring(5, 0.9, ("codec", "speaker", "room", "fold")), 1)
+        REPORT.breakdown({"eval": rows}, {}, Scoring(19, 0.9, ("codec", "speaker", "room", "fold")), 1)
     twice = pd.concat([rows, rows.head(1)])
     for tables in ({"dev": rows, "eval": twice}, {"dev": twice, "eval": rows}):
         with pytest.raises(Refused, match="1 of 5 predictions are of an utterance that .* already have: utterance u0"):

@@ -51,3 +51,17 @@ def test_a_number_that_is_none_is_refused_by_file_line_and_column(tmp_path, monk
         artifacts.write_table(layout.predictions("one") / f"{split}.csv", pd.DataFrame([{"id": "u", "score": "high"}]))
     with pytest.raises(Refused, match="dev.csv, line 2, column score: 'high' is not a number"):
         results.read("one", "antispoof")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        ({"corpus": "simulated_la", "eval_corpus": None}, "simulated_la (simulated)"),
+        ({"corpus": "simulated_la", "eval_corpus": "asvspoof2019_la"}, "asvspoof2019_la"),
+        ({"corpus": "ravdess"}, "ravdess"),
+        ({"corpus": "ravdess", "eval_corpus": "simulated_emotional"}, "simulated_emotional (simulated)"),
+    ],
+)
+def test_figures_say_the_corpus_that_eval_is_of_and_whether_it_is_simulated(prepare, words):
+    tree = {"tasks": {"antispoof": {"prepare": prepare, "features": {}, "scoring": {}}}}
+    assert results.corpus(tree, "antispoof") == words

@@ -44,9 +44,51 @@ def test_outputs_stand_at_their_recordings(size):
     assert found.tolist() == [[1, 5], [2, 1], [3, 9], [4, 1], [5, 7]] and found.dtype == np.float64
 
 
+class Gives(nn.Module):
+    TAKES = "wave"
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, wave):
+        return self.output
+
+
+WAVE = torch.zeros(2, 9)
+
+
 def test_logits_are_what_stands_second_in_a_pair():
     embedding, logits = torch.zeros(2, 5), torch.ones(2, 3)
-    assert scoring_loop.logits((embedding, logits)) is logits and scoring_loop.logits(logits) is logits
+    assert scoring_loop.logits(Gives((embedding, logits)), WAVE, outputs=3) is logits
+    assert scoring_loop.logits(Gives(logits), WAVE, outputs=3) is logits
+
+
+@pytest.mark.parametrize(
+    ("output", "given"),
+    [
+        (torch.ones(2, 4), r"\(2, 4\)"),
+        (torch.ones(3), r"\(3,\)"),
+        (torch.ones(1, 3), r"\(1, 3\)"),
+        (torch.ones(2, 3, 1), r"\(2, 3, 1\)"),
+        ((torch.ones(2, 3), torch.ones(2, 5)), r"tuple of \(2, 3\), \(2, 5\)"),
+        ((torch.ones(2, 3),) * 3, r"tuple of \(2, 3\), \(2, 3\), \(2, 3\)"),
+        ({"logits": torch.ones(2, 3)}, "dict"),
+        (None, "NoneType"),
+    ],
+)
+def test_a_network_that_gives_something_else_is_refused_by_name(output, given):
+    with pytest.raises(Refused, match=rf"Gives gives {given} of 2 recordings; expected logits \(B, 3\), or a pair"):
+        scoring_loop.logits(Gives(output), WAVE, outputs=3)
+
+
+@pytest.mark.parametrize(("takes", "given"), [("waves", "wave, lengths"), ("features", "features, frames")])
+def test_a_forward_that_does_not_take_what_the_network_says_is_refused_by_name(takes, given):
+    network = Gives(None)
+    network.TAKES = takes
+    with pytest.raises(Refused, match=rf"TAKES of Gives is '{takes}', so its forward is given \({given}\): too many"):
+        scoring_loop.check_takes(network, ("wave", "waves", "features"), "a task")
+    scoring_loop.check_takes(Gives(None), ("wave",), "a task")
 
 
 def test_a_network_that_does_not_say_what_it_takes_is_refused():

@@ -52,7 +52,7 @@ def test_a_refresh_is_without_dropout_that_is_no_module_of_its_own():
 
 @pytest.mark.parametrize("start", [-0.1, 1.1])
 def test_a_start_that_is_no_share_is_refused(start):
-    with pytest.raises(ValueError, match=f"averaging.start is {start}, expected a share from 0 to 1"):
+    with pytest.raises(ValueError, match=f"start is {start}, expected a share from 0 to 1"):
         Averaging("tail", start)
 
 
@@ -100,5 +100,5 @@ def test_which_epochs_enter_the_mean():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="averaging.over is 'ema', expected tail, best or none"):
+    with pytest.raises(ValueError, match="over is 'ema', expected one of tail, best, none"):
         Averaging("ema", 0.0)

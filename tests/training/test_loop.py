@@ -35,6 +35,7 @@ from tests.training.toys import (
 from voxdag.core.errors import Refused
 from voxdag.networks.weights import read_weights
 from voxdag.training.early_stopping import StoppingRules
+from voxdag.training.loop import Clock
 
 GAN_STEPS = 18  # 6 an epoch
 
@@ -295,6 +296,12 @@ def test_a_run_without_an_epoch_has_columns_too(tmp_path):
     assert finished.columns() == ["epoch", "step", "lr", "train_loss", "grad_norm", "skipped"]
 
 
+@pytest.mark.parametrize(("warmup", "said"), [(12, True), (11, False)])
+def test_a_warm_up_as_long_as_training_is_said(tmp_path, caplog, warmup, said):
+    loop(tmp_path, Regression, epochs=2, warmup=warmup)  # of 6 steps each
+    assert ("warmup is 12 steps, all 12 of training: lr is not reached" in caplog.messages) == said
+
+
 def test_mean_losses_and_norms_are_those_of_the_steps(tmp_path):
     finished = loop(tmp_path, Regression, epochs=1)
     outcomes, step = [], finished.run_step
@@ -500,7 +507,7 @@ def test_an_unknown_choice_is_refused_with_the_valid_ones(change):
 
 
 def test_clipping_to_nothing_is_refused():
-    with pytest.raises(ValueError, match="clip_norm is 0.0, expected more than 0, or null"):
+    with pytest.raises(ValueError, match="clip_norm is 0.0, expected more than 0"):
         recipe(clip_norm=0.0)
 
 
@@ -509,13 +516,13 @@ def test_clipping_to_nothing_is_refused():
     [
         ({"epochs": -1}, "epochs is -1, expected 0 or more"),
         ({"batch_size": 0}, "batch_size is 0, expected 1 or more"),
-        ({"lr": -0.1}, "lr is -0.1, expected 0 or more"),
+        ({"lr": -0.1}, "lr is -0.1, expected more than 0"),
         ({"lr_floor": -0.1}, "lr_floor is -0.1, expected 0 or more"),
         ({"warmup": -1}, "warmup is -1, expected 0 or more"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0, expected 0 or more"),
         ({"max_nonfinite": -1}, "max_nonfinite is -1, expected 0 or more"),
-        ({"betas": (0.9, 1.0)}, r"betas are \(0.9, 1.0\), expected two numbers from 0 to below 1"),
-        ({"betas": (-0.1, 0.9)}, r"betas are \(-0.1, 0.9\)"),
+        ({"betas": (0.9, 1.0)}, r"betas is \(0.9, 1.0\), expected from 0 to below 1"),
+        ({"betas": (-0.1, 0.9)}, r"betas is \(-0.1, 0.9\)"),
     ],
 )
 def test_a_number_out_of_range_is_refused_by_name(change, message):
@@ -608,3 +615,32 @@ def test_the_losses_of_the_heads_are_columns(tmp_path):
     finished = loop(tmp_path, lambda made: TwoHeaded(made, two_heads()), epochs=2)
     for row in finished.run().history:
         assert row["train_loss"] == pytest.approx(row["train_arousal"] + row["train_valence"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("began", "done", "epochs", "now", "left"),
+    [
+        ((0, 100.0), 1, 3, 110.0, "20 s left"),
+        ((0, 100.0), 2, 3, 120.0, "10 s left"),
+        ((0, 100.0), 3, 3, 130.0, "0 s left"),
+        ((4, 100.0), 6, 10, 180.0, "3 min left"),  # 40 s an epoch since the resume, not 13
+        ((0, 0.0), 1, 61, 65.0, "1 h 05 min left"),
+    ],
+)
+def test_the_time_left_is_that_of_the_other_epochs_at_the_pace_so_far(began, done, epochs, now, left):
+    assert Clock(*began).left(done, epochs, now) == left
+
+
+def test_an_epochs_line_says_of_how_many_and_the_time_left(tmp_path, caplog):
+    caplog.set_level("INFO", logger="voxdag.training.loop")
+    loop(tmp_path / "state", Regression).run()
+    assert len(caplog.messages) == EPOCHS
+    for number, line in enumerate(caplog.messages, 1):
+        assert line.startswith(f"epoch {number} of {EPOCHS}  step {6 * number}  lr ") and line.endswith("s left")
+
+
+def test_after_a_resume_the_time_left_counts_from_there(tmp_path):
+    loop(tmp_path / "state", Regression).run()
+    again = loop(tmp_path / "state", Regression)
+    again.run()
+    assert again.clock.epoch == EPOCHS and again.clock.seconds > 0

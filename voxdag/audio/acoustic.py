@@ -16,6 +16,7 @@ import torch
 import torchaudio.functional as AF
 from torch import Tensor, nn
 
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 
 KINDS = ("log_mel", "mfcc")
@@ -52,12 +53,10 @@ class Acoustic:
     cmvn: str
 
     def __post_init__(self):
-        for name, valid in (("kind", KINDS), ("deltas", DELTAS), ("cmvn", CMVN)):
-            value = getattr(self, name)
-            if value not in valid:
-                raise Refused(f"{name} is {value!r}, expected one of {', '.join(map(str, valid))}")
-        if self.bands < 1:
-            raise Refused(f"bands is {self.bands}, expected 1 or more")
+        bounds.one_of(self, KINDS, "kind")
+        bounds.one_of(self, DELTAS, "deltas")
+        bounds.one_of(self, CMVN, "cmvn")
+        bounds.at_least(self, 1, "bands", "coefficients")
         if self.kind == "mfcc" and not 1 <= self.coefficients <= self.bands:
             raise Refused(f"coefficients is {self.coefficients}, expected 1 to the number of bands, {self.bands}")
         if not 0 < self.hop_ms <= self.window_ms:

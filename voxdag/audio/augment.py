@@ -16,11 +16,14 @@ from scipy import fft
 from torch import Tensor
 
 from voxdag.audio.acoustic import mask
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 
 VOCODER_SECONDS = 0.032  # of the phase vocoder's window: resolves the harmonics of voices from about 100 Hz on
 OVERLAP = 4  # hops to a window
 FILLS = ("zero", "mean")
+SEMITONES, TEMPO = 24, (0.25, 4.0)  # of a shift, at most, up or down; factors of speed
+DECIBELS = 100.0  # of a change of level, of a ratio of levels, at most: beyond, one of the two is not there
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,12 @@ class Augmentation:
     gain_db: float
 
     def __post_init__(self):
-        for name in ("pitch_share", "stretch_share", "noise_share", "gain_share"):
-            _check_share(name, getattr(self, name))
-        for name in ("pitch_semitones", "gain_db"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
-        for name, lowest in (("tempo", 0.0), ("snr_db", -math.inf)):
-            low, high = getattr(self, name)
-            if not lowest < low <= high < math.inf:
-                raise Refused(f"{name} is {low} to {high}, expected a range in order, above {lowest}")
+        bounds.share(self, "pitch_share", "stretch_share", "noise_share", "gain_share")
+        bounds.within(self, 0, SEMITONES, "pitch_semitones")
+        bounds.within(self, *TEMPO, "tempo")
+        bounds.within(self, 0, DECIBELS, "gain_db")
+        bounds.within(self, -DECIBELS, DECIBELS, "snr_db")
+        bounds.range_in_order(self, "tempo", "snr_db")
 
 
 def augment(wave: np.ndarray, rate: int, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -80,8 +80,8 @@ def pitch_shift(wave: np.ndarray, rate: int, semitones: float) -> np.ndarray:
 
     Raises Refused if the wave is empty or not floating point, or the shift is more than two octaves.
     """
-    if not abs(semitones) <= 24:
-        raise Refused(f"{semitones} semitones, expected -24 to 24")
+    if not abs(semitones) <= SEMITONES:
+        raise Refused(f"{semitones} semitones, expected -{SEMITONES} to {SEMITONES}")
     _check_wave(wave)
     # A fast length with room for the resampler's wrap-round; the factor is met to within half a sample in `size`.
     size = fft.next_fast_len(len(wave) + 512, real=True)
@@ -96,8 +96,8 @@ def time_stretch(wave: np.ndarray, rate: int, tempo: float) -> np.ndarray:
 
     Raises Refused if the wave is empty or not floating point, or tempo is not within 1/4..4.
     """
-    if not 0.25 <= tempo <= 4:
-        raise Refused(f"tempo is {tempo}, expected 0.25 to 4")
+    if not TEMPO[0] <= tempo <= TEMPO[1]:
+        raise Refused(f"tempo is {tempo}, expected {TEMPO[0]} to {TEMPO[1]}")
     _check_wave(wave)
     return _vocoder(wave, rate, max(1, round(len(wave) / tempo)))
 
@@ -180,10 +180,8 @@ class SpecAugment:
     time_share: float
 
     def __post_init__(self):
-        for name in ("freq_masks", "freq_width", "time_masks", "time_width"):
-            if getattr(self, name) < 0:
-                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
-        _check_share("time_share", self.time_share)
+        bounds.at_least(self, 0, "freq_masks", "freq_width", "time_masks", "time_width")
+        bounds.share(self, "time_share")
 
 
 def spec_augment(
@@ -258,7 +256,8 @@ def mixup(
 
     Raises Refused unless targets are floating point (B, K), alpha is above 0, share within 0..1 and fill known.
     """
-    _check_share("share", share)
+    if not 0 <= share <= 1:
+        raise Refused(f"share is {share}, expected 0 to 1")
     if not 0 < alpha < math.inf:
         raise Refused(f"alpha is {alpha}, expected more than 0")
     if targets.ndim != 2 or not targets.is_floating_point() or len(targets) != len(features):
@@ -276,11 +275,6 @@ def mixup(
 def _within(limits: tuple[float, float], place: float) -> float:
     low, high = limits
     return low + (high - low) * place
-
-
-def _check_share(name: str, share: float) -> None:
-    if not 0 <= share <= 1:
-        raise Refused(f"{name} is {share}, expected 0 to 1")
 
 
 def _check_wave(wave: np.ndarray) -> None:

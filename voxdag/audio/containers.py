@@ -6,7 +6,8 @@ the audio, AU and NIST SPHERE at their start. Recorders that cannot go back (pip
 placeholder there, and the audio then goes on to the end of the file.
 Sources: Multimedia Programming Interface and Data Specifications 1.0 (RIFF); EBU Tech 3306 (RF64); Apple, Audio
 Interchange File Format 1.3 and Core Audio Format Specification 1.0; Sony, Wave64; NIST SPHERE 2.6a; RFC 3533 (Ogg);
-RFC 8794 and 9559 (Matroska); ISO/IEC 11172-3 and 13818-3 (MPEG audio frames).
+RFC 8794 and 9559 (Matroska); ISO/IEC 11172-3 and 13818-3 (MPEG audio frames); ATSC A/52 (AC-3); Microsoft, Advanced
+Systems Format 1.20 (WMA).
 """
 
 from __future__ import annotations
@@ -21,18 +22,29 @@ from typing import BinaryIO, NamedTuple
 # Sizes that no recorder has written: around 2 GiB (SoX), around 4 GiB (ffmpeg), and of 64 bits (CAF writes -1)
 PLACEHOLDERS = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
 UNKNOWN_64 = 1 << 62
+RIFF_HEADER = 8  # bytes of a chunk's name and size
 SPHERE_HEADER = 1024  # bytes, at least
-OGG_TAIL, OGG_HEADER, OGG_END = 65_307, 27, 4  # bytes of the longest page and of a header; the flag of a last page
+OGG_HEADER = 27  # bytes of a page's header, without the lengths of its segments
+OGG_PAGE = re.compile(rb"OggS\0[\0-\7]")  # how a page begins: its name, version and flags
+OGG_BEGIN, OGG_END = 2, 4  # flags of a stream's first page, and of its last
+FLAC_BEGIN = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the header of STREAMINFO, which comes first
+WAV_MPEG = (0x50, 0x55)  # format tags of MPEG audio in a WAV: libsndfile counts the encoder's delay as missing
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska and WebM begin, and what holds all the rest
 ID3_HEADER = 10  # bytes
 TAG_REACH = 200  # bytes of an MPEG frame within which an Info frame says that it is one
 # Where in an Info frame its flags and the number of frames that follow stand, in bytes behind its name
 TAGS = {b"Xing": (4, 8), b"Info": (4, 8), b"VBRI": (None, 14)}
-# kbit/s of Layer III by the header's bit rate index: MPEG-1, and MPEG-2 and 2.5
-KBITS = (
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-)
+# kbit/s by the header's bit rate index: Layer III and II of MPEG-1, and both of MPEG-2 and 2.5
+KBITS = {
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+AC3_RATES = (48_000, 44_100, 32_000)  # Hz
+AC3_SAMPLES = 1536  # of a frame
+EAC3 = 10  # versions of the bit stream beyond this one are Enhanced AC-3
 
 
 class Extent(NamedTuple):
@@ -83,6 +95,10 @@ RIFF = Chunks(first=12, header=8, size="<I", data=b"data")
 AIFF = Chunks(first=12, header=8, size=">I", data=b"SSND", skip=8)
 CAF = Chunks(first=8, header=12, size=">q", data=b"data", skip=4, align=1)
 W64 = Chunks(first=40, header=24, size="<Q", data=b"data", inclusive=True, align=8)
+RIFX = Chunks(first=12, header=8, size=">I", data=b"data")
+ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")  # names of objects
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF = Chunks(first=0, header=24, size="<Q", data=ASF_DATA, inclusive=True, align=1)
 
 
 def extent(path: Path) -> Extent | None:
@@ -96,16 +112,32 @@ def extent(path: Path) -> Extent | None:
         return reader(file, total) if reader else None
 
 
-def ends_as_ogg(path: Path) -> bool:
-    """Whether an Ogg file ends with the last page of a stream, whole. Raises OSError."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - OGG_TAIL))
-        tail = file.read()
-    page = tail[max(0, tail.rfind(b"OggS")) :]
+def ends_as_ogg(content: bytes) -> bool:
+    """Whether the bytes of an Ogg file, or of a link of one, end with the last page of a stream, whole."""
+    page = content[max(0, content.rfind(b"OggS")) :]
     if len(page) < OGG_HEADER or not page[5] & OGG_END:
         return False
     lengths = page[OGG_HEADER : OGG_HEADER + page[OGG_HEADER - 1]]
     return len(page) >= OGG_HEADER + len(lengths) + sum(lengths)
+
+
+def ogg_links(content: bytes) -> list[tuple[int, int]]:
+    """Where each link of a chained Ogg file begins and ends: a stream begins anew behind pages of another."""
+    pages = [(match.start(), match[0][-1] & OGG_BEGIN) for match in OGG_PAGE.finditer(content)]
+    before = [0, *(first for _, first in pages)]
+    begins = [start for (start, first), previous in zip(pages, before, strict=False) if first and not previous]
+    return list(zip(begins, [*begins[1:], len(content)], strict=False))
+
+
+def flac_links(content: bytes) -> list[tuple[int, int]]:
+    """Where each of the FLAC files begins and ends that were joined to one; each states its own length alone."""
+    begins = [match.start() for match in FLAC_BEGIN.finditer(content)]
+    return list(zip(begins, [*begins[1:], len(content)], strict=False))
+
+
+def is_mpeg_in_wav(head: bytes) -> bool:
+    """Whether the first 22 bytes of a WAV say that its data are MPEG audio."""
+    return head[12:16] == b"fmt " and int.from_bytes(head[20:22], "little") in WAV_MPEG
 
 
 def flac_states_length(head: bytes) -> bool:
@@ -140,15 +172,29 @@ def is_info_frame(frame: bytes) -> bool:
 
 
 def mpeg_frame_bytes(header: bytes) -> int | None:
-    """The length of a Layer III frame, from its first four bytes; None where they do not say."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:  # the sync bits, and Layer III
+    """The length of a frame of Layer II or III, from its first four bytes; None where they do not say."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0 or header[1] & 6 not in (2, 4):
         return None
+    layer = 4 - (header[1] >> 1 & 3)
     version, bit_rate, rate, padding = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
     if version == 1 or bit_rate in (0, 15) or rate == 3:
         return None
     first = version == 3  # MPEG-1; 2 is MPEG-2, 0 is MPEG-2.5
     hertz = (44_100, 48_000, 32_000)[rate] // {3: 1, 2: 2, 0: 4}[version]
-    return (144 if first else 72) * 1000 * KBITS[not first][bit_rate] // hertz + padding
+    return (144 if first or layer == 2 else 72) * 1000 * KBITS[first, layer][bit_rate] // hertz + padding
+
+
+def ac3_frame_bytes(header: bytes) -> int | None:
+    """The length of a frame of AC-3 or E-AC-3, from its first six bytes; None where they do not say."""
+    if len(header) < 6 or header[:2] != b"\x0b\x77":
+        return None
+    if header[5] >> 3 > EAC3:
+        return 2 * ((header[2] & 7) << 8 | header[3]) + 2
+    rate, size = header[4] >> 6, header[4] & 0x3F
+    if rate >= len(AC3_RATES) or size >= 2 * len(AC3_KBITS):
+        return None
+    words = AC3_KBITS[size // 2] * 1000 * AC3_SAMPLES // AC3_RATES[rate] // 16
+    return 2 * (words + (size % 2 if AC3_RATES[rate] == 44_100 else 0))
 
 
 def _is_written(size: int) -> bool:
@@ -159,9 +205,20 @@ def _riff(file: BinaryIO, total: int) -> Extent | None:
     found = RIFF.extent(file, total)
     file.seek(4)
     (riff,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
-    if found and found.end == found.start < total and riff + 8 <= found.start:  # sizes as before the recording
-        return Extent(found.start, None)
+    if found and found.end == found.start < total:
+        file.seek(found.start)
+        if riff + 8 <= found.start or not _is_chunk(file.read(8), total - found.start):
+            return Extent(found.start, None)  # sizes as before the recording
     return found
+
+
+def _is_chunk(header: bytes, left: int) -> bool:
+    """Whether another chunk begins here, in the last `left` bytes of a file."""
+    return (
+        header[:4].isascii()
+        and header[:4].decode().isprintable()
+        and RIFF_HEADER + int.from_bytes(header[4:8], "little") <= left
+    )
 
 
 def _rf64(file: BinaryIO, total: int) -> Extent | None:
@@ -189,15 +246,30 @@ def _matroska(file: BinaryIO, total: int) -> Extent | None:
         return None
     _, size = _vint(file)
     start = file.tell()
-    return Extent(start, None if size is None else start + size)
+    end = _followed(file, start, total) if size is None else start + size
+    return Extent(start, end)
+
+
+def _followed(file: BinaryIO, position: int, total: int) -> int | None:
+    """Where the last element ends of a segment of unknown size, as browsers record it; None where that is whole."""
+    while position < total:
+        file.seek(position)
+        name, _ = _vint(file)
+        width, size = _vint(file)
+        if name > 4 or width > 8:  # no element
+            return None
+        position += name + width + (size or 0)  # of unknown size too is the cluster that is being written
+    return position if position > total else None
 
 
 def _vint(file: BinaryIO) -> tuple[int, int | None]:
     """Bytes and value of the variable-length integer that comes next: RFC 8794, section 4; all ones are unknown."""
     first = file.read(1)
     width = 9 - first[0].bit_length() if first and first[0] else 9
-    value = int.from_bytes(first + file.read(width - 1), "big")
-    bits = 7 * width
+    rest = file.read(width - 1)
+    value, bits = int.from_bytes(first + rest, "big"), 7 * width
+    if len(rest) < width - 1:  # the file ends in it
+        return 9, None
     return width, None if width > 8 or value & (1 << bits) - 1 == (1 << bits) - 1 else value & (1 << bits) - 1
 
 
@@ -216,6 +288,8 @@ def _sphere(file: BinaryIO, total: int) -> Extent | None:
 
 _EXTENTS: dict[bytes, Callable[[BinaryIO, int], Extent | None]] = {
     b"RIFF": _riff,
+    b"RIFX": RIFX.extent,
+    ASF_HEADER[:4]: ASF.extent,
     b"RF64": _rf64,
     b"BW64": _rf64,
     b"FORM": AIFF.extent,

@@ -5,6 +5,7 @@ libsndfile reads what it knows exactly; PyAV (ffmpeg) the rest, and what libsndf
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,14 +15,15 @@ import numpy as np
 import soundfile
 
 from voxdag.audio import containers, ffmpeg
-from voxdag.core.errors import Refused
+from voxdag.core import bounds
+from voxdag.core.texts import GIT_LFS
 
 INT16_SCALE = 32768  # 1.0 in floating point; a 16-bit file's samples pass unchanged
-LIBSNDFILE = (b"RIFF", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST", b"OggS", b"fLaC")
+LIBSNDFILE = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST")
 RATES = (1_000, 768_000)  # Hz: beyond, a header is wrong, and resampling would take all memory
 CANCELLED = 1e-3  # power of the channels' mean over their mean power: independent channels have 1 / channels
 HEAD = 64  # bytes that tell what a file is
-GIT_LFS = b"version https://git-lfs.github.com/spec/"
+OGG_HEAD = 200  # bytes that tell what an Ogg file holds
 
 
 class BadAudio(ValueError):
@@ -55,13 +57,9 @@ class Decoding:
     max_clipped: float
 
     def __post_init__(self) -> None:
-        if not RATES[0] <= self.rate <= RATES[1]:
-            raise Refused(f"rate is {self.rate}, expected {RATES[0]} to {RATES[1]} Hz")
-        for name in ("min_seconds", "min_peak"):
-            if getattr(self, name) < 0:
-                raise Refused(f"{name} is {getattr(self, name)}, expected 0 or more")
-        if not 0 <= self.max_clipped <= 1:
-            raise Refused(f"max_clipped is {self.max_clipped}, expected a share from 0 to 1")
+        bounds.within(self, *RATES, "rate")
+        bounds.at_least(self, 0, "min_seconds")
+        bounds.share(self, "min_peak", "max_clipped")
 
 
 def decode(path: Path, decoding: Decoding) -> Audio:
@@ -94,7 +92,7 @@ def read(path: Path) -> tuple[np.ndarray, int]:
     except ffmpeg.Undecodable as error:
         raise BadAudio(str(error) if "truncated" in str(error) else f"unreadable: {error}") from None
     except Exception as error:  # whatever a decoder raises is what is wrong with this file, not with the others
-        said = str(error).replace(str(path), "file") or type(error).__name__
+        said = str(error).replace(repr(os.fsencode(path)), "it").replace(str(path), "file") or type(error).__name__
         raise BadAudio(f"unreadable: {said}") from None
     if len(wave) == 0:
         raise BadAudio("no samples")
@@ -107,10 +105,13 @@ def read_stretch(path: Path, start: int, stop: int) -> tuple[np.ndarray, int]:
     """Frames `start` to `stop` of a file that `read` has read whole, as it gives them."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    if not _is_exact(head, containers.extent(path)):
-        wave, rate = read(path)
-        return wave[start:stop], rate
-    return soundfile.read(os.fsencode(path), start=start, stop=stop, dtype="float64", always_2d=True)
+    if _is_exact(head, containers.extent(path)) or _is_one_flac(path, head):
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            if file.seekable():
+                file.seek(start)
+                return file.read(stop - start, dtype="float64", always_2d=True), file.samplerate
+    wave, rate = read(path)
+    return wave[start:stop], rate
 
 
 def mix(wave: np.ndarray) -> np.ndarray:
@@ -152,27 +153,71 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
     if extent is not None and extent.end is not None and extent.end > total:
         held, stated = max(0, total - extent.start), extent.end - extent.start
         raise BadAudio(f"truncated: {held} of {stated} bytes of audio")
-    wave, rate = _by_libsndfile(path, head) if _is_exact(head, extent) else ffmpeg.read(path)
+    if head[:4] == b"OggS":
+        wave, rate = _ogg(path)
+    elif head[:4] == b"fLaC":
+        wave, rate = _flac(path)
+    elif _is_exact(head, extent):
+        wave, rate = _by_libsndfile(os.fsencode(path))  # a name need not be UTF-8
+    else:
+        wave, rate = ffmpeg.read(path)
     _check_rate(rate)
     return wave, rate
 
 
 def _is_exact(head: bytes, extent: containers.Extent | None) -> bool:
     """Whether libsndfile reads the file, and knows its length: it takes a WAV whose sizes were never written for one
-    without samples, and cannot allocate for a FLAC of unknown length."""
-    if head[:4] == b"fLaC":
-        return containers.flac_states_length(head)
-    if head[:4] == b"RIFF":
-        return extent is None or extent.end is not None
+    without samples."""
+    if head[:4] in (b"RIFF", b"caff"):
+        return (extent is None or extent.end is not None) and not containers.is_mpeg_in_wav(head)
     return head[:4] in LIBSNDFILE
 
 
-def _by_libsndfile(path: Path, head: bytes) -> tuple[np.ndarray, int]:
-    if head[:4] == b"OggS" and not containers.ends_as_ogg(path):
+def _ogg(path: Path) -> tuple[np.ndarray, int]:
+    """All links of an Ogg file, of which libsndfile reads the first; what it cannot decode (FLAC, Speex) by PyAV."""
+    content = path.read_bytes()
+    links = [content[start:stop] for start, stop in containers.ogg_links(content)]
+    if not links or not all(map(containers.ends_as_ogg, links)):
         raise BadAudio("truncated: the last page of the Ogg stream is missing")
-    with soundfile.SoundFile(os.fsencode(path)) as file:  # a name need not be UTF-8
+    if len(links) == 1 and not any(name in content[:OGG_HEAD] for name in (b"vorbis", b"OpusHead")):
+        return ffmpeg.read(path)
+    return _joined(links)
+
+
+def _flac(path: Path) -> tuple[np.ndarray, int]:
+    """All FLAC files that were joined to one; of one of unknown length what PyAV reads."""
+    content = path.read_bytes()
+    links = [content[start:stop] for start, stop in containers.flac_links(content)]
+    if all(map(containers.flac_states_length, links)):
+        return _joined(links) if len(links) > 1 else _by_libsndfile(os.fsencode(path))
+    if len(links) > 1:
+        raise BadAudio(f"unreadable: {len(links)} FLAC files were joined to one, and one does not state its length")
+    return ffmpeg.read(path)
+
+
+def _is_one_flac(path: Path, head: bytes) -> bool:
+    return (
+        head[:4] == b"fLaC"
+        and containers.flac_states_length(head)
+        and len(containers.flac_links(path.read_bytes())) == 1
+    )
+
+
+def _joined(links: list[bytes]) -> tuple[np.ndarray, int]:
+    """Recordings one after the other. Raises BadAudio where their rates or numbers of channels differ."""
+    waves, rates = zip(*(_by_libsndfile(io.BytesIO(link)) for link in links), strict=True)
+    kinds = sorted({(rate, wave.shape[1]) for wave, rate in zip(waves, rates, strict=True)})
+    if len(kinds) > 1:
+        named = " and ".join(f"{rate} Hz in {channels} channels" for rate, channels in kinds)
+        raise BadAudio(f"unreadable: recordings of {named} were joined")
+    return np.concatenate(waves), rates[0]
+
+
+def _by_libsndfile(place: bytes | io.BytesIO) -> tuple[np.ndarray, int]:
+    with soundfile.SoundFile(place) as file:
         _check_rate(file.samplerate)
-        wave, expected, rate = file.read(dtype="float64", always_2d=True), file.frames, file.samplerate
+        count = -1 if file.seekable() else file.frames
+        wave, expected, rate = file.read(count, dtype="float64", always_2d=True), file.frames, file.samplerate
     if len(wave) != expected:
         raise BadAudio(f"truncated: {len(wave)} of {expected} samples")
     return wave, rate

@@ -6,7 +6,7 @@ every packet must decode, and the file must hold as much as it states.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +15,14 @@ import numpy as np
 from voxdag.audio import containers
 
 # ffmpeg's names of what is opened. Playlists, which would open other files or addresses, are not among them.
-FORMATS = ("mp3", "aac", "amr", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ac3", "eac3", "flac", "wav")
+FORMATS = ("mp3", "aac", "amr", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ac3", "eac3")
+FORMATS += ("flac", "wav", "caf", "ogg")
+FRAME_BYTES = {
+    "mp3": containers.mpeg_frame_bytes,
+    "ac3": containers.ac3_frame_bytes,
+    "eac3": containers.ac3_frame_bytes,
+}
+FRAME_HEADER = 6  # bytes that such a format needs to say how long a frame is
 OPTIONS = {"format_whitelist": ",".join(FORMATS), "err_detect": "explode"}
 SHOWN = 16  # bytes of a file that is no audio
 SHORTFALL = 0.1  # seconds: containers state a length to a packet or two, padding of the encoder included
@@ -51,19 +58,19 @@ def _whole(container, path: Path) -> tuple[np.ndarray, int]:
         raise Undecodable("no audio that can be decoded")
     stream = container.streams.audio[0]
     packets = container.demux(stream)
+    if container.format.name in FRAME_BYTES:
+        packets = _whole_packets(packets, FRAME_BYTES[container.format.name])
     if container.format.name == "mp3":
-        packets = _whole_packets(packets, containers.mpeg_frames(path))
+        packets = _counted(packets, containers.mpeg_frames(path))
     frames = list(_frames(packets))
-    rates = sorted({rate for rate, _ in frames})
-    if len(rates) > 1:
-        raise Undecodable(f"two rates in it: {rates[0]} and {rates[1]} Hz")
     if not frames:
         return np.zeros((0, 1)), stream.rate
+    rate = frames[0][0]
     wave = np.concatenate([block for _, block in frames], axis=1).T
     stated = _stated_seconds(container, stream)
-    if stated is not None and len(wave) / rates[0] < stated - SHORTFALL:
-        raise Undecodable(f"truncated: {len(wave) / rates[0]:.2f} of {float(stated):.2f} s")
-    return wave, rates[0]
+    if stated is not None and len(wave) / rate < stated - SHORTFALL:
+        raise Undecodable(f"truncated: {len(wave) / rate:.2f} of {float(stated):.2f} s")
+    return wave, rate
 
 
 def _beginning(path: Path) -> str:
@@ -80,20 +87,26 @@ def _stated_seconds(container, stream) -> Fraction | None:
     return None
 
 
-def _whole_packets(packets, stated: int | None) -> Iterator:
+def _whole_packets(packets, frame_bytes: Callable[[bytes], int | None]) -> Iterator:
+    """The packets of a format of frames, which say how long they are. Raises Undecodable where one is cut."""
+    for packet in packets:
+        length = frame_bytes(bytes(packet)[:FRAME_HEADER]) if packet.size else None
+        if length is not None and packet.size < length:
+            raise Undecodable(f"truncated: a frame has {packet.size} of {length} bytes")
+        yield packet
+
+
+def _counted(packets, stated: int | None) -> Iterator:
     """The packets of an MP3 file that hold audio: an Info frame in the middle begins another file that was appended.
 
     stated: their number, as the file says; some encoders count the Info frame itself. Raises Undecodable where there
-    are fewer, or one is cut.
+    are fewer.
     """
     count = 0
     for packet in packets:
         data = bytes(packet) if packet.size else b""
         if containers.is_info_frame(data):
             continue
-        length = containers.mpeg_frame_bytes(data[:4])
-        if length is not None and len(data) < length:
-            raise Undecodable(f"truncated: a frame has {len(data)} of {length} bytes")
         count += bool(data)
         yield packet
     if stated is not None and count + 1 < stated:
@@ -102,11 +115,15 @@ def _whole_packets(packets, stated: int | None) -> Iterator:
 
 def _frames(packets: Iterator) -> Iterator[tuple[int, np.ndarray]]:
     """The rate and the samples (channels, n) of each frame in turn; of what they are, the sample format alone is
-    changed."""
+    changed. Raises Undecodable where rate or channels change: recordings of two kinds were joined."""
     import av
 
-    to_doubles = av.AudioResampler(format="dblp")
+    to_doubles, first = av.AudioResampler(format="dblp"), None
     for packet in packets:
         for frame in packet.decode():
+            kind = frame.sample_rate, frame.layout.nb_channels
+            first = first or kind
+            if kind != first:
+                raise Undecodable("two kinds of audio in it: {} Hz in {} channels, then {} in {}".format(*first, *kind))
             for block in to_doubles.resample(frame):
                 yield frame.sample_rate, block.to_ndarray()

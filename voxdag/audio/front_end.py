@@ -15,6 +15,7 @@ from voxdag.audio import vad
 from voxdag.audio.decode import INT16_SCALE, BadAudio, to_int16
 from voxdag.audio.denoise import spectral_gate
 from voxdag.audio.loudness import loudness, rms_db
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 
 DENOISE = ("none", "spectral_gate", "demucs")
@@ -42,11 +43,9 @@ class FrontEnd:
     min_seconds: float
 
     def __post_init__(self) -> None:
-        for name, value, valid in (("denoise", self.denoise, DENOISE), ("vad", self.vad, VAD)):
-            if value not in valid:
-                raise Refused(f"{name} is {value!r}; the valid values are {', '.join(valid)}")
-        if self.min_seconds < 0:
-            raise Refused(f"min_seconds is {self.min_seconds}, expected 0 or more")
+        bounds.one_of(self, DENOISE, "denoise")
+        bounds.one_of(self, VAD, "vad")
+        bounds.at_least(self, 0, "min_seconds")
         if self.max_seconds is not None and self.max_seconds <= self.min_seconds:
             raise Refused(f"max_seconds is {self.max_seconds}, expected more than min_seconds {self.min_seconds}")
 

@@ -37,7 +37,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV without the index, floats rounded to `DECIMALS`, an undefined value as an empty cell."""
     rounded = table.round({name: DECIMALS for name in table.select_dtypes("floating").columns})
-    write_bytes(path, rounded.to_csv(index=False, lineterminator="\n").encode())
+    text = rounded.to_csv(index=False, lineterminator="\n")
+    write_bytes(path, text.encode(errors="surrogateescape"))  # file names that are not UTF-8, as their own bytes
 
 
 def read_table(path: Path, columns: Columns) -> pd.DataFrame:
@@ -48,9 +49,19 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame:
 
     An empty cell is missing, the text "NA" is not. Whole numbers are int64, or Int64 where some are missing.
 
-    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type.
+    Raises NotHere, or Refused, with file, line and column, for a value that is not of its type; and for what is no
+    table.
     """
-    table = pd.read_csv(_existing(path), dtype=str, keep_default_na=False, na_values=[""])
+    try:
+        table = pd.read_csv(
+            _existing(path), dtype=str, keep_default_na=False, na_values=[""], encoding_errors="surrogateescape"
+        )
+    except Refused:
+        raise
+    except ValueError as reason:  # of pandas: no line, a line of another length
+        raise Refused(f"{path} is no table: {str(reason).strip()}, expected CSV") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the columns too many for an index
+        raise Refused(f"{path} is no table: its rows have more columns than its first line")
     return pd.DataFrame({name: _typed(texts, column_type(name, columns), path) for name, texts in table.items()})
 
 

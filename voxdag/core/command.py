@@ -16,20 +16,23 @@ INTERRUPTED = 130  # exit status, as shells have it: 128 + SIGINT
 log = logging.getLogger("voxdag")
 
 
-def main(stage: Callable[[str], None]) -> None:
-    """Run a stage's `main` with the name on the command line; the stage's module docstring is its help."""
+def main(stage: Callable[[str], None], kept: str = "") -> None:
+    """Run a stage's `main` with the name on the command line; the stage's module docstring is its help.
+
+    kept: what of its work an interrupt does not lose, if it says so.
+    """
     parser = argparse.ArgumentParser(
         description=inspect.getmodule(stage).__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", help="a task or a system of params.yaml")
     arguments = parser.parse_args()
-    guarded(lambda: stage(arguments.name))
+    guarded(lambda: stage(arguments.name), kept)
 
 
-def guarded(action: Callable[[], None]) -> None:
+def guarded(action: Callable[[], None], kept: str = "") -> None:
     """Run `action`; a wrong input ends it with one line that says what was wrong, and exit status 1; Ctrl-C with 130.
 
-    VOXDAG_DEBUG in the environment shows the traceback as well.
+    VOXDAG_DEBUG in the environment shows the traceback as well. kept: see `main`.
     """
     log_to_stderr()
     try:
@@ -39,9 +42,26 @@ def guarded(action: Callable[[], None]) -> None:
             raise
         log.error("error: %s", error)
         sys.exit(1)
+    except Exception as error:
+        if os.environ.get("VOXDAG_DEBUG") or not _is_out_of_memory(error):
+            raise
+        log.error(
+            "error: out of memory: %s. Smaller batches or samples, or fewer processes (VOXDAG_JOBS)", _line(error)
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
-        log.error("interrupted")
+        log.error("interrupted; start the same command again%s", f": {kept}" if kept else "")
         sys.exit(INTERRUPTED)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, numpy or torch had no memory: on the CPU, torch's own error is known by its words alone."""
+    of_gpu = type(error).__name__ == "OutOfMemoryError"
+    return isinstance(error, MemoryError) or of_gpu or "DefaultCPUAllocator" in str(error)
+
+
+def _line(error: Exception) -> str:
+    return str(error).split("\n")[0].rstrip(".") or type(error).__name__
 
 
 def log_to_stderr() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -17,6 +17,8 @@ from voxdag.core.errors import NotHere, Refused
 
 LOCK = "dvc.lock"
 COMMIT = "HEAD"
+OBJECTS = "files/md5"  # within DVC's cache: <two digits>/<the others>
+REMEDY = f"`git checkout {LOCK}` restores the committed one; python -m voxdag.doctor then names what it does not know"
 ALWAYS = "always changed"  # what DVC says of a stage that runs every time
 # What DVC says of an output that is not the lock's; of one that its cache lacks it says no more, there or not
 GONE, OTHER = ("deleted", "not in cache"), ("modified", "new")
@@ -47,13 +49,14 @@ class Disk:
 
 
 def stages(text: str) -> dict[str, Stage]:
-    """The stages of a lock's text, by name. Raises Refused for one that DVC did not write (marks of a merge)."""
+    """The stages of a lock's text, by name.
+
+    Raises Refused, with the remedy, for one with the marks of a merge, and for an empty one (DVC was stopped).
+    """
     try:
         return {name: _stage(entry) for name, entry in yaml.safe_load(text)["stages"].items()}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise Refused(
-            f"{LOCK} is damaged ({type(error).__name__}): `git checkout {LOCK}` restores the committed one"
-        ) from None
+        raise Refused(f"{LOCK} is damaged ({type(error).__name__}): {REMEDY}") from None
 
 
 def committed(path: str) -> str | None:
@@ -75,7 +78,36 @@ def disk() -> Disk:
     done = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], capture_output=True, text=True)
     if done.returncode:
         raise Refused(f"dvc status failed: {done.stderr.strip()}")
-    return departures(json.loads(done.stdout or "{}"), _uncommitted())
+    return departures(json.loads(done.stdout or "{}"), uncommitted())
+
+
+def uncommitted() -> list[str]:
+    """Files that are not as committed, or not in the commit and not ignored."""
+    changed = ["git", "diff", "--name-only", "--relative", "-z", COMMIT]
+    unknown = ["git", "ls-files", "--others", "--exclude-standard", "-z"]
+    listed = (subprocess.run(command, capture_output=True, text=True, check=True) for command in (changed, unknown))
+    return [path for done in listed for path in done.stdout.split("\0") if path]
+
+
+def unsaved(graph: Mapping[str, Stage], cache: Path) -> dict[str, list[str]]:
+    """stage -> outputs in data/ that lie here although the cache lacks what the lock says of them.
+
+    So it is where the lock went back (`git checkout .`) behind a run that was not committed: `dvc checkout` would
+    delete what lies here, and `dvc repro` make it again. cache: DVC's folder (`dvc cache dir`).
+    """
+    found = {
+        name: [path for path, md5 in stage.outs.items() if path.startswith("data/") and _only_here(path, md5, cache)]
+        for name, stage in graph.items()
+    }
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def cache() -> Path:
+    """DVC's cache. Raises Refused with DVC's own words where it fails."""
+    done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True)
+    if done.returncode:
+        raise Refused(f"dvc cache dir failed: {done.stderr.strip()}")
+    return Path(done.stdout.strip())
 
 
 def departures(status: Mapping[str, list], uncommitted: Iterable[str]) -> Disk:
@@ -131,8 +163,5 @@ def _stage(entry: Mapping) -> Stage:
     )
 
 
-def _uncommitted() -> list[str]:
-    changed = ["git", "diff", "--name-only", "--relative", "-z", COMMIT]
-    unknown = ["git", "ls-files", "--others", "--exclude-standard", "-z"]
-    listed = (subprocess.run(command, capture_output=True, text=True, check=True) for command in (changed, unknown))
-    return [path for done in listed for path in done.stdout.split("\0") if path]
+def _only_here(path: str, md5: str, cache: Path) -> bool:
+    return Path(path).exists() and not (cache / OBJECTS / md5[:2] / md5[2:]).exists()

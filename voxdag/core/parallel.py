@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import itertools
+import logging
 import multiprocessing
 import os
 import pickle
@@ -28,6 +29,8 @@ from voxdag.core.errors import Refused
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
+log = logging.getLogger(__name__)
+
 CHUNK = 8  # items a worker takes at once: small enough to keep all busy, large enough to hide the queue
 WAITING = 2  # chunks for each worker that are made ahead of who reads the results
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read by libraries when they are loaded
@@ -35,9 +38,17 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read
 
 @contextmanager
 def alone(target: Path) -> Iterator[None]:
-    """Wait until no other process makes `target`; the lock goes with the process that holds it."""
-    with target.with_name(f".{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Wait until no other process makes `target`, and say for which; the lock goes with the process that holds it."""
+    with target.with_name(f".{target.name}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            log.info("waiting for another process (%s), which is at work on %s", lock.read() or "unknown", target)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 

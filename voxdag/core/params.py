@@ -11,21 +11,29 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 
 T = TypeVar("T")
 
+FILE = "params.yaml"
 BETWEEN = ("cleaned", "embedded", "synthetic")  # the sections of stages between features and training
-TOP_LEVEL = ("seed", "num_threads", "device", "tasks", *BETWEEN, "systems", "baselines")
+SECTIONS = ("tasks", *BETWEEN, "systems", "baselines")
+TOP_LEVEL = ("seed", "num_threads", "device", *SECTIONS)
+ENTRY = re.compile(r"\w[\w-]*")  # the name of a task, a system, ...: it names folders and files
+DEVICES = ("auto", "cpu", "cuda")
+THREADS = 1024  # more than a machine has; libraries end the process where so many cannot be started
 FILES, NONE = "inputs/weights/", "none"  # of their weights: how a file of the weights folder begins; no file
 
 
@@ -42,6 +50,10 @@ class Run:
     seed: int
     num_threads: int
     device: str
+
+    def __post_init__(self) -> None:
+        bounds.within(self, 1, THREADS, "num_threads")
+        bounds.one_of(self, DEVICES, "device")
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,12 @@ class System:
     train: dict
     evaluate: Evaluate
 
+    def __post_init__(self) -> None:
+        bounds.not_empty(self, "seeds")
+        bounds.distinct(self, "seeds")
+        bounds.within(self, 1, THREADS, "num_threads")
+        bounds.inside(self, "data", "recordings")
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -125,23 +143,55 @@ class Between:
     changes: dict | None = None
 
 
-def read(path: Path = Path("params.yaml")) -> dict[str, Any]:
+def read(path: Path = Path(FILE)) -> dict[str, Any]:
     """Read the parameter tree and check its top-level keys. Raises Refused, naming the file."""
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Refused(f"{path} is not here: run from the repository's root") from None
-    except yaml.YAMLError as error:
-        raise Refused(f"{path} is not YAML: {error}") from None
+    if not path.is_file():
+        raise Refused(f"{path} is not here: run from the repository's root")
+    tree = read_yaml(path)
     if not isinstance(tree, dict):
         raise Refused(f"{path} holds {type(tree).__name__}, expected a mapping with the keys {', '.join(TOP_LEVEL)}")
     _check_keys(tree, TOP_LEVEL, TOP_LEVEL, str(path))
+    for section in SECTIONS:
+        _check_section(tree[section], f"{path}: {section}")
     return tree
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds. Raises Refused, with the file and in one line, for what is not YAML in UTF-8, or where a
+    mapping has a key twice, of which YAML would take the last."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_EachKeyOnce)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"{path} is not YAML in UTF-8: {' '.join(str(error).split())}") from None
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise yaml.YAMLError(f"the key {key.value!r} stands twice, in lines {lines[key.value]} and {line}")
+            lines[key.value] = line
+        return node
+
+
+def _check_section(entries: object, where: str) -> None:
+    if entries is None:
+        return
+    if not isinstance(entries, Mapping):
+        raise Refused(f"{where} is {entries!r}, expected a mapping")
+    for name, entry in entries.items():
+        if not (isinstance(name, str) and ENTRY.fullmatch(name)):
+            raise Refused(f"{where} has {name!r}, expected a name of letters, digits, _ and -")
+        if entry is not None and not isinstance(entry, Mapping):  # none yet: whoever binds it refuses it
+            raise Refused(f"{where}.{name} is {entry!r}, expected a mapping")
 
 
 def run(tree: Mapping[str, Any], system: System | None = None) -> Run:
     """The keys that hold for the whole run; for a system, with its own number of threads, if it has one."""
-    of_all = bind(Run, {field.name: tree[field.name] for field in dataclasses.fields(Run)}, "params.yaml")
+    of_all = bind(Run, {field.name: tree[field.name] for field in dataclasses.fields(Run)}, "")
     if system is None or system.num_threads is None:
         return of_all
     return dataclasses.replace(of_all, num_threads=system.num_threads)
@@ -170,23 +220,43 @@ def baseline(tree: Mapping[str, Any], name: str) -> Baseline:
 def of_task(tree: Mapping[str, Any], task: str, *groups: str) -> list[str]:
     """The names of a task's systems and baselines, or of those of the `groups`, in the order of params.yaml."""
     listed = ((tree[group] or {}).items() for group in groups or ("systems", "baselines"))
-    return [name for items in listed for name, item in items if item["task"] == task]
+    return [name for items in listed for name, item in items if item and item.get("task") == task]
 
 
-def bind(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+def bind(cls: type[T], tree: Mapping[str, Any], where: str, file: str | Path = FILE) -> T:
     """Make the dataclass `cls` from a mapping, field by field, nested dataclasses included.
 
     An integer is taken where a float is wanted, and so is a numeral in a string: YAML 1.1 reads `1e-3` as text, and
     `dvc exp run -S` may write it so.
 
-    Raises Refused for an unknown key, a missing key or a value of the wrong type, naming `where`.
+    Raises Refused for an unknown key, a missing key, a value of the wrong type or one that the dataclass refuses,
+    naming `file` and the key: `where`, that of the mapping ("": the top), and the field's.
     """
-    return cls(**_values(cls, tree, [field.name for field in dataclasses.fields(cls) if _is_required(field)], where))
+    with _said_of(file):
+        return _bound(cls, tree, where)
 
 
 def change(instance: T, changes: Mapping[str, Any], where: str) -> T:
-    """A dataclass like `instance` with the values of some of its fields, taken and refused as by `bind`."""
+    """A dataclass like `instance` with the values of some of its fields, taken and refused as by `bind`; `where` names
+    the file too, where there is one."""
     return dataclasses.replace(instance, **_values(type(instance), changes, [], where))
+
+
+@contextmanager
+def _said_of(file: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except Refused as reason:
+        raise Refused(f"{file}: {reason}") from reason
+
+
+def _bound(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+    required = [field.name for field in dataclasses.fields(cls) if _is_required(field)]
+    values = _values(cls, tree, required, where)
+    try:
+        return cls(**values)
+    except Refused as reason:  # it begins with the field's name (see `voxdag.core.bounds`)
+        raise Refused(_key(where, str(reason))) from reason
 
 
 def _values(cls: type, tree: Mapping[str, Any], required: typing.Iterable[str], where: str) -> dict[str, Any]:
@@ -194,7 +264,11 @@ def _values(cls: type, tree: Mapping[str, Any], required: typing.Iterable[str], 
         raise Refused(f"{where} is {tree!r}, expected a mapping")
     _check_keys(tree, [field.name for field in dataclasses.fields(cls)], required, where)
     hints = typing.get_type_hints(cls)
-    return {name: _value(hints[name], value, f"{where}.{name}") for name, value in tree.items()}
+    return {name: _value(hints[name], value, _key(where, name)) for name, value in tree.items()}
+
+
+def _key(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
 
 
 def _entry(tree: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:
@@ -227,7 +301,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         fitting = [hint for hint in hints if isinstance(hint, type) and type(value) is hint]
         return _value(*(fitting or hints[:1]), value, where)
     if dataclasses.is_dataclass(hint):
-        return bind(hint, value, where)
+        return _bound(hint, value, where)
     if origin is tuple:
         return _sequence(arguments, value, where)
     return _scalar(origin or hint, value, where)
@@ -255,4 +329,4 @@ def _scalar(kind: type, value: Any, where: str) -> Any:
             return number
     elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise Refused(f"{where} is {value!r}, expected {kind.__name__}")
+    raise Refused(f"{where} is {value!r}, expected {'a mapping' if kind is dict else kind.__name__}")

@@ -16,7 +16,6 @@ from voxdag.core.allocator import keep_large_blocks
 from voxdag.core.errors import Refused
 from voxdag.core.params import Run
 
-DEVICES = ("auto", "cpu", "cuda")
 CPUINFO = Path("/proc/cpuinfo")
 VENDOR = ("vendor_id", "CPU implementer")  # of x86, of ARM
 # Flags of a processor beyond what torch names, by which oneDNN chooses kernels (its cpu_isa_t) -> names of ours
@@ -26,12 +25,9 @@ EXTENSIONS = {"avx512_vnni": "VNNI", "avx512_bf16": "BF16", "avx512_fp16": "FP16
 def setup(run: Run) -> torch.device:
     """Fix the threads, ask for deterministic algorithms, and give the device.
 
-    Raises Refused for an unknown device, for CUDA where there is none, or for no thread.
+    Raises Refused for CUDA where there is none, and where OpenMP may not start `num_threads` threads.
     """
-    if run.num_threads < 1:
-        raise Refused(f"num_threads is {run.num_threads}, expected 1 or more")
-    if run.device not in DEVICES:
-        raise Refused(f"device is {run.device!r}, expected one of {', '.join(DEVICES)}")
+    check_openmp(run.num_threads)
     if run.device == "cuda" and not torch.cuda.is_available():
         raise Refused("device is cuda, but torch sees no CUDA device; set device: auto or cpu")
     keep_large_blocks()
@@ -41,6 +37,23 @@ def setup(run: Run) -> torch.device:
     torch.backends.cudnn.benchmark = False
     cuda = run.device == "cuda" or (run.device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if cuda else "cpu")
+
+
+def check_openmp(num_threads: int) -> None:
+    """Raises Refused where OpenMP may start fewer threads than `num_threads`, as some batch systems tell it to.
+
+    oneDNN's kernels cut their work into as many parts as threads were asked for, and the threads that there are wait
+    for the parts of those that there are not: the first backward pass would never end. OpenMP reads these variables
+    once, when torch is loaded.
+    """
+    limit, dynamic = os.environ.get("OMP_THREAD_LIMIT", "").strip(), os.environ.get("OMP_DYNAMIC", "").strip()
+    too_low = limit.isdecimal() and int(limit) < num_threads
+    if num_threads > 1 and (too_low or dynamic.lower() == "true"):
+        found = f"OMP_THREAD_LIMIT={limit}" if too_low else f"OMP_DYNAMIC={dynamic}"
+        raise Refused(
+            f"environment variable {found}: OpenMP may start fewer threads than num_threads, {num_threads}, and then "
+            f"training never ends; unset it (env -u {found.partition('=')[0]} ...), or set num_threads: 1"
+        )
 
 
 def workers(device: torch.device) -> int:

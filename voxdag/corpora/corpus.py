@@ -58,10 +58,11 @@ class CorpusMissing(NotHere):
     """A corpus, or a part that it cannot be read without, is not on disk."""
 
     @classmethod
-    def at(cls, path: Path, what: str, get: str, put: str) -> "CorpusMissing":
-        """`what` is not at `path`; where to `get` it, and where to `put` it."""
+    def at(cls, path: Path, what: str, get: str, put: str, found: str = "") -> "CorpusMissing":
+        """`what` is not at `path`, which holds what was `found` instead; where to `get` it, and where to `put` it."""
+        there = f"nothing of it at {path}, but {found}" if found else f"nothing at {path}"
         return cls(
-            f"{what}: nothing at {path}. Get it from {get}. Put it at {put}. "
+            f"{what}: {there}. Get it from {get}. Put it at {put}. "
             "Environment variable VOXDAG_CORPORA moves the folder of all corpora."
         )
 

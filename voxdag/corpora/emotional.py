@@ -13,18 +13,18 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
-from voxdag.core.files import walk
-from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus, CorpusMissing
+from voxdag.corpora.corpus import Corpus, CorpusMissing
+from voxdag.corpora.listing import LeftOut, audio_files, in_words, one_file_each, summary
 from voxdag.data.folds import Fold
 
 LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored")
 COLUMNS = ["id", "path", "speaker", "label", "sex", "intensity", "sentence", "bytes"]
 FOLDS = ("standard", "leave_one_speaker_out")
 FEWEST_SPEAKERS = 3  # one each for train, dev and eval
-EXAMPLES = 5  # file names that the report gives of each kind
 OTHER_NAME = "a name of another form"
-SECOND_COPY = "a second copy of the same name and size"
+FORMAT = "wav"  # of the published recordings of these corpora
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class Options:
     official: bool
     allow_departures: bool
 
+    def __post_init__(self) -> None:
+        bounds.one_of(self, FOLDS, "folds")
+
 
 @dataclass(frozen=True)
 class Published:
@@ -58,6 +61,7 @@ class Published:
     speakers   speaker -> number of utterances; empty where that is not published for these labels
     standard   the folds of the standard scheme, over all speakers
     sentences  which texts are said in more than one split, as a sentence of the report
+    expected   what is looked for, shown where there is none of it
     """
 
     name: str
@@ -67,6 +71,7 @@ class Published:
     speakers: Mapping[str, int]
     standard: tuple[Fold, ...]
     sentences: str
+    expected: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,6 @@ class Utterance:
 
 
 Parse = Callable[[PurePosixPath], Utterance | str]  # a str is the reason why the file is left out
-LeftOut = dict[str, list[str]]  # reason -> files
 
 
 def provide(folder: Path, options: Options, published: Published) -> None:
@@ -90,10 +94,11 @@ def provide(folder: Path, options: Options, published: Published) -> None:
         raise missing(folder, options, published)
 
 
-def missing(folder: Path, options: Options, published: Published) -> CorpusMissing:
-    """The error that says where to get the corpus and where to put it."""
+def missing(folder: Path, options: Options, published: Published, left_out: LeftOut | None = None) -> CorpusMissing:
+    """The error that says where to get the corpus and where to put it, and what is there instead (`left_out`)."""
     base = folder / options.root
-    return CorpusMissing.at(base, what=published.name, get=published.get, put=str(base))
+    found = f"{in_words(left_out)}; expected {published.expected}" if left_out else ""
+    return CorpusMissing.at(base, what=published.name, get=published.get, put=str(base), found=found)
 
 
 def read(folder: Path, options: Options, published: Published, parse: Parse, under: str = ".") -> Corpus:
@@ -114,19 +119,18 @@ def read(folder: Path, options: Options, published: Published, parse: Parse, und
             utterances[parsed.id] = parsed
             named.append((parsed.id, path, size))
     if not utterances:
-        raise missing(folder, options, published)
-    recordings = one_file_each(folder / root, named, left_out)
+        raise missing(folder, options, published, left_out)
+    recordings = one_file_each(folder / root, named, left_out, FORMAT)
     rows = [asdict(utterances[name]) | located(root, *recordings[name]) for name in utterances]
     return corpus(rows, left_out, options, published)
 
 
 def check(options: Options, published: Published) -> None:
-    """Raises Refused for a label, speaker or fold scheme that the corpus does not define, with the valid ones."""
+    """Raises Refused for a label or speaker that the corpus does not define, with the valid ones."""
     for label in options.labels or ():
         known(published.labels, label, "label", published.name)
     for speaker in options.speakers or ():
         known(published.sexes, speaker, "speaker", published.name)
-    known(FOLDS, options.folds, "fold scheme", published.name)
 
 
 def known(codes: Collection[str], code: str, what: str, where: object) -> str:
@@ -134,50 +138,6 @@ def known(codes: Collection[str], code: str, what: str, where: object) -> str:
     if code not in codes:
         raise Refused(f"{where}: unknown {what} {code!r}, expected one of {', '.join(codes)}")
     return code
-
-
-def audio_files(base: Path) -> tuple[list[tuple[PurePosixPath, int]], LeftOut]:
-    """Path below `base` and size (bytes) of every audio file, sorted; and the other files, by reason.
-
-    Folders whose name starts with a dot (such as the .git of a cloned corpus) are not entered, linked ones are.
-    """
-    files, left_out = [], {}
-    for name, size in walk(base):
-        path = PurePosixPath(name)
-        reason = _not_audio(path.name)
-        if reason:
-            left_out.setdefault(reason, []).append(path.as_posix())
-        else:
-            files.append((path, size))
-    return sorted(files), left_out
-
-
-def _not_audio(name: str) -> str | None:
-    if name.startswith("._"):
-        return "a macOS resource fork"
-    return None if name.rpartition(".")[2].lower() in AUDIO_SUFFIXES else "not audio"
-
-
-def one_file_each(
-    base: Path, named: Iterable[tuple[str, PurePosixPath, int]], left_out: LeftOut
-) -> dict[str, tuple[PurePosixPath, int]]:
-    """The file and size of each utterance, from (utterance, file, size); second copies are added to `left_out`.
-
-    Re-packaged corpora hold whole second copies of themselves. Of files of one size the least nested is taken.
-
-    Raises Refused, naming both, where two files of an utterance differ in size.
-    """
-    taken: dict[str, tuple[PurePosixPath, int]] = {}
-    for name, path, size in sorted(named, key=lambda file: (len(file[1].parts), file[1])):
-        other, expected = taken.setdefault(name, (path, size))
-        if size != expected:
-            raise Refused(
-                f"{base} holds {other} ({expected} bytes) and {path} ({size} bytes), "
-                f"expected one file of the utterance {name}"
-            )
-        if path != other:
-            left_out.setdefault(SECOND_COPY, []).append(path.as_posix())
-    return taken
 
 
 def located(root: Path, path: PurePosixPath, size: int | None) -> dict[str, object]:
@@ -226,11 +186,6 @@ def _report(trials: pd.DataFrame, classes: list[str], speakers: list[str], left_
     }
 
 
-def summary(files: list[str]) -> dict[str, object]:
-    """How many files there are, and the first few."""
-    return {"count": len(files), "examples": sorted(files)[:EXAMPLES]}
-
-
 def _departures(listed: pd.DataFrame, published: Published) -> tuple[str, ...]:
     """Every count, before the options leave anything out, that is not the published one, as a sentence."""
     found = []
@@ -239,7 +194,15 @@ def _departures(listed: pd.DataFrame, published: Published) -> tuple[str, ...]:
         for name, expected in counts.items():
             if present[name] != expected:
                 found.append(f"{kind} {name} has {present[name]} utterances, published are {expected}")
-    return tuple(found)
+    return (*found, *_mixed(listed))
+
+
+def _mixed(listed: pd.DataFrame) -> list[str]:
+    """Of recordings in several formats a network may learn the format."""
+    paths = listed["path"][listed["bytes"].notna()]
+    formats = Counter(PurePosixPath(path).suffix.lower().lstrip(".") for path in paths)
+    counted = ", ".join(f"{count} {name}" for name, count in formats.most_common())
+    return [f"the recordings are of {len(formats)} formats ({counted}), published is one"] if len(formats) > 1 else []
 
 
 def rotation(groups: Mapping[str, Iterable[str]]) -> tuple[Fold, ...]:

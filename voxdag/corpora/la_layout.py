@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from voxdag.core import streams
 from voxdag.core.errors import Refused
+from voxdag.core.files import naming
 from voxdag.core.parallel import parallel_map
-from voxdag.corpora.making import beside
+from voxdag.corpora.making import beside, write_flac
 from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
 from voxdag.simulation import asv
 from voxdag.simulation.attacks import spoof
@@ -187,7 +187,8 @@ def _file(store: Path, recording: Recording) -> Path:
 
 def _keep(recording: Recording, load: Load, store: Path) -> None:
     """Write a recording once, as float32, for all the utterances that are made from it."""
-    np.save(_file(store, recording), load(recording).astype(np.float32))
+    with naming(path := _file(store, recording)):
+        np.save(path, load(recording).astype(np.float32))
 
 
 def _make(
@@ -206,7 +207,7 @@ def _make(
     except Refused as error:
         kind = utterance.attack or "bona fide"
         raise Refused(f"{utterance.id} ({kind}, from {utterance.source.name}): {error}") from error
-    soundfile.write(folder / AUDIO[utterance.split] / f"{utterance.id}.flac", samples, RATE, subtype="PCM_16")
+    write_flac(folder / AUDIO[utterance.split] / f"{utterance.id}.flac", samples, RATE)
     return asv.embed(samples / 32768, RATE)
 
 
@@ -248,4 +249,5 @@ def _write_asv_scores(folder: Path, utterances: list[Utterance], embeddings: np.
 
 def _write_lines(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(lines), encoding="utf-8")
+    with naming(path):
+        path.write_text("".join(lines), encoding="utf-8")

@@ -5,11 +5,24 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
+from voxdag.core.files import naming
 from voxdag.core.parallel import alone
 
 logger = logging.getLogger(__name__)
+
+
+def write_flac(path: Path, samples: np.ndarray, rate: int) -> None:
+    """Write (n,) samples as FLAC of 16 bits. An OSError names the file and says what it was: libsndfile's does not."""
+    content = BytesIO()
+    soundfile.write(content, samples, rate, format="FLAC", subtype="PCM_16")
+    with naming(path):
+        path.write_bytes(content.getvalue())
 
 
 def once(target: Path, make: Callable[[], None]) -> None:

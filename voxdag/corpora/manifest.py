@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from voxdag.core import params
+from voxdag.core import bounds, params
 from voxdag.core.errors import Refused
 from voxdag.core.workspace import corpora_folder
+from voxdag.corpora import listing
 from voxdag.corpora.corpus import Corpus, reader, root_is_set_by
 from voxdag.data import folds
 
@@ -41,8 +42,8 @@ class Prepare:
     protocol: str = "speaker_independent"
 
     def __post_init__(self) -> None:
-        if self.protocol not in folds.PROTOCOLS:
-            raise Refused(f"protocol is {self.protocol!r}, expected one of {', '.join(folds.PROTOCOLS)}")
+        bounds.share(self, "max_absent")
+        bounds.one_of(self, folds.PROTOCOLS, "protocol")
 
     def names(self) -> list[str]:
         """The corpora that are read, the one of train first."""
@@ -75,12 +76,22 @@ def on_disk(module: ModuleType, options: Any, key: str) -> Corpus:
 
 
 def departures(corpus: Corpus) -> list[str]:
-    """How a corpus that is said to be the published one differs from it: counts, and listed recordings without file."""
+    """How a corpus that is said to be the published one differs from it: counts, and listed recordings without file.
+
+    A pointer of Git LFS is no recording.
+    """
     if corpus.departures is None:
         return []
     absent = corpus.trials["path"][corpus.trials["bytes"].isna()]
     lacking = [f"{len(absent)} of {len(corpus.trials)} recordings are absent, such as {path}" for path in absent[:1]]
-    return [*corpus.departures, *lacking]
+    return [*corpus.departures, *lacking, *pointers(corpus)]
+
+
+def pointers(corpus: Corpus) -> list[str]:
+    """A sentence on the recordings that are pointers of Git LFS; none where there are none."""
+    found = listing.pointers(corpora_folder(), corpus.trials)
+    share = f"{len(found)} of {len(corpus.trials)} recordings are pointers of Git LFS"
+    return [f"{share}, such as {path}: `git lfs pull` fetches the audio" for path in found[:1]]
 
 
 def counted(found: list[str]) -> str:

@@ -59,6 +59,11 @@ def predictions(system: str) -> Path:
     return Path("data/predictions") / system
 
 
+def decisions(system: str) -> Path:
+    """Table of what decisions need of dev, of each member."""
+    return predictions(system) / "decisions.csv"
+
+
 def metrics(system: str) -> Path:
     """Folder of a system's metrics."""
     return Path("metrics") / system

@@ -11,6 +11,7 @@ import numpy as np
 
 from voxdag.audio.decode import Audio, BadAudio, Decoding, decode
 from voxdag.audio.front_end import Enhance, FrontEnd, process
+from voxdag.core import bounds
 
 AUDIO = "audio"  # column of the index: a digest of the decoded samples, the same for copies of a recording
 
@@ -26,6 +27,10 @@ class Features:
     front_end: FrontEnd | None
     max_quarantined: float
     shard_megabytes: int
+
+    def __post_init__(self) -> None:
+        bounds.share(self, "max_quarantined")
+        bounds.at_least(self, 1, "shard_megabytes")
 
 
 class Recording(NamedTuple):

@@ -37,7 +37,7 @@ def _columns(source: str) -> tuple[str, str, str]:
 
 @style.paper()
 def figure(values: pd.DataFrame, title: str = "") -> Figure:
-    """Draw a `table`, a class below the other, each with its support and the interval of its recall.
+    """Draw a `table`, a class below the other, each with its support, each bar with its interval.
 
     An undefined value is written "undefined" instead of drawn as zero.
     """
@@ -51,11 +51,10 @@ def figure(values: pd.DataFrame, title: str = "") -> Figure:
         axes.barh(rows, bars["value"].fillna(0), height=BAR, color=colour, label=measure)
         for row in rows[bars["value"].isna()]:
             axes.text(0.01, row, "undefined", va="center", fontsize=5)
-        if measure == "recall":
-            axes.hlines(rows, bars["low"], bars["high"], color=style.BLACK, linewidth=0.9)
+        axes.hlines(rows, bars["low"], bars["high"], color=style.BLACK, linewidth=0.6)
     axes.set_yticks(range(len(names)), [f"{style.wrapped(name)}\n(n = {support[name]:,})" for name in names])
     axes.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
-    axes.set_xlabel("Precision, recall with interval, F1 (%)")
+    axes.set_xlabel("Precision, recall and F1 (%)")
     axes.set_title(title, loc="left")
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")

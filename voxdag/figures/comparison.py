@@ -57,7 +57,15 @@ def det_overlay(curves: pd.DataFrame) -> Plot:
         str(system): [curve for _, curve in rows.groupby("member", sort=False)]
         for system, rows in curves.groupby("system", sort=False)
     }
-    return Plot(curves, det.figure(by_system))
+    return Plot(curves, det.figure(by_system, _bands(curves), "95 % band"))
+
+
+def _bands(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What the curves of each system say of its band, where they do."""
+    if "low_probit" not in curves:
+        return {}
+    known = curves.dropna(subset=["low_probit", "high_probit"]).sort_values("false_alarm_probit", kind="stable")
+    return {str(system): band for system, band in known.groupby("system", sort=False)}
 
 
 def by_group(rates: pd.DataFrame, metric: Metric) -> Plot:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
 from voxdag.core.errors import Refused
@@ -37,22 +38,29 @@ def table(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str], seeds
 
 
 @style.paper()
-def figure(counts: pd.DataFrame, written: Literal["both", "count", "share"] = "both", title: str = "") -> Figure:
+def figure(
+    counts: pd.DataFrame,
+    written: Literal["both", "count", "share"] = "both",
+    title: str = "",
+    xlabel: str = "Predicted",
+) -> Figure:
     """Draw a confusion `table`: rows are actual classes, each shaded by and adding up to 100 % of its class.
 
-    Each cell has its count and share `written`, or one of the two, which leaves room for about ten classes.
+    Each cell has its count and share `written`, or one of the two, which leaves room for about ten classes. Beside the
+    name of an actual class stands its number of utterances.
     """
     classes = list(dict.fromkeys(counts["actual"]))
     shares = counts["share"].to_numpy().reshape(len(classes), len(classes))
-    canvas = style.new_figure(height=min(3.4, 1.2 + 0.55 * len(classes)))
+    canvas = style.new_figure(height=min(2.75, 1.1 + 0.6 * len(classes)))
     axes = canvas.subplots()
-    axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1, aspect="equal")
+    _colour_bar(canvas, axes, image)
     for cell, row in enumerate(counts.itertuples()):
         shade = "white" if row.share > DARK else style.BLACK
         place = cell % len(classes), cell // len(classes)
         axes.text(*place, WRITERS[written](row.count, row.share), ha="center", va="center", color=shade)
-    _name_classes(axes, classes)
-    axes.set(xlabel="Predicted", ylabel="Actual")
+    _name_classes(axes, classes, counts.groupby("actual")["count"].sum())
+    axes.set(xlabel=xlabel, ylabel="Actual")
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -61,13 +69,21 @@ def figure(counts: pd.DataFrame, written: Literal["both", "count", "share"] = "b
     return canvas
 
 
-def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
-    if len(classes) <= ROOMY:
+def _colour_bar(canvas: Figure, axes: Axes, image: AxesImage) -> None:
+    bar = canvas.colorbar(image, cax=axes.inset_axes((1.04, 0.05, 0.035, 0.9)), label="Share of actual class (%)")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=6)
+    style.percent_axis(bar.ax, "y")
+
+
+def _name_classes(axes: Axes, classes: Sequence[str], utterances: pd.Series) -> None:
+    few = len(classes) <= ROOMY
+    between = "\n" if few else " "
+    axes.set_yticks(range(len(classes)), [f"{name}{between}({_count(utterances[name], 1)})" for name in classes])
+    if few:
         axes.set_xticks(range(len(classes)), classes)
-        axes.set_yticks(range(len(classes)), classes, rotation=90, va="center")
     else:
         axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(classes)), classes)
 
 
 def _both(count: float, share: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from voxdag.core.errors import Refused
 
@@ -59,6 +59,12 @@ def error_curve(
 def equal_point(curve: pd.DataFrame) -> pd.Series:
     """Return the row of an `error_curve` table where the error rates are equal."""
     return curve.loc[curve["at_eer"].idxmax()]
+
+
+def trials(curve: pd.DataFrame) -> tuple[int, int]:
+    """Return the numbers (targets, non-targets) of an `error_curve` table: its ends are half a trial from 0 and 1."""
+    ends = [ndtr(curve[name].min()) for name in ("miss_probit", "false_alarm_probit")]
+    return round(0.5 / ends[0]), round(0.5 / ends[1])
 
 
 def equal_error_rate(curve: pd.DataFrame) -> float:

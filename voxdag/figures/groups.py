@@ -1,6 +1,6 @@
 """Groups side by side: a metric with its interval, and the spread of scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +74,9 @@ def bars(
     axes.barh(rows, groups["rate"].fillna(0), height=0.68, color=style.SKY)
     axes.hlines(rows, groups["low"], groups["high"], color=style.BLACK, linewidth=0.9)
     lefts, rights = groups[["rate", "low"]].min(axis=1).fillna(0), groups[["rate", "high"]].max(axis=1).fillna(0)
-    for row, (value, end) in enumerate(zip(groups["rate"], rights.clip(lower=0), strict=True)):
-        text = "undefined" if np.isnan(value) else metric.number(value)
+    columns = groups["rate"], groups["high"] - groups["low"], rights.clip(lower=0)
+    for row, (value, width, end) in enumerate(zip(*columns, strict=True)):
+        text = "undefined" if np.isnan(value) else metric.number(value, width)
         paint = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
         axes.annotate(text, (end, row), (3, 0), textcoords="offset points", va="center", fontsize=6, bbox=paint)
     whole = overall.value if overall else 0
@@ -101,20 +102,24 @@ def spread(scores: Mapping[str, ArrayLike]) -> pd.DataFrame:
 
 @style.paper()
 def boxes(
-    groups: pd.DataFrame, colours: Sequence[str], threshold: float, threshold_name: str, xlabel: str = "Score"
+    groups: pd.DataFrame, colours: Mapping[str, str], threshold: float, threshold_name: str, xlabel: str = "Score"
 ) -> Figure:
-    """Draw a `spread` table as boxes from top to bottom, one colour each, whiskers at the 1st and 99th percentile."""
+    """Draw a `spread` table with a column label as boxes from top to bottom, whiskers at the 1st and 99th percentile.
+
+    colours: of each label, in the order of the legend.
+    """
     canvas, axes = _rows(groups["group"])
     rows = np.arange(len(groups))
     axes.hlines(rows, groups["low"], groups["high"], color=style.BLACK, linewidth=0.8)
     width = groups["q3"] - groups["q1"]
-    axes.barh(
-        rows, width, left=groups["q1"], height=0.6, color=[(colour, 0.6) for colour in colours], edgecolor=style.BLACK
-    )
+    for label, colour in colours.items():
+        of_label = (groups["label"] == label).to_numpy()
+        look = {"height": 0.6, "color": (colour, 0.6), "edgecolor": style.BLACK, "label": label}
+        axes.barh(rows[of_label], width[of_label], left=groups["q1"][of_label], **look)
     axes.vlines(groups["median"], rows - 0.3, rows + 0.3, color=style.BLACK, linewidth=1.2)
     axes.axvline(threshold, color=style.BLACK, linestyle="--", linewidth=0.9, label=threshold_name)
     axes.set_xlabel(f"{xlabel}\n(box: quartiles; whiskers: 1 and 99 %)")
-    canvas.legend(loc="outside upper right", frameon=False)
+    canvas.legend(loc="outside upper right", ncols=1 + len(colours), frameon=False, columnspacing=1.2)
     return canvas
 
 

@@ -96,6 +96,8 @@ def figure(values: pd.DataFrame) -> Figure:
         panels[0].set_title(f"mean and range of {count} members", loc="right", pad=3)
     panels[-1].set_xlabel("Epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    first, last = values["epoch"].min(), values["epoch"].max()
+    panels[-1].set_xlim(first, max(last, first + 1))  # no epoch before the first
     return canvas
 
 

@@ -1,5 +1,6 @@
 """A metric as figures show it: its name, its unit, and which end of it is the worse."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from voxdag.figures import style
 
 PERCENT = "%"
+NARROW = 0.01  # width of an interval, one percentage point
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,12 @@ class Metric:
         """What an axis of it is called: "EER (%)"."""
         return style.noted(f"{self.name} ({self.unit})" if self.unit else self.name, self.note)
 
-    def number(self, value: float) -> str:
-        """A value beside an axis that has the unit: of a rate two decimals of the percentage, otherwise four digits."""
-        return f"{100 * value:.2f}" if self.unit == PERCENT else f"{value:.4g}"
+    def number(self, value: float, width: float = math.nan) -> str:
+        """A value beside an axis that has the unit, otherwise of four digits. A rate has one decimal of the percentage,
+        and two where its interval is so narrow (`width`, a fraction) that the second one says something."""
+        if self.unit != PERCENT:
+            return f"{value:.4g}"
+        return f"{100 * value:.2f}" if width < NARROW else f"{100 * value:.1f}"
 
     def quantity(self, value: float) -> str:
         """A value with its unit, where no axis says it."""

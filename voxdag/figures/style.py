@@ -9,11 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
+
+from voxdag.scoring import intervals
 
 WIDTH = 3.4  # inches, one column of an IEEE or ISCA page
 HEIGHT = 2.6  # inches
 DPI = 200
+CONFIDENCE = 0.95  # of intervals that are made for a figure alone
+STRIP = 0.13  # inches, of the words below a figure
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart under the common colour-vision deficiencies.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -40,6 +45,7 @@ PAPER = {
     "legend.framealpha": 0.9,
     "lines.linewidth": 1.2,
     "patch.linewidth": 0.6,
+    "pdf.fonttype": 42,  # TrueType, searchable; publishers refuse Type 3
     "savefig.dpi": DPI,
     "xtick.labelsize": 7,
     "xtick.major.width": 0.6,
@@ -60,6 +66,26 @@ def new_figure(height: float = HEIGHT, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
+@paper()
+def signed(figure: Figure, words: str) -> Figure:
+    """Write what a figure shows (which system on which corpus) in a strip below it; all else keeps place and size."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    height = figure.get_figheight()
+    figure.set_figheight(height + STRIP)
+    strip = STRIP / (height + STRIP)
+    for axes in figure.axes:
+        place = axes.get_position(original=True)
+        lifted = Bbox.from_bounds(place.x0, strip + (1 - strip) * place.y0, place.width, (1 - strip) * place.height)
+        axes.set_position(lifted)
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, strip, 1, 1 - strip), figure.transFigure)
+    for text in figure.texts:
+        text.set_y(strip + (1 - strip) * text.get_position()[1])
+    figure.text(0.99, 0.25 * strip, words, fontsize=5.5, color=GREY, ha="right", va="bottom")
+    return figure
+
+
 def line_looks(n: int) -> list[dict[str, str]]:
     """Return n colour and dash pairs, all different up to 28 lines."""
     pairs = [{"color": colour, "linestyle": dash} for dash in DASHES for colour in PALETTE]
@@ -77,6 +103,13 @@ def percent(rate: float) -> str:
     """Write a rate (fraction) as a percentage with three significant digits, two decimals at most."""
     value = 100 * rate
     return f"{value:.1f} %" if value >= 10 else f"{value:.2f} %"
+
+
+def error_percent(rates: ArrayLike, trials: int, sd: bool = True) -> str:
+    """Write the mean of an error rate as `mean_percent` does; without an error in `trials` also how high it may be."""
+    if np.any(rates):
+        return mean_percent(rates, sd)
+    return f"0 % (to {percent(intervals.clopper_pearson(0, trials, CONFIDENCE).high)})"
 
 
 def mean_percent(rates: ArrayLike, sd: bool = True) -> str:

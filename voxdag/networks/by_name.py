@@ -7,11 +7,13 @@ A network is said by four words, which a weights file of ours carries in its hea
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 from torch import Tensor, nn
 
@@ -23,6 +25,7 @@ from voxdag.core.workspace import weights_folder
 from voxdag.networks.weights import load_with_base, read_weights
 
 WORDS = ("network", "config", "changes", "outputs")
+TYPES = dict(zip(WORDS, (str, str, dict, int), strict=True))  # of what a header says
 NONE: Mapping = MappingProxyType({})
 
 
@@ -58,7 +61,9 @@ def build(
     take, and for a buffer whose name the network already has.
     """
     size = resolve(network, config, changes)
-    built = load_module("models.{network}", network=network).build(size, outputs)
+    built = _module(network).build(size, outputs)
+    if not isinstance(built, nn.Module):
+        raise Refused(f"build of models/{network}.py gives {type(built).__name__}, expected a torch.nn.Module")
     for name, value in buffers.items():
         if hasattr(built, name):
             raise Refused(f"the network {network} has {name!r} already: no buffer can be added by that name")
@@ -71,7 +76,7 @@ def resolve(network: str, config: str, changes: Mapping[str, object]) -> object:
     known = names()
     if network not in known:
         raise Refused(f"no network {network!r}; the networks are {', '.join(known)}")
-    sizes = load_module("models.{network}", network=network).CONFIGS
+    sizes = _module(network).CONFIGS
     if config not in sizes:
         raise Refused(f"{network} has no size {config!r}; its sizes are {', '.join(sizes)}")
     where = f"{network}/{config}: changes"
@@ -81,6 +86,17 @@ def resolve(network: str, config: str, changes: Mapping[str, object]) -> object:
         raise
     except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
         raise Refused(f"{where}: {reason}") from reason
+
+
+def _module(network: str) -> ModuleType:
+    """Its module. Raises Refused for one that lacks what every network has."""
+    module = load_module("models.{network}", network=network)
+    expected = "every network has it (models/__init__.py)"
+    if not callable(getattr(module, "build", None)) or len(inspect.signature(module.build).parameters) != 2:
+        raise Refused(f"models/{network}.py has no build(config, outputs); {expected}")
+    if not module.CONFIGS or not all(map(dataclasses.is_dataclass, module.CONFIGS.values())):
+        raise Refused(f"CONFIGS of models/{network}.py is no dict of a name and a dataclass for each size; {expected}")
+    return module
 
 
 def about(network: str, config: str, changes: Mapping[str, object], outputs: int) -> dict[str, object]:
@@ -104,6 +120,9 @@ def restore(
     """
     header = read_weights(path)[1]
     held = {word: header[word] for word in WORDS if word in header}
+    for word, value in held.items():
+        if not isinstance(value, TYPES[word]) or isinstance(value, bool):
+            raise Refused(f"the header of {path} says {word} {value!r}, expected {TYPES[word].__name__}")
     asked = zip(WORDS, (network, config, changes, outputs), strict=True)
     asked = {word: value for word, value in asked if value is not None}
     if any(asked.get(word, value) != value for word, value in held.items()):
@@ -112,7 +131,11 @@ def restore(
     missing = [word for word in WORDS if word not in words]
     if missing:
         raise Refused(f"{path} does not say of which network it is: name its {', '.join(missing)}")
-    restored = build(**words, buffers=buffers)
+    try:
+        restored = build(**words, buffers=buffers)
+    except (RuntimeError, MemoryError) as reason:  # sizes that no memory holds
+        said = str(reason).split("\n")[0] or "memory"
+        raise Refused(f"{path} holds {_listed(words)}, which cannot be built: {said}") from None
     load_with_base(restored, path, weights_file)
     return restored
 

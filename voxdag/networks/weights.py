@@ -6,12 +6,13 @@ the base where they are: the weights file that training started from.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -20,6 +21,8 @@ from voxdag.core.errors import NotHere, Refused
 from voxdag.networks.frozen import frozen_names, trained_state
 
 METADATA = "voxdag"  # one key, since safetensors writes several in no fixed order
+DIGITS = 12  # hexadecimal, of a file's hash
+SHOWN = 60  # characters of a value in a message
 
 
 def write_weights(path: Path, network: nn.Module, about: Mapping[str, object]) -> None:
@@ -53,22 +56,35 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     """(state dict, what the header says of it) of a safetensors file or of a torch checkpoint of plain tensors.
 
     A checkpoint that wraps its state dict under "state_dict", "model_state_dict" or "model", or whose names start with
-    "module." (DataParallel), is unwrapped. Raises NotHere, or ValueError for a file that is neither; a
-    pickle that holds anything but tensors is refused without being run.
+    "module." (DataParallel), is unwrapped. Raises NotHere, or Refused for a file that is neither, or whose
+    tensors are sparse, quantized or without values; a pickle that holds anything but tensors is refused without being
+    run.
     """
     path = Path(path)
     if not path.is_file():
         raise NotHere(f"no weights at {path}")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+    with path.open("rb"):
+        pass  # who may not read it is told so; what is raised from here on is what is wrong with its contents
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
+        tensors, about = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
+    except Refused:
         raise
+    except MemoryError:
+        raise Refused(f"{path} is refused: it asks for more memory than there is") from None
     except Exception as error:  # a damaged file may raise anything
-        reason = str(error).split("\n")[0].split(". ")[0] or type(error).__name__
-        raise Refused(f"{path} is refused: not a checkpoint of plain tensors ({reason})") from None
-    return _unwrap(content, path), {}
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0].split('. ')[0]}" if str(error) else repr(error)
+        kind = "safetensors file" if path.suffix == ".safetensors" else "checkpoint of plain tensors"
+        raise Refused(f"{path} is refused: not a {kind} ({reason})") from None
+    _check_plain(tensors, path)
+    return tensors, about
+
+
+def digest(path: Path) -> str:
+    """The first digits of the SHA-256 of a file. Raises NotHere."""
+    if not path.is_file():
+        raise NotHere(f"no weights at {path}")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
 
 
 def load(network: nn.Module, path: Path, held: Collection[str] = ()) -> dict[str, object]:
@@ -79,7 +95,7 @@ def load(network: nn.Module, path: Path, held: Collection[str] = ()) -> dict[str
     Raises Refused naming what is missing, what is unknown and whose shape differs.
     """
     tensors, about = read_weights(path)
-    base = f"; {len(about['frozen'])} are to come from its base, {about['base']}" if "frozen" in about else ""
+    base = f"; {len(about['frozen'])} are to come from its base, {about['base']}" if about.get("frozen") else ""
     _set(network, tensors, held, path, base)
     return about
 
@@ -96,17 +112,22 @@ def load_with_base(network: nn.Module, path: Path, find: Callable[[str], Path]) 
     return about
 
 
-def read_with_base(path: Path, find: Callable[[str], Path]) -> tuple[dict[str, Tensor], dict[str, object]]:
+def read_with_base(
+    path: Path, find: Callable[[str], Path], above: tuple[Path, ...] = ()
+) -> tuple[dict[str, Tensor], dict[str, object]]:
     """(state dict, header) of a weights file, with its frozen tensors from its base, which may have a base itself.
 
-    Of a base no other tensor is taken. Raises Refused if it lacks one.
+    above: the files that this one is a base of. Of a base no other tensor is taken. Raises Refused if it lacks one, or
+    if a file is its own base.
     """
+    if path.resolve() in above:
+        raise Refused(f"{path} is a base of itself, expected a file that has the frozen tensors")
     tensors, about = read_weights(path)
     frozen = about.get("frozen", [])
     if not frozen:
         return tensors, about
     base_path = find(str(about["base"]))
-    base = read_with_base(base_path, find)[0]
+    base = read_with_base(base_path, find, (*above, path.resolve()))[0]
     missing = [name for name in frozen if name not in base]
     if missing:
         raise Refused(f"{base_path} is not the base of {path}: it lacks {len(missing)} tensors, such as {missing[0]}")
@@ -116,11 +137,16 @@ def read_with_base(path: Path, find: Callable[[str], Path]) -> tuple[dict[str, T
 def _set(
     network: nn.Module, tensors: Mapping[str, Tensor], held: Collection[str], path: Path, remark: str = ""
 ) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    there = network.state_dict()
+    expected = {name: tuple(tensor.shape) for name, tensor in there.items()}
+    kinds = {n: (_kind(t), _kind(there[n])) for n, t in tensors.items() if n in there}
     problems = {
         "missing": [name for name in expected if name not in tensors and name not in held],
         "unknown": [name for name in tensors if name not in expected],
         "of another shape": [n for n, t in tensors.items() if n in expected and tuple(t.shape) != expected[n]],
+        "of other numbers": [
+            f"{n}: {tensors[n].dtype}, expected {kind}" for n, (found, kind) in kinds.items() if found != kind
+        ],
     }
     found = [f"{len(names)} {kind} (such as {names[0]})" for kind, names in problems.items() if names]
     if found:
@@ -131,22 +157,53 @@ def _set(
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    with safe_open(path, framework="pt") as file:
+        said = (file.metadata() or {}).get(METADATA, "{}")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     try:
-        with safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get(METADATA, "{}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except SafetensorError as error:
-        raise Refused(f"{path} is not a safetensors file: {error}") from None
-    try:
-        return tensors, dict(json.loads(said))
-    except (ValueError, TypeError):
-        raise Refused(f"the header of {path} says {said!r} of {METADATA}, expected a JSON object") from None
+        about = json.loads(said)
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict):
+        raise Refused(f"the header of {path} says {_short(said)} of {METADATA}, expected a JSON object")
+    frozen = about.get("frozen", [])
+    if not isinstance(frozen, list) or not all(isinstance(name, str) for name in frozen):
+        raise Refused(f"the header of {path} says frozen {_short(frozen)}, expected a list of names")
+    if frozen and not isinstance(about.get("base"), str):
+        raise Refused(
+            f"the header of {path} says base {_short(about.get('base'))}, expected the file of what is frozen"
+        )
+    return tensors, about
 
 
-def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    content = torch.load(path, map_location="cpu", weights_only=True)
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise Refused(f"{path} holds {type(content).__name__}, expected a mapping from names to tensors")
+    unnamed = [name for name in content if not isinstance(name, str)]
+    if unnamed:
+        raise Refused(f"{path} calls a tensor {_short(unnamed[0])}, expected names")
     return {name.removeprefix("module."): value for name, value in content.items()}
+
+
+def _check_plain(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises Refused for a tensor that does not hold its numbers one by one."""
+    for name, tensor in tensors.items():
+        if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
+            kind = "without values" if tensor.is_meta else "quantized" if tensor.is_quantized else str(tensor.layout)
+            raise Refused(f"{path}: {name} is {kind}, expected a plain tensor")
+
+
+def _kind(tensor: Tensor) -> str:
+    """What its numbers are: a tensor of one kind does not stand for one of another."""
+    if tensor.dtype == torch.bool:
+        return "bool"
+    return "complex" if tensor.is_complex() else "float" if tensor.is_floating_point() else "whole"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

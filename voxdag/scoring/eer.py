@@ -134,4 +134,4 @@ def auc(bonafide: ArrayLike, spoof: ArrayLike) -> float:
 def area(curve: DetCurve) -> float:
     """Area under the ROC of a DET curve, ties counted by half."""
     far, detection = roc_points(curve)
-    return float(-np.trapezoid(detection, far))
+    return abs(float(np.trapezoid(detection, far)))  # `far` falls; and no area is -0.0

@@ -17,11 +17,17 @@ import pandas as pd
 
 from voxdag.core.errors import Refused
 from voxdag.data.members import COLUMNS, Member
-from voxdag.scoring.intervals import Interval, bootstrap
+from voxdag.scoring.intervals import Interval, bootstrap, exact
 
 CLUSTERS = {"utterance": "id", "speaker": "speaker"}  # what is resampled -> the column that names it
 
 Statistics = Callable[[np.ndarray | None], Mapping[str, float]]  # of the set in which row i stands counts[i] times
+Shares = Callable[[str, pd.DataFrame], Sequence[np.ndarray]]  # of a metric, in rows (N,): sets of them as masks (N,)
+
+
+def no_shares(metric: str, rows: pd.DataFrame) -> Sequence[np.ndarray]:
+    """No metric is a share of rows."""
+    return ()
 
 
 def split(predictions: pd.DataFrame) -> dict[Member, pd.DataFrame]:
@@ -62,14 +68,21 @@ class Members:
               rows themselves. A statistic without a value is NaN, None or not there. One that has a value for the rows
               but not for a resampling of them gets no interval.
     classes   a column of `rows`: a draw that leaves every member without one of its classes is drawn again
+    shares    of a metric that is a share of rows, or a mean of such shares: the set of rows that each is of; of another
+              metric nothing. Where no row counts, or all do, the interval is that of the smallest set: what bounds each
+              share bounds their mean
     """
 
     def __init__(
-        self, rows: Mapping[Member, pd.DataFrame], scorers: Mapping[Member, Statistics], classes: str | None = None
+        self,
+        rows: Mapping[Member, pd.DataFrame],
+        scorers: Mapping[Member, Statistics],
+        classes: str | None = None,
+        shares: Shares = no_shares,
     ) -> None:
         self.scorers = {member: scorers[member] for member in rows if member in scorers}
         self.rows = {member: rows[member] for member in self.scorers}
-        self.classes = classes
+        self.classes, self.shares = classes, shares
         self.sizes = np.array([len(table) for table in self.rows.values()])
         self._slices = [slice(end - size, end) for end, size in zip(np.cumsum(self.sizes), self.sizes, strict=True)]
         self.values = {member: scorer(None) for member, scorer in self.scorers.items()}
@@ -81,7 +94,7 @@ class Members:
 
     def alone(self, member: Member) -> Members:
         """One of the members."""
-        return Members({member: self.rows[member]}, {member: self.scorers[member]}, self.classes)
+        return Members({member: self.rows[member]}, {member: self.scorers[member]}, self.classes, self.shares)
 
     def column(self, name: str) -> pd.Series | None:
         """A column of the rows of all members, one member after the other; None if a row has no value in it."""
@@ -131,6 +144,7 @@ class Members:
 
     def intervals(self, by: str, rng: np.random.Generator, replicates: int, confidence: float) -> dict[str, Interval]:
         """Bootstrap intervals of the means that every replicate defines; all rows of one cluster are drawn together.
+        Means that no replicate changes have the exact interval that `shares` gives them, or none.
 
         by: a key of CLUSTERS. Utterances are drawn in the order in which they first stand, speakers in that of their
         names. There is no interval unless every row names its cluster and there are two or more.
@@ -142,4 +156,14 @@ class Members:
         classes = np.zeros(len(names)) if self.classes is None else self.column(self.classes).to_numpy(str)
         members = np.repeat(np.arange(len(self)), self.sizes)
         drawn = bootstrap(self.mean, classes, rng, replicates, confidence, clusters, members)
-        return {metric: interval for metric, interval in drawn.items() if np.isfinite(interval).all()}
+        spread = {metric: interval for metric, interval in drawn.items() if np.isfinite(interval).all()}
+        return self._exact(names.to_numpy(), confidence) | spread
+
+    def _exact(self, clusters: np.ndarray, confidence: float) -> dict[str, Interval]:
+        """Exact intervals of the means that are 0 or 1. The rows of a cluster are alike, and count as one trial."""
+        rows, found = pd.concat(self.rows.values(), ignore_index=True), {}
+        for metric, value in self.mean().items():
+            trials = [np.unique(clusters[mask]).size for mask in self.shares(metric, rows)]
+            interval = exact(value, min(trials), confidence) if trials and min(trials) else None
+            found |= {metric: interval} if interval else {}
+        return found

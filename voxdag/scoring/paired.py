@@ -58,8 +58,9 @@ def pairs(
     statistic  of the task's report: what scores the members on eval
 
     Columns: those of COLUMNS. p is two-sided: twice the share of replicates in which the sign flips. low, high and p
-    are missing of a metric that is not resampled, and of all unless every utterance has a speaker and there are at
-    least two. `replicates` are those that define the metric for both systems. `resampled` says what was drawn.
+    are missing of a metric that is not resampled or whose difference no replicate changes, and of all unless every
+    utterance has a speaker and there are at least two.
+    `replicates` are those that define the metric for both systems. `resampled` says what was drawn.
 
     Systems of different protocols are not compared, which is logged.
 
@@ -96,7 +97,8 @@ def compare(a: Resampled, b: Resampled, speakers: list[str], scoring: Scoring) -
         row = {"metric": metric, "difference": difference, "replicates": drawn.size}
         if drawn.size:
             low, high = percentiles(drawn, scoring.confidence)
-            row |= {"low": low, "high": high, "p": sign_flips(drawn), "resampled": _what_was_drawn(a.seeds, b.seeds)}
+            p = sign_flips(drawn) if np.isfinite(low) else np.nan
+            row |= {"low": low, "high": high, "p": p, "resampled": _what_was_drawn(a.seeds, b.seeds)}
         yield row | {"speakers": len(speakers), "members_a": len(a.members), "members_b": len(b.members)}
 
 

@@ -14,15 +14,19 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from voxdag.core import streams
+from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
+from voxdag.core.progress import track
 from voxdag.data.members import Member
 from voxdag.scoring import members
 from voxdag.scoring.intervals import Interval
-from voxdag.scoring.members import Members, Statistics
+from voxdag.scoring.intervals import check as check_replicates
+from voxdag.scoring.members import Members, Shares, Statistics, no_shares
 
 ENDS = Interval._fields
 NO_INTERVAL = (None, None)
+MOST_REPLICATES = 1_000_000  # more would take days, and move no digit that is written
+CONFIDENCE = (0.5, 0.9999)
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +41,17 @@ class Scoring:
     replicates  bootstrap replicates
     confidence  of the intervals, a fraction
     by          columns of the predictions, and what else the task says
+
+    Raises Refused as `intervals.check` does.
     """
 
     replicates: int
     confidence: float
     by: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_replicates(self.replicates, self.confidence)
+        bounds.distinct(self, "by")
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,15 @@ class Measures:
 
 
 def scored(
-    rows: Mapping[Member, pd.DataFrame], prepare: Prepare, classes: str | None = None, group: str | None = None
+    rows: Mapping[Member, pd.DataFrame],
+    prepare: Prepare,
+    classes: str | None = None,
+    group: str | None = None,
+    shares: Shares = no_shares,
 ) -> Members:
     """The members, each prepared once.
 
-    classes  see `Members`
+    classes, shares   see `Members`
     group    the name of the group that the rows are of: a member that `prepare` refuses has no metrics there, which is
              logged. Without it all members must have them.
 
@@ -82,7 +96,7 @@ def scored(
             if group is None:
                 raise Refused(": ".join(filter(None, (member.title, str(reason))))) from reason
             logger.warning("%s has no metrics: %s", ", ".join(filter(None, (group, member.title))), reason)
-    return Members(rows, scorers, classes)
+    return Members(rows, scorers, classes, shares)
 
 
 def headline(scores: Members, metrics: Sequence[str], spread: str) -> dict[str, float | None]:
@@ -157,7 +171,7 @@ def breakdown(
     for column in by:
         if column in members.COLUMNS and column not in predictions:
             continue
-        for value, group in groups(predictions, column, shared):
+        for value, group in track([*groups(predictions, column, shared)], f"by {column}"):
             rng = streams.generator(seed, "breakdown", column, value)
             rows.append({"column": column, "value": value, **score(column, value, group, rng)})
     return rows

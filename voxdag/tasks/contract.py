@@ -8,6 +8,7 @@
     figures.py      pictures and their tables                                plot, compare (*)
     baseline.py     what systems have to beat; a task may have none          baseline
     score_file.py   predictions as the field exchanges them; likewise        evaluate
+    decision.py     what a score means: a decision and its expected errors   evaluate, voxdag.predict (*)
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
 
 A stage loads only the modules that it needs, so a changed figure retrains nothing. Those with (*) import neither torch
@@ -71,6 +72,7 @@ class Inference(Protocol):
     OUTPUTS          columns that `outputs` gives
     DRAWN            column -> its name in a picture: what is drawn along a recording
     DRAWN_AXIS       the name of their axis
+    CROPS            whether a network hears `samples` of a recording, from its start; else it hears all of it
     """
 
     Settings: type
@@ -81,6 +83,7 @@ class Inference(Protocol):
     OUTPUTS: tuple[str, ...]
     DRAWN: Mapping[str, str]
     DRAWN_AXIS: str
+    CROPS: bool
 
     def average(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         """What several networks say of the same recordings (tables of `outputs`), on the average."""
@@ -116,12 +119,14 @@ class WaveInference(Inference, Protocol):
 class Report(Protocol):
     """PREDICTIONS           the types of the columns that predictions add to the manifest's, as far as they are no text
     INTERVALS, BREAKDOWN  the types of the columns of those tables
+    HIGHER                the metrics of which the higher value is the better; of the others it is the lower
     """
 
     Scoring: type[Scoring]
     PREDICTIONS: Mapping[str, type]
     INTERVALS: Mapping[str, type]
     BREAKDOWN: Mapping[str, type]
+    HIGHER: frozenset[str]
 
     def headline(self, predictions: Predictions, tables: Tables) -> dict[str, float | None]:
         """At most eight numbers that stand for a system."""
@@ -169,15 +174,40 @@ class ScoreFile(Protocol):
         """Write them, those of several members to a file each (see `score_files`)."""
 
 
-class Clean(Protocol):
-    """Settings              a frozen dataclass, the section `settings` of an entry of `cleaned`
+class Decision(Protocol):
+    """FITTED   the types of the numbers that `fit` gives
+    DECIDED  columns that `decide` gives
+    """
+
+    FITTED: Mapping[str, type]
+    DECIDED: tuple[str, ...]
+
+    def fit(self, dev: pd.DataFrame) -> dict[str, float]:
+        """What decisions need of one member's predictions on dev, and how often they err there."""
+
+    def decide(self, outputs: pd.DataFrame, fitted: pd.DataFrame) -> pd.DataFrame:
+        """One row per row of `outputs` (tables of `Inference.outputs`, averaged over members), columns DECIDED.
+
+        fitted: of each of these members what `fit` gave. A task whose FITTED has `threshold` decides by a number: it
+        takes a table with that column alone.
+        """
+
+
+class Between(Protocol):
+    """What the modules of the three stages between have in common.
+
+    Settings              a frozen dataclass, the section `settings` of an entry of `cleaned`, `embedded`, `synthetic`
     OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
-    KEEPS_LENGTHS         whether what is made of a track is as long as the track was
     """
 
     Settings: type
     OUTPUT_SIZE: int
     BUFFERS: Mapping[str, Tensor]
+
+
+class Clean(Between, Protocol):
+    """KEEPS_LENGTHS: whether what is made of a track is as long as the track was."""
+
     KEEPS_LENGTHS: bool
 
     def tracks(self, network: nn.Module | None, shards: Shards, settings: object) -> Tracks:
@@ -189,14 +219,8 @@ class Clean(Protocol):
         """What is made of each recording in the index's order: a row with its id, and what else the index is to say."""
 
 
-class Embed(Protocol):
-    """Settings              a frozen dataclass, the section `settings` of an entry of `embedded`
-    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
-    """
-
-    Settings: type
-    OUTPUT_SIZE: int
-    BUFFERS: Mapping[str, Tensor]
+class Embed(Between, Protocol):
+    """A frozen front end: recordings as embeddings."""
 
     def tracks(self, network: nn.Module | None, shards: Shards, settings: object) -> Tracks:
         """The tracks of what `embed` gives. Raises Refused for a rate or a track that it does not take."""
@@ -207,14 +231,8 @@ class Embed(Protocol):
         """What the network says of each recording in the index's order, as `Clean.clean` gives it."""
 
 
-class Synthesize(Protocol):
-    """Settings              a frozen dataclass, the section `settings` of an entry of `synthetic`
-    OUTPUT_SIZE, BUFFERS  as in Inference, of the networks that it takes
-    """
-
-    Settings: type
-    OUTPUT_SIZE: int
-    BUFFERS: Mapping[str, Tensor]
+class Synthesize(Between, Protocol):
+    """Recordings that are made up, added to train alone."""
 
     def synthesize(
         self, network: nn.Module | None, shards: Shards, settings: object, device: torch.device
@@ -233,6 +251,7 @@ MODULES: dict[str, type] = {
 OPTIONAL: dict[str, type] = {
     "baseline": Baseline,
     "score_file": ScoreFile,
+    "decision": Decision,
     "clean": Clean,
     "embed": Embed,
     "synthesize": Synthesize,

@@ -3,6 +3,7 @@
 A task's report module makes one and gives its methods their names:
 
     PREDICTIONS = {"predicted": float}
+    HIGHER = frozenset({"ccc"})
     REPORT = MemberReport(("ccc",), Scorer, criteria)
     INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
     headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from voxdag.data import columns, layout
 from voxdag.scoring.tables import Scoring
 
 SPLITS = ("dev", "eval")
+BY = "speaker"  # whose intervals are shown of a mean over members
 
 
 def write(name: str, task: str, predictions: Mapping[str, pd.DataFrame], tree: Mapping[str, Any]) -> None:
@@ -36,6 +37,21 @@ def prediction_types(task: str) -> artifacts.Columns:
     data = load_module("voxdag.tasks.{task}.data", task=task)
     report = load_module("voxdag.tasks.{task}.report", task=task)
     return {**columns.RECORDING, **columns.MEMBER, **data.COLUMNS, **report.PREDICTIONS}
+
+
+def corpus(tree: Mapping[str, Any], task: str) -> str:
+    """The corpus that eval is of, as figures say it: "simulated_la (simulated)", "ravdess"."""
+    prepare = params.task(tree, task).prepare
+    name = prepare.get("eval_corpus") or prepare["corpus"]
+    return f"{name} (simulated)" if name.startswith("simulated_") else name
+
+
+def mean_intervals(names: Sequence[str], task: str) -> pd.DataFrame:
+    """The means over members of systems and baselines with their intervals by speaker: one row a metric."""
+    types = load_module("voxdag.tasks.{task}.report", task=task).INTERVALS
+    tables = [artifacts.read_table(layout.metrics(name) / "intervals.csv", types).assign(system=name) for name in names]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows[(rows["resampled_by"] == BY) & rows["fold"].isna() & rows["seed"].isna()]
 
 
 def tables(task: str) -> dict[str, dict[str, pd.DataFrame]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,21 +16,43 @@ from voxdag.audio.segments import fit_length
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack
 
+INPUTS = {"wave": ("wave",), "waves": ("wave", "lengths"), "features": ("features", "frames")}  # TAKES -> of forward
+
 Recordings = Sequence[np.ndarray]  # int16, (n,) each
 Collate = Callable[[Recordings], tuple[Tensor, Tensor]]  # of a batch -> waves (B, N), lengths (B,)
 Outputs = Callable[[Tensor, Tensor, np.ndarray], Tensor]  # waves (B, N) float, lengths (B,), rows (B,) -> (B, K)
 
 
+class NotFinite(Refused):
+    """An output of a network that is no finite number."""
+
+
 def check_takes(network: nn.Module, takes: Sequence[str], task: str) -> None:
-    """Raises Refused for a network that takes (see models/__init__.py) none of what the task can give."""
-    found = getattr(network, "TAKES", None)
+    """Raises Refused for a network that takes (see models/__init__.py) none of what the task can give, or whose forward
+    does not take what its TAKES says."""
+    found, name = getattr(network, "TAKES", None), type(network).__name__
     if found not in takes:
-        raise Refused(f"{type(network).__name__} takes {found}; {task} can give {', '.join(takes)}")
+        raise Refused(f"{name} takes {found}; {task} can give {', '.join(takes)}")
+    try:
+        inspect.signature(network.forward).bind(*INPUTS[found])
+    except TypeError as reason:
+        given = ", ".join(INPUTS[found])
+        raise Refused(f"TAKES of {name} is {found!r}, so its forward is given ({given}): {reason}") from reason
 
 
-def logits(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
-    """The logits (B, K) of what a network gives: they themselves, or a pair (embedding, logits)."""
-    return output if isinstance(output, Tensor) else output[1]
+def logits(network: nn.Module, *inputs: Tensor, outputs: int) -> Tensor:
+    """The logits (B, outputs) of what a network gives: they themselves, or a pair (embedding, logits).
+
+    Raises Refused, naming the network, for anything else.
+    """
+    given = network(*inputs)
+    found = given[1] if isinstance(given, tuple) and len(given) == 2 else given
+    if not isinstance(found, Tensor) or found.shape != (len(inputs[0]), outputs):
+        raise Refused(
+            f"{type(network).__name__} gives {_described(given)} of {len(inputs[0])} recordings; expected logits (B, "
+            f"{outputs}), or a pair (embedding (B, D), logits (B, {outputs})), as models/__init__.py says"
+        )
+    return found
 
 
 def float_waves(waves: Tensor, device: torch.device) -> Tensor:
@@ -52,7 +75,7 @@ def score(
 ) -> np.ndarray:
     """(n, K): what `outputs` says of the recordings, with the network in evaluation mode.
 
-    batches: rows of the recordings, each row in one of them. Raises Refused where an output is not finite, naming the
+    batches: rows of the recordings, each row in one of them. Raises NotFinite where an output is not finite, naming the
     utterance.
     """
     network.eval()
@@ -94,6 +117,13 @@ def padded(recordings: Recordings) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(waves), torch.from_numpy(lengths)
 
 
+def _described(output: object) -> str:
+    if isinstance(output, Tensor):
+        return str(tuple(output.shape))
+    kind = type(output).__name__
+    return f"{kind} of {', '.join(map(_described, output))}" if isinstance(output, (tuple, list)) else kind
+
+
 def _cut(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (rows[first : first + size] for first in range(0, len(rows), size))
 
@@ -103,4 +133,4 @@ def _check_finite(values: np.ndarray, recordings: Recordings) -> None:
     if len(broken):
         first = broken[0]
         name = f"utterance {recordings.ids[first]}" if isinstance(recordings, PackedTrack) else f"recording {first}"
-        raise Refused(f"the outputs of {len(broken)} recordings are not finite, the first of {name}: {values[first]}")
+        raise NotFinite(f"the outputs of {len(broken)} recordings are not finite, the first of {name}: {values[first]}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from voxdag.core.errors import Refused
+from voxdag.core import bounds
 from voxdag.networks.frozen import is_frozen
 
 
@@ -24,10 +24,8 @@ class Averaging:
     start: float
 
     def __post_init__(self) -> None:
-        if self.over not in ("tail", "best", "none"):
-            raise Refused(f"averaging.over is {self.over!r}, expected tail, best or none")
-        if not 0 <= self.start <= 1:
-            raise Refused(f"averaging.start is {self.start}, expected a share from 0 to 1")
+        bounds.one_of(self, ("tail", "best", "none"), "over")
+        bounds.share(self, "start")
 
     def takes(self, epoch: int, epochs: int, is_best: bool) -> bool:
         """Whether the weights at the end of the 0-based `epoch` enter the mean."""

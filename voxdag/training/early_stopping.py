@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
-from voxdag.core.errors import Refused
+from voxdag.core import bounds
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,8 @@ class StoppingRules:
     plateau_patience: int
 
     def __post_init__(self) -> None:
-        for name, epochs in (("patience", self.patience), ("plateau_patience", self.plateau_patience)):
-            if epochs is not None and epochs < 1:
-                raise Refused(f"stopping.{name} is {epochs}, expected 1 epoch or more")
-        if self.min_delta < 0:
-            raise Refused(f"stopping.min_delta is {self.min_delta}, expected 0 or more")
+        bounds.at_least(self, 1, "patience", "plateau_patience")
+        bounds.at_least(self, 0, "min_delta", "train_loss_threshold")
 
 
 @dataclass

@@ -83,6 +83,22 @@ class Progress:
         return Progress(**(state | parts))
 
 
+@dataclass(frozen=True)
+class Clock:
+    """When this process began to train, and after how many epochs; no part of the state."""
+
+    epoch: int = 0
+    seconds: float = 0.0
+
+    def left(self, done: int, epochs: int, now: float) -> str:
+        """What the other epochs take at the pace since then: "3 s left", "12 min left" or "1 h 05 min left"."""
+        seconds = round((now - self.seconds) / (done - self.epoch) * (epochs - done))
+        minutes = round(seconds / 60)
+        if seconds < 60:
+            return f"{seconds} s left"
+        return f"{minutes} min left" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min left"
+
+
 class Loop:
     """One run: `Loop(...).run()` trains the learner's networks in place, from the run state where there is one."""
 
@@ -91,14 +107,19 @@ class Loop:
         self.network = learner.networks[learner.main]
         check_saved(learner.networks)
         self.seed = seed
-        self.schedule = Cosine(recipe.lr, recipe.lr_floor, recipe.warmup, recipe.epochs * len(learner))
+        steps = recipe.epochs * len(learner)
+        if 0 < steps <= recipe.warmup:
+            log.warning("warmup is %d steps, all %d of training: lr is not reached", recipe.warmup, steps)
+        self.schedule = Cosine(recipe.lr, recipe.lr_floor, recipe.warmup, steps)
         self.updater = Updater(learner.optimizers, recipe, seed, device)
         self.average = Average()
         self.progress = Progress()
+        self.clock = Clock()
 
     def run(self) -> Progress:
         """Train to the last epoch or to a stopping rule."""
         self.resume()
+        self.clock = Clock(self.progress.epoch, time.monotonic())
         while self.progress.epoch < self.recipe.epochs and self.progress.stopped is None:
             self.run_epoch()
             self.end_epoch()
@@ -205,7 +226,9 @@ class Loop:
         row = {"epoch": progress.epoch + 1, "step": progress.step, "lr": self.schedule(progress.step - 1)}
         row |= means | {"skipped": progress.tally.skipped}
         row |= {f"dev_{name}": value for name, value in criteria.items()}
-        log.info("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        said = [f"epoch {progress.epoch + 1} of {self.recipe.epochs}"]
+        said += [f"{name} {value:.4g}" for name, value in row.items() if name != "epoch"]
+        log.info("  ".join([*said, self.clock.left(progress.epoch + 1, self.recipe.epochs, time.monotonic())]))
         return row
 
     def columns(self) -> list[str]:

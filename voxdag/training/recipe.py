@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 from voxdag.training.averaging import Averaging
 from voxdag.training.early_stopping import StoppingRules
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # L2 in the gradient; decoupled weight decay
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-LEAST = {"epochs": 0, "batch_size": 1, "lr": 0, "lr_floor": 0, "warmup": 0, "weight_decay": 0, "max_nonfinite": 0}
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,11 @@ class Recipe:
     stopping: StoppingRules
 
     def __post_init__(self) -> None:
-        for value, name, table in (
-            (self.optimizer, "optimizer", OPTIMIZERS),
-            (self.precision, "precision", PRECISIONS),
-        ):
-            if value not in table:
-                raise Refused(f"{name} is {value!r}, expected one of {', '.join(table)}")
-        for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise Refused(f"{name} is {getattr(self, name)}, expected {least} or more")
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise Refused(f"betas are {self.betas}, expected two numbers from 0 to below 1")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise Refused(f"clip_norm is {self.clip_norm}, expected more than 0, or null for no clipping")
+        bounds.one_of(self, OPTIMIZERS, "optimizer")
+        bounds.one_of(self, PRECISIONS, "precision")
+        bounds.at_least(self, 1, "batch_size")
+        bounds.above(self, 0, "lr", "clip_norm")
+        bounds.at_least(self, 0, "epochs", "lr_floor", "warmup", "weight_decay", "max_nonfinite")
+        bounds.below(self, 0, 1, "betas")
+        if self.lr_floor > self.lr:
+            raise Refused(f"lr_floor is {self.lr_floor}, expected at most lr, {self.lr}")

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,12 @@ def test_the_root_may_be_the_folder_that_holds_la_and_may_be_absolute(la, tmp_pa
     expected = read(tmp_path, OTHER).trials
     outer = read(tmp_path, Options("asvspoof2019_la", official=False)).trials
     pd.testing.assert_frame_equal(outer, expected)
+    (tmp_path / "zips").mkdir()
+    (tmp_path / "asvspoof2019_la").rename(tmp_path / "zips/DS_10283_3336")
+    zipped = read(tmp_path, Options("zips", official=False)).trials
+    assert zipped["path"][0] == f"zips/DS_10283_3336/LA/{AUDIO['train']}/LA_T_1138215.flac"
+    pd.testing.assert_frame_equal(zipped.drop(columns="path"), expected.drop(columns="path"))
+    (tmp_path / "zips/DS_10283_3336").rename(tmp_path / "asvspoof2019_la")
     absolute = read(Path("elsewhere"), Options(str(la), official=False)).trials
     assert absolute["path"][0] == (tmp_path / expected["path"][0]).as_posix()
 
@@ -150,7 +157,6 @@ def test_counts_are_compared_with_the_published_ones(la, tmp_path):
     [
         ("LA_0079 LA_T_2 - bonafide", "has 4 columns, expected 5: SPEAKER UTTERANCE - ATTACK KEY"),
         ("LA_0079 LA_T_2 - - bonafide extra", "has 6 columns, expected 5"),
-        ("", "has 0 columns, expected 5"),
         ("LA_0079 LA_T_2 - - genuine", "has the key 'genuine', expected bonafide or spoof"),
         ("LA_0079 LA_T_2 - A01 bonafide", "is bonafide with the attack 'A01'"),
         ("LA_0079 LA_T_2 - - spoof", "is spoof with the attack '-'"),
@@ -191,9 +197,55 @@ def test_an_utterance_in_two_splits_is_refused(la, tmp_path):
         read(tmp_path, OTHER)
 
 
-def test_two_files_of_one_utterance_are_refused(la, tmp_path):
-    soundfile.write(la / AUDIO["train"] / "LA_T_1138215.wav", np.zeros(10), 16000)
-    with pytest.raises(ValueError, match=r"LA_T_1138215\.(flac|wav) and LA_T_1138215\.(flac|wav), expected one file"):
+def test_two_files_of_one_utterance_in_one_format_are_refused(la, tmp_path):
+    (la / AUDIO["train"] / "again").mkdir()
+    (la / AUDIO["train"] / "again/LA_T_1138215.flac").write_bytes(b"other")
+    with pytest.raises(
+        ValueError, match=r"/LA_T_1138215\.flac \(\d+ bytes\) and .*again/LA_T_1138215\.flac \(5 bytes\)"
+    ):
+        read(tmp_path, OTHER)
+
+
+def test_copies_in_other_formats_and_what_is_no_audio_are_left_out_and_counted(la, tmp_path):
+    whole = read(tmp_path, OTHER)
+    for name in ("LA_T_1138215.mp3", "LA_T_1138215.wav", "._LA_T_1138215.flac", "notes.txt"):
+        (la / AUDIO["train"] / name).write_bytes(b"x")
+    (la / AUDIO["dev"] / os.fsdecode(b"\xfc.txt")).touch()
+    corpus = read(tmp_path, OTHER)
+    pd.testing.assert_frame_equal(corpus.trials, whole.trials)
+    assert "left_out" not in whole.report
+    assert {reason: left["count"] for reason, left in corpus.report["left_out"].items()} == {
+        "a macOS resource fork": 1,
+        "not audio": 2,
+        "the same recording in another format": 2,
+    }
+
+
+def test_links_without_target_are_absent_and_linked_folders_are_entered(la, tmp_path):
+    whole = read(tmp_path, OTHER)
+    (la / AUDIO["eval"] / "LA_E_2834763.flac").symlink_to("../../.git/annex/objects/none")
+    (la / AUDIO["eval"] / "LA_E_8877452.flac").symlink_to("LA_E_8877452.flac")
+    (la / AUDIO["train"]).rename(tmp_path / "disk")
+    (la / AUDIO["train"]).symlink_to(tmp_path / "disk")
+    corpus = read(tmp_path, OTHER)
+    pd.testing.assert_frame_equal(corpus.trials, whole.trials)
+    assert corpus.report["absent"] == whole.report["absent"]
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_byte_order_marks_and_blank_lines_are_no_part_of_a_protocol(la, tmp_path, mark):
+    whole = read(tmp_path, OTHER)
+    for name in [*PROTOCOLS.values(), *ASV_SCORES.values()]:
+        (la / name).write_bytes(mark + (la / name).read_bytes().replace(b"\n", b"\r\n") + b"\r\n \n")
+    again = read(tmp_path, OTHER)
+    pd.testing.assert_frame_equal(again.trials, whole.trials)
+    pd.testing.assert_frame_equal(again.tables["asv"], whole.tables["asv"])
+
+
+@pytest.mark.parametrize("name", [*PROTOCOLS.values(), *ASV_SCORES.values()])
+def test_a_protocol_in_another_encoding_is_refused_with_its_file(la, tmp_path, name):
+    (la / name).write_bytes((la / name).read_bytes() + b"M\xfcller x y z\n")
+    with pytest.raises(Refused, match=f"{la / name} is not in UTF-8"):
         read(tmp_path, OTHER)
 
 

@@ -121,6 +121,54 @@ def test_a_flat_folder_and_a_clone_with_mp3_have_the_same_trials(small, tmp_path
     assert flat.drop(columns="path").equals(expected.drop(columns="path"))
 
 
+def test_a_zip_of_the_repository_one_folder_down_has_the_same_trials(small, tmp_path):
+    expected = crema_d.read(tmp_path, options(labels_from="voice_vote"))
+    make(small, [f"AudioMP3/{path.stem}.mp3" for path in small.glob("AudioWAV/*.wav")], b"another size")
+    (tmp_path / "zip").mkdir()
+    small.rename(tmp_path / "zip/CREMA-D-master")
+    zipped = crema_d.read(tmp_path, options(root="zip", labels_from="voice_vote"))
+    assert zipped.trials.drop(columns="path").equals(expected.trials.drop(columns="path"))
+    assert zipped.trials["path"][0] == "zip/CREMA-D-master/AudioWAV/1001_DFA_ANG_XX.wav"
+    assert zipped.report == expected.report
+
+
+def test_the_votes_may_lie_beside_the_files_alone(small, tmp_path):
+    expected = crema_d.read(tmp_path, options(labels_from="voice_vote")).trials
+    for path in small.glob("AudioWAV/*.wav"):
+        path.rename(small / path.name)
+    (small / "AudioWAV").rmdir()
+    flat = crema_d.read(tmp_path, options(labels_from="voice_vote")).trials
+    assert flat.drop(columns="path").equals(expected.drop(columns="path"))
+
+
+def as_spreadsheets_save_it(text):
+    lines = [line.replace('"', "").split(",") for line in text.splitlines()]
+    return "\ufeff" + "".join(";".join([name, number, *cells]) + "\r\n" for number, name, *cells in lines) + ";;;\r\n"
+
+
+@pytest.mark.parametrize("change", [as_spreadsheets_save_it, lambda text: "\ufeff" + text])
+def test_votes_that_a_spreadsheet_saved_are_the_same(small, tmp_path, change):
+    expected = crema_d.read(tmp_path, options(labels_from="voice_vote"))
+    (small / VOTES).write_text(change((small / VOTES).read_text()), encoding="utf-8", newline="")
+    corpus = crema_d.read(tmp_path, options(labels_from="voice_vote"))
+    assert corpus.trials.equals(expected.trials) and corpus.report == expected.report
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("FileName,FaceVote\n1001_DFA_SAD_XX,S\n", "summaryTable.csv:1: no column VoiceVote in the header"),
+        ("FileName;VoiceVote\n1001_DFA_SAD_XX\n", "summaryTable.csv:2: '1001_DFA_SAD_XX' has 1 cells, expected 2"),
+        ("FileName,VoiceVote\nx,S\nx,S\nx,N\n", "summaryTable.csv:4: another vote for x than above"),
+        ("version https://git-lfs.github.com/spec/v1\n", "summaryTable.csv is a pointer of Git LFS"),
+    ],
+)
+def test_a_table_of_votes_in_another_form_is_refused_with_its_file(small, tmp_path, text, message):
+    (small / VOTES).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        crema_d.read(tmp_path, options(labels_from="voice_vote"))
+
+
 @pytest.mark.parametrize("root", ["crema", "crema/AudioWAV"])
 def test_voice_votes_replace_the_acted_labels_and_ties_are_left_out(small, tmp_path, root):
     corpus = crema_d.read(tmp_path, options(root=root, labels_from="voice_vote"))
@@ -156,7 +204,7 @@ def test_wrong_votes_and_a_missing_table_are_refused(small, tmp_path):
     table.unlink()
     with pytest.raises(CorpusMissing, match=r"table of votes .*summaryTable\.csv"):
         crema_d.provide(tmp_path, options(labels_from="voice_vote"))
-    with pytest.raises(ValueError, match="unknown labels_from 'face', expected one of acted, voice_vote"):
+    with pytest.raises(ValueError, match="labels_from is 'face', expected one of acted, voice_vote"):
         crema_d.provide(tmp_path, options(labels_from="face"))
 
 

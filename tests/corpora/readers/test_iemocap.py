@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,33 @@ def test_macos_files_and_comments_in_other_encodings_do_no_harm(small, tmp_path)
     assert corpus.report["left_out"]["a macOS resource fork"]["count"] == 2
 
 
+def test_a_byte_order_mark_loses_no_turn(small, tmp_path):
+    expected = iemocap.read(tmp_path, options()).trials
+    for path in small.glob("Session*/dialog/EmoEvaluation/*.txt"):
+        lines = [line for line in path.read_text().splitlines() if line.startswith("[")]
+        path.write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
+    assert iemocap.read(tmp_path, options()).trials.equals(expected)
+
+
+def test_audio_without_evaluations_is_told(small, tmp_path):
+    for folder in small.glob("Session*/dialog"):
+        shutil.rmtree(folder)
+    count = len(list(small.rglob("*.wav")))
+    message = (
+        rf"nothing of it at .*, but {count} files: {count} audio that no evaluation lists .*; expected eval.* Session1"
+    )
+    with pytest.raises(CorpusMissing, match=message):
+        iemocap.provide(tmp_path, options())
+
+
+def test_any_folder_around_the_sessions_will_do(small, tmp_path):
+    expected = iemocap.read(tmp_path, options()).trials
+    (tmp_path / "zip/IEMOCAP").mkdir(parents=True)
+    small.rename(tmp_path / "zip/IEMOCAP/release")
+    zipped = iemocap.read(tmp_path, options(root="zip")).trials
+    assert zipped.drop(columns="path").equals(expected.drop(columns="path"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -165,7 +193,7 @@ def test_a_faulty_line_is_refused_with_its_place(small, tmp_path, text, message)
 
 
 def test_wrong_options_are_refused_with_the_valid_ones(small, tmp_path):
-    with pytest.raises(ValueError, match="unknown classes 'nine', expected one of four, seven"):
+    with pytest.raises(ValueError, match="classes is 'nine', expected one of four, seven"):
         iemocap.read(tmp_path, options(classes="nine"))
     with pytest.raises(ValueError, match="unknown label 'surprised', expected one of neutral, happy, sad, angry"):
         iemocap.read(tmp_path, options(labels=("surprised",)))

@@ -128,9 +128,21 @@ def test_the_nested_second_copy_is_dropped_and_counted(small, tmp_path):
         ravdess.read(tmp_path, options())
 
 
+def test_a_folder_of_other_names_is_told(tmp_path):
+    make(tmp_path / "other", ["happy/actor1.wav"])
+    message = (
+        r"1 file: 1 a name of another form \(such as happy/actor1.wav\); expected names like 03-01-06-01-02-01-12.wav"
+    )
+    with pytest.raises(CorpusMissing, match=message):
+        ravdess.read(tmp_path, options(root="other"))
+
+
 def test_song_and_video_are_left_out_and_counted(small, tmp_path):
     make(small, ["Actor_01/03-02-01-01-01-01-01.wav", "Actor_01/01-01-01-01-01-01-01.wav", "01-01-01-01-01-01-01.mp4"])
-    make(small, ["Actor_01/02-01-01-01-01-01-01.wav", "Actor_01/._03-01-01-01-01-01-01.wav", "Actor_01/take one.wav"])
+    make(
+        small,
+        ["Actor_01/02-01-01-01-01-01-01.wav", "Actor_01/._03-01-01-01-01-01-01.wav", "Actor_01/take one.wav", "a.txt"],
+    )
     corpus = ravdess.read(tmp_path, options())
     assert {reason: left["count"] for reason, left in corpus.report["left_out"].items()} == {
         "song": 1,
@@ -138,6 +150,7 @@ def test_song_and_video_are_left_out_and_counted(small, tmp_path):
         "video only": 1,
         "a macOS resource fork": 1,
         "a name of another form": 1,
+        "not audio": 1,
     }
     assert len(corpus.trials) == 48
 

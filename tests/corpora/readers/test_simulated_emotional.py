@@ -213,7 +213,7 @@ def test_the_fingerprint_covers_the_table_of_emotions_and_the_synthesiser():
         ({"actors": 26}, "actors is 26"),
         ({"repetitions": 0}, "repetitions is 0, expected 1 to 2"),
         ({"repetitions": 3}, "repetitions is 3"),
-        ({"folds": "random"}, "unknown fold scheme 'random', expected one of standard"),
+        ({"folds": "random"}, "folds is 'random', expected one of standard"),
     ],
 )
 def test_options_that_ravdess_has_no_names_for_are_refused(wrong, message):

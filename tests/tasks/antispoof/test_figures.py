@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from voxdag.figures import det, style
 from voxdag.figures.png import png_bytes
@@ -70,7 +70,7 @@ def plots():
 
 
 def test_every_figure_has_its_name_and_at_most_about_a_thousand_rows(plots):
-    names = {"det", "det_by_attack", "roc", "scores", "attacks", "attack_scores", "confusion", "history"}
+    names = {"det", "det_by_attack", "roc", "scores", "attacks", "attack_scores", "confusion", "calibration", "history"}
     assert set(plots) == names
     assert max(len(plot.table) for plot in plots.values()) <= 1000
 
@@ -123,7 +123,9 @@ def test_two_perfect_folds_with_shifted_scores_have_no_error_anywhere():
         assert equal[["miss", "false_alarm"]].to_numpy().max() == 0
         assert set(equal["member"]) == {"fold 1, seed 1", "fold 2, seed 1"}
     assert plots["roc"].figure.axes[0].get_legend().get_texts()[0].get_text() == "AUC 100.00 % (sd 0.00)"
-    assert plots["det"].figure.axes[0].get_legend().get_texts()[0].get_text() == "EER 0.00 % (sd 0.00)"
+    assert (
+        plots["det"].figure.axes[0].get_legend().get_texts()[0].get_text() == "EER 0 % (to 11.6 %)"
+    )  # none of 30: 1 - .025^(1/30)
     assert set(plots["attacks"].table["overall"]) == {0}
     assert plots["attacks"].figure.legends[0].get_texts()[0].get_text() == "mean over 2 members 0.00 %"
     assert plots["confusion"].table["count"].tolist() == [60, 0, 0, 360]
@@ -151,8 +153,7 @@ def test_each_member_has_its_curve_with_its_own_equal_error_rate():
     hardest = plots["det_by_attack"].table["attack"].iloc[0]
     means = {attack: np.mean([eer(*classes(part, attack)).eer for part in parts]) for attack in SIX}
     assert hardest == max(means, key=means.get)
-    legend = plots["det_by_attack"].figure.legends[0]
-    assert legend.get_texts()[0].get_text() == f"{hardest} {style.percent(means[hardest])}"
+    assert plots["det_by_attack"].figure.axes[0].get_title() == f"{hardest} {style.percent(means[hardest])}"
 
 
 def classes(rows: pd.DataFrame, attack: str | None = None) -> tuple[pd.Series, pd.Series]:
@@ -259,7 +260,14 @@ def test_undefined_groups_come_last():
 
 def test_a_corpus_that_names_no_attacks_has_the_other_figures():
     rows = utterances(SIX).assign(attack=np.nan)
-    assert set(figures(rows, rows, breakdown([]), history(1))) == {"det", "roc", "scores", "confusion", "history"}
+    assert set(figures(rows, rows, breakdown([]), history(1))) == {
+        "det",
+        "roc",
+        "scores",
+        "confusion",
+        "calibration",
+        "history",
+    }
 
 
 def test_the_order_of_rows_does_not_matter():
@@ -313,6 +321,7 @@ TEMPLATE_OF = {
     "attacks": "groups",
     "attack_scores": "score_boxes",
     "confusion": "confusion_counts",
+    "calibration": "bayes_error",
     "history": "history",
 }
 
@@ -325,6 +334,7 @@ def test_a_dvc_template_reads_only_columns_that_its_table_has(plots, name, templ
     numbers = set(content["data"]["format"]["parse"])
     assert numbers <= set(written.select_dtypes("number").columns)
     made = {step["as"] for step in nodes(content) if "calculate" in step}
+    made |= {name for step in nodes(content) if "fold" in step for name in step["as"]}
     read = {node["field"] for node in nodes(content) if isinstance(node.get("field"), str)}
     assert {field for field in read if not field.startswith("<DVC")} <= set(written.columns) | made | {"rev", "system"}
 
@@ -371,3 +381,28 @@ def test_the_comparison_draws_all_systems():
     for plot in plots.values():
         lay_out(plot.figure)
     assert set(comparison({}, intervals)) == {"eer"}
+
+
+def test_det_has_the_band_of_the_miss_rate_by_speaker_where_speakers_are_known():
+    rows = utterances(["A01"], n=200)
+    rows = rows.assign(speaker=[f"s{number % 8}" for number in range(len(rows))])
+    plot = figures(rows, rows, breakdown(["A01"]), history(1))["det"]
+    texts = [text.get_text() for text in plot.figure.axes[0].get_legend().get_texts()]
+    assert texts[1] == "95 % band, by speaker"
+    known = plot.table.dropna(subset=["low_probit", "high_probit"])
+    assert len(known) > 50
+    inside = known["miss_probit"].between(known["low_probit"] - 0.1, known["high_probit"] + 0.1)
+    assert inside.mean() > 0.95  # steps of the curve lie between grid points of the band
+    # at the threshold of equal errors, Phi(-1), the sd of a miss rate of 200 trials is .026: the band is about 4 of it
+    equal = known[known["at_eer"] == 1].iloc[0]
+    width = ndtr(equal["high_probit"]) - ndtr(equal["low_probit"])
+    assert 0.05 < width < 0.3
+    one = figures(rows.assign(speaker="s"), rows.assign(speaker="s"), breakdown(["A01"]), history(1))["det"]
+    assert [text.get_text() for text in one.figure.axes[0].get_legend().get_texts()][1] == "95 % band, by utterance"
+
+
+def test_a_table_without_ids_has_a_curve_and_no_band():
+    rows = utterances(["A01"]).drop(columns=["id", "speaker"])
+    plot = figures(rows, rows, breakdown(["A01"]), history(1))["det"]
+    assert plot.table[["low_probit", "high_probit"]].isna().all(axis=None)
+    assert len(plot.figure.axes[0].get_legend().get_texts()) == 1

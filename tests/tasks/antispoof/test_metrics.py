@@ -1,4 +1,5 @@
 import logging
+import re
 
 import numpy as np
 import pandas as pd
@@ -133,7 +134,34 @@ def test_inverted_scores_are_reported_not_flipped(caplog):
     table = predictions()
     headline = metrics.headline(table.assign(score=-table["score"]), asv_scores())
     assert headline["eer"] > 0.5
-    assert f"EER of all trials is {headline['eer']:.4f}, above 0.5" in caplog.text
+    warning = f"EER of all trials is {headline['eer']:.4f}, above 0.5 by more than chance: the sign of the scores may"
+    assert caplog.text.count(warning) == 1
+
+
+def test_inverted_members_are_named_in_one_line(caplog):
+    table = predictions()
+    seeds = [table.assign(seed=seed, score=sign * table["score"]) for seed, sign in ((1, -1), (2, 1), (3, -1))]
+    metrics.headline(pd.concat(seeds), metrics.NO_ASV)
+    assert len(caplog.records) == 1
+    assert re.search(r"EER of seed 1 is 0\.\d{4}, seed 3 is 0\.\d{4}, above 0\.5", caplog.text)
+
+
+def test_chance_and_small_groups_earn_no_warning(caplog):
+    # Of 200 systems that know nothing about half have an EER above 0.5; 4 sd below chance one in 30,000 is.
+    draw = np.random.default_rng(0)
+    table = predictions()
+    rates = [
+        metrics.headline(table.assign(score=draw.normal(size=len(table))), metrics.NO_ASV)["eer"] for _ in range(200)
+    ]
+    assert sum(rate > 0.5 for rate in rates) > 60
+    pair = pd.DataFrame({"id": ["a", "b", "c"], "label": ["bonafide", "spoof", "spoof"], "score": [0.0, 1.0, 2.0]})
+    few = metrics.headline(pair.assign(speaker="s", attack="A07"), metrics.NO_ASV)
+    assert few["eer"] == 1
+    # one attack of many is heard the wrong way round: a group has its row, and no warning
+    upside_down = table.assign(score=table["score"].mask(table["attack"] == "A08", 100.0))
+    rows = metrics.breakdown(upside_down, metrics.NO_ASV, ["attack", "speaker"], QUICK, 0)
+    assert (rows["eer"] > 0.5).any()
+    assert caplog.text == ""
 
 
 def test_upright_scores_earn_no_warning(caplog):
@@ -324,14 +352,21 @@ def test_members_of_shifted_scores_are_not_pooled():
     assert dcf.cllr(scores(pooled, label="bonafide"), scores(pooled, label="spoof")) == pytest.approx(values["cllr"])
 
 
-def test_intervals_of_shifted_members_are_at_nought_in_the_mean_and_in_each():
+def test_intervals_without_an_error_are_exact_in_the_mean_and_in_each():
     table = metrics.intervals(SHIFTED, asv_scores(), QUICK, seed=0)
     assert table["fold"].fillna("").drop_duplicates().tolist() == ["", "1", "2"]
     assert set(table["members"][table["fold"].isna()]) == {2}
     assert set(table["members"][table["fold"].notna()]) == {1}
     eers = table[table["metric"] == "eer"]
     assert len(eers) == 6
-    assert (eers[["value", "low", "high"]] == 0).all(axis=None)
+    assert (eers[["value", "low"]] == 0).all(axis=None)
+    # 4 bona fide and 4 spoofed trials, 2 of each in a member, and both speakers: 5 % for none of n is 1 - .05^(1/n)
+    assert eers["high"].tolist() == pytest.approx([1 - 0.05 ** (1 / n) for n in (4, 2, 2, 2, 2, 2)])
+    aucs = table[table["metric"] == "auc"]
+    assert (aucs[["value", "high"]] == 1).all(axis=None)
+    assert aucs["low"].tolist() == pytest.approx((1 - eers["high"]).tolist())
+    costs = table[table["metric"].isin(["min_dcf", "min_tdcf_legacy2019"])]
+    assert len(costs) == 12 and costs[["low", "high"]].isna().all(axis=None)  # no shares: nothing is known
     assert eers["sd"].fillna(-1).tolist() == [0, 0, -1, -1, -1, -1]
     assert eers["n_bonafide"].tolist() == [4, 4, 2, 2, 2, 2]
 
@@ -344,8 +379,8 @@ def test_breakdown_of_shifted_members_takes_each_at_its_own_threshold():
         ("attack", "A07"), ("fold", "1"), ("fold", "2"), ("speaker", "s0"), ("speaker", "s1"),
     ]  # fmt: skip
     numbers = ["members", "n_spoof", "eer", "eer_low", "eer_high", "min_tdcf_legacy2019", *metrics.ERROR_RATES]
-    assert rows.loc[("attack", "A07"), numbers].tolist() == [2, 4, 0, 0, 0, 0, 0, 0]
-    assert rows.loc[("fold", "2"), numbers].tolist() == [1, 2, 0, 0, 0, 0, 0, 0]
+    assert rows.loc[("attack", "A07"), numbers].tolist() == pytest.approx([2, 4, 0, 0, 1 - 0.05**0.25, 0, 0, 0])
+    assert rows.loc[("fold", "2"), numbers].tolist() == pytest.approx([1, 2, 0, 0, 1 - 0.05**0.5, 0, 0, 0])
     # one threshold for both: fold 1 at 5.5 rejects all its bona fide speech, fold 2 none; at .5 fold 2 accepts all
     # its spoofs, fold 1 none.
     one, other = (metrics.breakdown(SHIFTED, metrics.NO_ASV, ["attack"], QUICK, 0, dict.fromkeys(thresholds, level))

@@ -7,7 +7,7 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.antispoof import metrics, report
 from voxdag.tasks.antispoof.criteria import criteria, operating_point
 
-SCORING = Scoring(replicates=20, confidence=0.9, by=("attack", "speaker"))
+SCORING = Scoring(replicates=19, confidence=0.9, by=("attack", "speaker"))
 NO_TABLES = {"dev": {}, "eval": {}}
 
 
@@ -137,7 +137,8 @@ def test_two_systems_are_compared_on_all_metrics():
     table = paired.pairs({"aasist": BOTH, "erm": better}, tables, report.statistic, SCORING, 0).set_index("metric")
     assert set(table.index) == set(metrics.METRICS)
     assert table.loc["eer", ["difference", "speakers"]].tolist() == [0.5, 2]
-    assert (table["low"] <= table["high"]).all()
+    known = table.dropna(subset="low")
+    assert {"auc", "cllr"} <= set(known.index) and (known["low"] < known["high"]).all()
     values = [report.headline(splits, tables) for splits in (BOTH, better)]
     for metric in metrics.HEADLINE:
         assert table.loc[metric, "difference"] == pytest.approx(values[0][metric] - values[1][metric], abs=1e-12)

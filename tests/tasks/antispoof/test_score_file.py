@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+from voxdag.core.errors import Refused
 from voxdag.tasks.antispoof import score_file
 
 TRIALS = pd.DataFrame(
@@ -49,6 +50,54 @@ def test_of_several_members_there_is_a_file_each(tmp_path):
     assert (tmp_path / "one.txt").read_text() == TEXTS["aasist"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("LA_2 -", "LA_2 A00"),
+        lambda text: text.replace("LA_2 -", "LA_2 bonafide"),
+        lambda text: re.sub(r"(LA_\d)", r"\1.flac", text),
+        lambda text: text.replace("LA_", "/data/LA/flac/LA_").replace(" A", ".FLAC A"),
+        lambda text: text + "\n",
+        lambda text: text.replace("\n", "\r\n") + " \r\n\r\n",
+        lambda text: "\n\ufeff" + text,
+    ],
+    ids=["A00", "bonafide", "endings", "paths", "blank last line", "CRLF", "byte-order mark"],
+)
+def test_published_files_are_read_as_they_are_found(tmp_path, change):
+    path = tmp_path / "scores.txt"
+    path.write_text(change(TEXTS["aasist"]), encoding="utf-8", newline="")
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+
+
+def test_a_header_may_follow_a_byte_order_mark(tmp_path):
+    path = tmp_path / "scores.tsv"
+    path.write_text("\ufeff" + TEXTS["asvspoof5"] + "\n", encoding="utf-8")
+    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+
+
+def test_an_id_that_ends_like_a_file_is_itself(tmp_path):
+    trials = TRIALS.assign(id=["LA_1.flac", "LA_1", "LA_3"])
+    path = tmp_path / "scores.txt"
+    path.write_text("LA_1 1\nLA_1.flac 2\nLA_3 3\n")
+    assert score_file.read(path, trials)["score"].tolist() == [2, 1, 3]
+
+
+def test_ids_of_another_form_are_shown_beside_those_of_the_protocol(tmp_path):
+    text = TEXTS["asvspoof2021"].replace("LA_", "eval-")
+    message = "2 utterances are missing of 3 in the protocol: LA_1, LA_3; 2 of the file are not .*: eval-1, eval-3$"
+    refused(tmp_path / "scores.txt", text.replace("eval-2", "LA_2"), message)
+
+
+def test_the_same_utterance_under_two_names_is_a_duplicate(tmp_path):
+    refused(tmp_path / "scores.txt", "LA_1.flac 1\nLA_1 2\n", "txt:2: LA_1 is a duplicate of .*txt:1, expected")
+
+
+def test_bona_fide_attacks_are_no_spoofs(tmp_path):
+    refused(
+        tmp_path / "s.txt", LINES[0].replace("A07", "A00"), "LA_1 is spoof with attack A00, but spoof with attack A07"
+    )
+
+
 @pytest.mark.parametrize(("suffix", "compress"), [(".xz", lzma.compress), (".gz", gzip.compress)])
 def test_compressed_files_are_read(tmp_path, suffix, compress):
     path = tmp_path / f"scores.txt{suffix}"
@@ -59,13 +108,49 @@ def test_compressed_files_are_read(tmp_path, suffix, compress):
         score_file.read(path, TRIALS)
 
 
-def test_bona_fide_may_stand_in_the_place_of_the_attack(tmp_path):
-    path = tmp_path / "scores.txt"
-    path.write_text(TEXTS["aasist"].replace(" - ", " bonafide "))
-    pd.testing.assert_frame_equal(score_file.read(path, TRIALS), PREDICTIONS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(TEXTS["aasist"].encode())[:40],
+        gzip.compress(TEXTS["aasist"].encode())[:10] + b"\xff" * 40,
+        b"no gzip",
+        gzip.compress("LA_1 1 \xe9".encode("latin-1")),
+    ],
+    ids=["cut", "damaged", "none", "Latin-1"],
+)
+def test_a_damaged_gz_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "scores.gz"
+    path.write_bytes(content)
+    with pytest.raises(Refused, match=r"scores.gz (cannot be read as .gz: .|is not in UTF-8: .)"):
+        score_file.read(path, TRIALS)
 
 
-@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "A07"])
+def bomb(piece, times):
+    """A gzip file of `piece` over and over, made piece by piece."""
+    packed = gzip.compress(piece * 2**16)
+    return packed * times  # gzip files one behind the other are one file
+
+
+@pytest.mark.parametrize(
+    ("piece", "match"),
+    [
+        (b"a", r":1: a line of more than 10000 characters"),
+        (b"\0", r":1: a line of more than 10000 characters"),
+        (b"\n", r":10000: 10000 blank lines"),
+    ],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, piece, match):
+    path = tmp_path / "scores.gz"
+    path.write_bytes(bomb(piece, 20_000))  # a few megabytes, which unpack to 1.3 GB
+    with pytest.raises(Refused, match=match):
+        score_file.read(path, TRIALS)
+
+
+def test_a_long_line_is_not_shown_whole(tmp_path):
+    refused(tmp_path / "s.txt", f"{'a ' * 999}\n", rf":1: '{'a ' * 40}...' has 999 columns")
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "A07", "1_0", "٣"])
 def test_a_score_that_is_not_a_finite_number(tmp_path, bad):
     path = tmp_path / "scores.txt"
     refused(path, f"LA_1 0.5\nLA_2 {bad}\nLA_3 1\n", rf"{path}:2: the score is '{bad}', expected a finite number")
@@ -79,7 +164,6 @@ def test_a_score_that_is_not_a_finite_number(tmp_path, bad):
             r":1: 'LA_1 A07 -8.7' has 3 columns, expected UTTERANCE ATTACK KEY SCORE or UTTERANCE SCORE",
         ),
         (LINES[0] + "LA_2 0.3\n", r":2: 'LA_2 0.3' has 2 columns, expected UTTERANCE ATTACK KEY SCORE"),
-        (LINES[0] + "\n", r":2: '' has 0 columns"),
         (TEXTS["asvspoof5"] + "LA_4 A07 spoof 1\n", r":5: .* has 4 columns, expected UTTERANCE SCORE"),
     ],
 )

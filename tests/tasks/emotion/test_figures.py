@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 TEMPLATES = Path(__file__).parents[3] / ".dvc" / "plots"
 NINE = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored")
-SCORING = metrics.Scoring(replicates=5, confidence=0.9, by=("class", "fold", "speaker"))
+SCORING = metrics.Scoring(replicates=19, confidence=0.9, by=("class", "fold", "speaker"))
 INDEPENDENT = "speaker_independent"
 
 
@@ -82,7 +82,7 @@ def plots():
 
 
 def test_every_figure_has_its_name_and_at_most_about_a_thousand_rows(plots):
-    names = {"confusion", "confusion_shares", "reliability", "class_bars", "folds", "speakers", "history"}
+    names = {"confusion", "reliability", "class_bars", "folds", "speakers", "history"}
     assert set(plots) == names
     assert max(len(plot.table) for plot in plots.values()) <= 1000
 
@@ -104,11 +104,9 @@ def test_confusions_hold_counts_and_shares_by_hand():
     plots = draw(table)
     row = plots["confusion"].table.query("actual == 'calm'")
     assert row[["count", "share"]].to_numpy().tolist() == [[0, 0], [75, 0.25], [225, 0.75]]
-    counts, shares = (
-        [text.get_text() for text in plots[name].figure.axes[0].texts] for name in ("confusion", "confusion_shares")
-    )
-    assert counts == ["0", "0", "0", "0", "75", "225", "0", "0", "0"]
-    assert shares == ["–", "–", "–", "0", "25", "75", "–", "–", "–"]
+    axes = plots["confusion"].figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["neutral\n(0)", "calm\n(300)", "happy\n(0)"]
+    assert [text.get_text() for text in axes.texts] == ["–", "–", "–", "0", "25", "75", "–", "–", "–"]
 
 
 def test_reliability_compares_before_with_after(plots):
@@ -165,7 +163,7 @@ def test_an_utterance_counts_once_whatever_the_seeds():
     assert found == [[(called_neutral + calm) / 2, (called_neutral + calm) / 2 / calm]]
     bins, first = (drawn["reliability"].table for drawn in (plots, alone))
     pd.testing.assert_frame_equal(bins, first, check_dtype=False)  # both seeds have the same probabilities
-    for name in ("confusion", "confusion_shares", "reliability"):
+    for name in ("confusion", "reliability"):
         assert "mean over 2 seeds" in words(plots[name].figure).replace("\n", " ")  # long titles break
         assert "seeds" not in words(alone[name].figure)
     uars = [metrics.headline(table)["uar"] for table in (one, two)]
@@ -231,7 +229,7 @@ def test_weights_taken_as_they_are_have_no_history_and_a_fixed_split_no_folds():
 def test_a_breakdown_without_groups_leaves_their_figures_out():
     table = predictions()
     plots = figures(table, table, metrics.breakdown(table, [], SCORING, 0), history())
-    assert set(plots) == {"confusion", "confusion_shares", "reliability", "history"}
+    assert set(plots) == {"confusion", "reliability", "history"}
 
 
 def test_files_give_the_same_figures_as_tables(plots, tmp_path):
@@ -257,7 +255,7 @@ def test_the_same_tables_give_the_same_bytes(plots):
     again = draw(predictions())
     for name in plots:
         assert plots[name].table.to_csv() == again[name].table.to_csv()
-    for name in ("confusion_shares", "class_bars", "reliability"):
+    for name in ("confusion", "class_bars", "reliability"):
         assert png_bytes(plots[name].figure) == png_bytes(again[name].figure)
 
 
@@ -273,8 +271,7 @@ def test_faulty_tables_are_refused_by_name():
 
 
 TEMPLATE_OF = {
-    "confusion": "confusion_counts",
-    "confusion_shares": "confusion_shares",
+    "confusion": "confusion_shares",
     "reliability": "reliability",
     "class_bars": "class_bars",
     "folds": "groups",
@@ -331,3 +328,8 @@ def test_a_comparison_without_uar_or_system_is_refused():
         comparison({}, intervals)
     with pytest.raises(ValueError, match=r"intervals lacks columns \['system'\]"):
         comparison({}, intervals.drop(columns="system"))
+
+
+def test_one_fold_needs_no_bars_of_folds():
+    plots = draw(predictions(folds=1))
+    assert "folds" not in plots and "speakers" in plots

@@ -175,8 +175,8 @@ def test_the_temperature_is_fitted_on_dev(learner, tmp_path, packed, scoring):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"class_weights": "inverse"}, "class_weights is 'inverse', expected balanced or none"),
-        ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected a share from 0 to below 1"),
+        ({"class_weights": "inverse"}, "class_weights is 'inverse', expected one of balanced, none"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected from 0 to below 1"),
     ],
 )
 def test_a_wrong_setting_is_named(change, message):

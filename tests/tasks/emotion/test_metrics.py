@@ -396,3 +396,33 @@ def test_faults_are_refused_with_the_utterance():
         metrics.headline(pd.concat([table, table.head(1)]))
     with pytest.raises(ValueError, match="no column protocol; they have id, fold"):
         metrics.headline(table.drop(columns="protocol"))
+
+
+def test_intervals_without_an_error_are_exact_and_of_the_smallest_class():
+    # 3 of a and 2 of b, all right. 5 % for n hits of n is .05^(1/n): UAR is a mean over classes, of which b has 2.
+    right = decisions([("1", "s", "a", "a")] * 2 + [("1", "t", "a", "a")] + [("1", "t", "b", "b")] * 2)
+    table = metrics.intervals(right, QUICK, seed=0).set_index(["metric", "resampled_by"])
+    expected = {
+        ("uar", "utterance"): 1 / 2,
+        ("war", "utterance"): 1 / 5,
+        ("uar", "speaker"): 1,
+        ("war", "speaker"): 1 / 2,
+    }
+    for row, power in expected.items():
+        assert table.loc[row, ["value", "low", "high"]].tolist() == pytest.approx([1, 0.05**power, 1])
+    assert table.loc["macro_f1", ["low", "high"]].isna().all(axis=None)  # no share
+    rows = metrics.breakdown(right, ["class"], QUICK, 0).set_index("value")
+    assert rows["recall_low"].to_dict() == pytest.approx({"a": 0.05 ** (1 / 3), "b": 0.05**0.5})
+    assert rows["precision_low"].to_dict() == pytest.approx({"a": 0.05 ** (1 / 3), "b": 0.05**0.5})
+
+
+def test_a_baseline_that_never_changes_its_answer_has_no_interval_of_its_uar():
+    # Whatever speakers are drawn, the answer is right for one class of the two.
+    table = decisions([("1", speaker, label, "a") for speaker in "st" for label in "aab"])
+    rows = metrics.intervals(table, QUICK, seed=0).set_index(["metric", "resampled_by"])
+    assert rows.loc[("uar", "speaker"), "value"] == 0.5
+    assert rows.loc[("uar", "speaker"), ["low", "high"]].isna().all()
+    by_class = metrics.breakdown(table, ["class"], QUICK, 0).set_index("value")
+    # b, of 2: none found is .95 likely up to 1 - sqrt(.05); it is never called, so its precision is not defined
+    assert by_class.loc["b", ["recall", "recall_low", "recall_high"]].tolist() == pytest.approx([0, 0, 1 - 0.05**0.5])
+    assert by_class.loc["b", ["precision", "precision_low", "precision_high"]].isna().all()

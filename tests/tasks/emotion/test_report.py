@@ -5,7 +5,7 @@ from voxdag.scoring import paired
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks.emotion import report
 
-SCORING = Scoring(replicates=20, confidence=0.9, by=("class", "speaker"))
+SCORING = Scoring(replicates=19, confidence=0.9, by=("class", "speaker"))
 NO_TABLES = {"dev": {}, "eval": {}}
 
 

@@ -11,17 +11,19 @@ Computer Speech and Language 64, 2020; counts are those of the published protoco
 """
 
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from voxdag.core import texts
 from voxdag.core.errors import Refused
-from voxdag.corpora.corpus import AUDIO_SUFFIXES, Corpus, CorpusMissing
+from voxdag.corpora import listing
+from voxdag.corpora.corpus import Corpus, CorpusMissing
+from voxdag.corpora.listing import LeftOut
 
 SPLITS = ("train", "dev", "eval")
 PROTOCOLS = {
@@ -34,6 +36,7 @@ ASV_SCORES = {
     "eval": "ASVspoof2019_LA_asv_scores/ASVspoof2019.LA.asv.eval.gi.trl.scores.txt",
 }
 AUDIO = {split: f"ASVspoof2019_LA_{split}/flac" for split in SPLITS}
+FORMAT = "flac"  # of the published recordings
 SEEN_ATTACKS = tuple(f"A{number:02d}" for number in range(1, 7))  # in train and dev
 UNSEEN_ATTACKS = tuple(f"A{number:02d}" for number in range(7, 20))  # in eval only
 OFFICIAL_TRIALS = {
@@ -45,14 +48,13 @@ OFFICIAL_ASV = {
     "dev": {"target": 1484, "nontarget": 5768, "spoof": 22296},
     "eval": {"target": 5370, "nontarget": 33327, "spoof": 63882},
 }
-EXAMPLES = 5  # file names that the report gives of each kind
 
 
 @dataclass(frozen=True)
 class Options:
     """Where the corpus is, and whether it is the published one.
 
-    root              the folder LA, or the folder that holds it
+    root              the folder LA, or a folder that holds it
     official          compare attacks and counts with the published ones; False for another corpus in the same layout
     allow_departures  go on where counts differ, or recordings are absent
     """
@@ -93,9 +95,11 @@ def read(folder: Path, options: Options) -> Corpus:
     trials = pd.concat([_protocol(base / PROTOCOLS[split], split, options.official) for split in SPLITS])
     trials = trials.reset_index(drop=True)
     _refuse_ids_in_two_splits(trials)
-    trials, files = _with_files(trials, base, root)
+    trials, files, left_out = _with_files(trials, base, root)
     asv = pd.concat([_asv_scores(base / name, split) for split, name in ASV_SCORES.items()], ignore_index=True)
     report = _report(trials, asv, files)
+    if left_out:
+        report["left_out"] = {reason: listing.summary(names) for reason, names in sorted(left_out.items())}
     departures = _departures(report["trials"], report["asv"]) if options.official else None
     if departures is not None:
         report["departures"] = list(departures)
@@ -105,20 +109,19 @@ def read(folder: Path, options: Options) -> Corpus:
 def _root(folder: Path, options: Options) -> Path:
     """The folder LA, relative to the corpora folder (or absolute, as given)."""
     root = Path(options.root)
-    inner = root / "LA"
-    return inner if (folder / inner).is_dir() and not (folder / root / AUDIO["train"]).is_dir() else root
+    held = listing.holding(folder / root, PurePosixPath(PROTOCOLS["train"]).parts[0])
+    return root if held is None else root / held
 
 
 def _lines(path: Path, form: str) -> Iterator[tuple[str, list[str]]]:
     """Each line's place and columns. Raises Refused if their number is not that of `form`."""
     expected = len(form.split())
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            columns = line.split()
-            place = f"{path}:{number}: {line.rstrip()!r}"
-            if len(columns) != expected:
-                raise Refused(f"{place} has {len(columns)} columns, expected {expected}: {form}")
-            yield place, columns
+    for number, line in texts.lines(path):
+        columns = line.split()
+        place = f"{path}:{number}: {line.rstrip()!r}"
+        if len(columns) != expected:
+            raise Refused(f"{place} has {len(columns)} columns, expected {expected}: {form}")
+        yield place, columns
 
 
 def _protocol(path: Path, split: str, official: bool) -> pd.DataFrame:
@@ -164,34 +167,33 @@ def _refuse_ids_in_two_splits(trials: pd.DataFrame) -> None:
         raise Refused(f"utterance {utterance} is listed in the protocols of {splits}, expected in one split")
 
 
-def _scan(folder: Path) -> dict[str, tuple[str, int]]:
-    """File name and size (bytes) of every audio file in a folder, by stem; one pass over the folder."""
-    found: dict[str, tuple[str, int]] = {}
-    if not folder.is_dir():
-        return found
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            stem, _, suffix = entry.name.rpartition(".")
-            if suffix.lower() not in AUDIO_SUFFIXES:
-                continue
-            if stem in found:
-                raise Refused(f"{folder} holds {found[stem][0]} and {entry.name}, expected one file an utterance")
-            found[stem] = (entry.name, entry.stat().st_size)
-    return found
+def _scan(base: Path, split: str, left_out: LeftOut) -> dict[str, listing.File]:
+    """Path below `base` and size (bytes) of every utterance of a split that has a file, by name without ending."""
+    files, others = listing.audio_files(base / AUDIO[split])
+    for reason, names in others.items():
+        left_out.setdefault(reason, []).extend(f"{AUDIO[split]}/{name}" for name in names)
+    named = [(path.stem, AUDIO[split] / path, size) for path, size in files]
+    return listing.one_file_each(base, named, left_out, FORMAT)
 
 
-def _with_files(trials: pd.DataFrame, base: Path, root: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """Add path and bytes; also the ids that have no file (`absent`) and the files that no protocol lists (`extra`)."""
-    files = {split: _scan(base / AUDIO[split]) for split in SPLITS}
+def _with_files(trials: pd.DataFrame, base: Path, root: Path) -> tuple[pd.DataFrame, dict[str, list[str]], LeftOut]:
+    """Add path and bytes.
+
+    Also the paths of utterances that have no file (`absent`), the files that no protocol lists (`extra`), and what else
+    lies there, by reason.
+    """
+    left_out: LeftOut = {}
+    files = {split: _scan(base, split, left_out) for split in SPLITS}
     paths, sizes = [], []
     for split, utterance in zip(trials["split"], trials["id"], strict=True):
-        name, size = files[split].pop(utterance, (f"{utterance}.flac", None))
-        paths.append(f"{root.as_posix()}/{AUDIO[split]}/{name}")
+        path, size = files[split].pop(utterance, (f"{AUDIO[split]}/{utterance}.{FORMAT}", None))
+        paths.append(f"{root.as_posix()}/{path}")
         sizes.append(size)
     trials = trials.assign(path=pd.Series(paths, dtype=object), bytes=pd.array(sizes, dtype="Int64"))
-    extra = sorted(f"{AUDIO[split]}/{name}" for split in SPLITS for name, _ in files[split].values())
+    extra = sorted(str(path) for split in SPLITS for path, _ in files[split].values())
     absent = list(trials.loc[trials["bytes"].isna(), "path"])
-    return trials[["id", "path", "split", "speaker", "label", "attack", "bytes"]], {"absent": absent, "extra": extra}
+    trials = trials[["id", "path", "split", "speaker", "label", "attack", "bytes"]]
+    return trials, {"absent": absent, "extra": extra}, left_out
 
 
 def _report(trials: pd.DataFrame, asv: pd.DataFrame, files: dict[str, list[str]]) -> dict[str, object]:
@@ -202,7 +204,7 @@ def _report(trials: pd.DataFrame, asv: pd.DataFrame, files: dict[str, list[str]]
         "asv": _counts(asv["split"], asv["key"]),
         "speakers": {split: len(speakers[split]) for split in SPLITS if split in speakers},
         "shared_speakers": {pair: names for pair, names in shared.items() if names},
-        **{kind: {"count": len(names), "examples": names[:EXAMPLES]} for kind, names in files.items()},
+        **{kind: listing.summary(names) for kind, names in files.items()},
     }
 
 

@@ -3,6 +3,7 @@
     AudioWAV/1001_DFA_ANG_XX.wav          ACTOR_SENTENCE_EMOTION_INTENSITY; also without the folder AudioWAV
     processedResults/summaryTable.csv     FileName, VoiceVote: what most listeners heard, letters joined by `:` in a tie
 
+also below another folder, as in a zip of the repository.
 The acted emotion is what the actor was asked for. Listeners who only heard the voice voted for it in 42 % of the clips;
 options.labels_from says which of the two is the label.
 
@@ -13,16 +14,18 @@ github.com/EMOsuperb/EMO-SUPERB-submission, data/CREMA-D/Primary/labels_consensu
 actor numbers.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from voxdag.core import bounds, texts
+from voxdag.core.errors import Refused
 from voxdag.corpora import emotional
 from voxdag.corpora.corpus import Corpus, CorpusMissing
 from voxdag.corpora.emotional import OTHER_NAME, Published, Utterance, known
+from voxdag.corpora.listing import holding
 
 __all__ = ["Options", "provide", "read"]
 
@@ -56,6 +59,7 @@ PUBLISHED = Published(
     speakers=dict.fromkeys(ACTORS, 82) | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
     standard=emotional.rotation(GROUPS),
     sentences="the 12 sentences are said by all actors in all emotions: the text of train, dev and eval is the same",
+    expected="names like 1001_DFA_ANG_XX.wav",
 )
 # Of the 7,442 clips 644 are ties. How many are left of an actor is not published.
 PUBLISHED_VOTES = replace(
@@ -71,10 +75,13 @@ class Options(emotional.Options):
 
     labels_from: str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.one_of(self, LABELS_FROM, "labels_from")
+
 
 def provide(folder: Path, options: Options) -> None:
     """Check that the corpus's folder, and the table of votes if it is wanted, are there. Raises CorpusMissing."""
-    known(LABELS_FROM, options.labels_from, "labels_from", PUBLISHED.name)
     emotional.provide(folder, options, PUBLISHED)
     if options.labels_from == "voice_vote":
         _votes_path(folder, options)
@@ -88,8 +95,7 @@ def read(folder: Path, options: Options) -> Corpus:
     Raises CorpusMissing where there is none, and Refused, naming the file, for a code that CREMA-D does not define.
     """
     provide(folder, options)
-    # A clone holds every clip as MP3 too, under the same name.
-    under = AUDIO if (folder / options.root / AUDIO).is_dir() else "."
+    under = _audio(folder, options)
     if options.labels_from == "acted":
         corpus = emotional.read(folder, options, PUBLISHED, _parse, under)
     else:
@@ -121,10 +127,16 @@ def _parse_voted(path: PurePosixPath, votes: Mapping[str, str | None]) -> Uttera
     return replace(utterance, label=vote) if vote else "a tie in the voice vote"
 
 
+def _audio(folder: Path, options: Options) -> str:
+    """The folder with the audio, below the root: a clone holds every clip as MP3 too, under the same name."""
+    repository = holding(folder / options.root, AUDIO)
+    return "." if repository is None else (repository / AUDIO).as_posix()
+
+
 def _votes_path(folder: Path, options: Options) -> Path:
-    """The table of votes, in the root or, where that is the folder AudioWAV, beside it."""
+    """The table of votes, beside the folder AudioWAV or in the root."""
     base = folder / options.root
-    for path in (base / VOTES, base.parent / VOTES):
+    for path in ((base / _audio(folder, options)).parent / VOTES, base / VOTES):
         if path.is_file():
             return path
     raise CorpusMissing.at(
@@ -138,9 +150,9 @@ def _votes_path(folder: Path, options: Options) -> Path:
 def _votes(path: Path) -> dict[str, str | None]:
     """The label that won the voice vote, by utterance; None in a tie."""
     votes: dict[str, str | None] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            letters = row["VoiceVote"].split(":")
-            labels = [LETTERS[known(LETTERS, letter, "vote", f"{path}: {row['FileName']}")] for letter in letters]
-            votes[row["FileName"]] = labels[0] if len(labels) == 1 else None
+    for place, (name, letters) in texts.rows(path, ["FileName", "VoiceVote"]):
+        labels = [LETTERS[known(LETTERS, letter, "vote", f"{place}: {name}")] for letter in letters.split(":")]
+        vote = labels[0] if len(labels) == 1 else None
+        if votes.setdefault(name, vote) != vote:
+            raise Refused(f"{place}: another vote for {name} than above, expected one of each clip")
     return votes

@@ -61,6 +61,7 @@ PUBLISHED = Published(
     speakers=dict(zip(SEXES, (49, 58, 43, 38, 55, 35, 61, 69, 56, 71), strict=True)),
     standard=_leave_one_speaker_out(),
     sentences="all speakers say the same ten sentences in all emotions: the text of train, dev and eval is the same",
+    expected="names like 03a01Fa.wav",
 )
 
 

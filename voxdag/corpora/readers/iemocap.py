@@ -3,8 +3,8 @@
     Session1/dialog/EmoEvaluation/Ses01F_impro01.txt    [START - END]<tab>TURN<tab>EMOTION<tab>[V, A, D]
     Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
 
-also inside a folder IEMOCAP_full_release. A turn is named after its dialogue (whose letter says who wore the motion
-capture markers) and its own speaker: Ses01F_impro01_M000 is said by the man of session 1, here "Ses01M".
+also inside a folder such as IEMOCAP_full_release. A turn is named after its dialogue (whose letter says who wore the
+motion capture markers) and its own speaker: Ses01F_impro01_M000 is said by the man of session 1, here "Ses01M".
 
 Source: Busso et al., "IEMOCAP: interactive emotional dyadic motion capture database", Language Resources and Evaluation
 42(4), 2008. The four classes neutral, happy (with excited), sad, angry, 5,531 turns, are those of most publications;
@@ -17,14 +17,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from voxdag.core import bounds, texts
 from voxdag.core.errors import Refused
-from voxdag.corpora import emotional
+from voxdag.corpora import emotional, listing
 from voxdag.corpora.corpus import Corpus
-from voxdag.corpora.emotional import LeftOut, Published, Utterance, known
+from voxdag.corpora.emotional import Published, Utterance, known
+from voxdag.corpora.listing import LeftOut
 
 __all__ = ["Options", "provide", "read"]
 
-RELEASE = "IEMOCAP_full_release"
 EVALUATIONS = "Session*/dialog/EmoEvaluation"
 TURN = re.compile(r"\[[\d.]+ - [\d.]+\]\t(Ses0[1-5][FM]_(impro|script)\w*_([FM])\w{3})\t([a-z]{3})\t\[.*\]")
 KINDS = {"impro": "improvised", "script": "scripted"}
@@ -50,6 +51,7 @@ FOUR = Published(
     speakers=dict(zip(SEXES, (528, 557, 481, 542, 522, 629, 528, 503, 590, 651), strict=True)),
     standard=emotional.rotation(SESSIONS),
     sentences="the scripted dialogues are the same in all sessions: their text is in train, dev and eval",
+    expected="evaluations like Session1/dialog/EmoEvaluation/Ses01F_impro01.txt",
 )
 PUBLISHED = {
     "four": FOUR,
@@ -63,6 +65,10 @@ class Options(emotional.Options):
 
     classes: str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.one_of(self, CLASSES, "classes")
+
 
 def provide(folder: Path, options: Options) -> None:
     """Check that the evaluations are on disk; absent audio is counted by `read`, not refused here.
@@ -70,8 +76,8 @@ def provide(folder: Path, options: Options) -> None:
     Raises CorpusMissing.
     """
     known(CLASSES, options.classes, "classes", FOUR.name)
-    if not any((folder / _root(folder, options)).glob(EVALUATIONS)):
-        raise emotional.missing(folder, options, FOUR)
+    if listing.holding(folder / options.root, EVALUATIONS) is None:
+        raise emotional.missing(folder, options, FOUR, _everything(folder / options.root))
 
 
 def read(folder: Path, options: Options) -> Corpus:
@@ -99,8 +105,13 @@ def _wav(turn: str) -> PurePosixPath:
 
 def _root(folder: Path, options: Options) -> Path:
     """The folder that holds the sessions, relative to the corpora folder (or absolute, as given)."""
-    root = Path(options.root)
-    return root / RELEASE if (folder / root / RELEASE).is_dir() else root
+    return Path(options.root) / (listing.holding(folder / options.root, EVALUATIONS) or ".")
+
+
+def _everything(base: Path) -> LeftOut:
+    """What is there where no evaluation is: even audio cannot be used without one."""
+    audio, left_out = listing.audio_files(base)
+    return left_out | ({"audio that no evaluation lists": [path.as_posix() for path, _ in audio]} if audio else {})
 
 
 def _lines(base: Path, left_out: LeftOut) -> Iterator[tuple[str, str]]:
@@ -110,10 +121,9 @@ def _lines(base: Path, left_out: LeftOut) -> Iterator[tuple[str, str]]:
             left_out.setdefault("a macOS resource fork", []).append(path.relative_to(base).as_posix())
             continue
         # Evaluators' comments are not all UTF-8; no line that is read holds one.
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.startswith("["):
-                    yield f"{path}:{number}: {line.rstrip()!r}", line.rstrip()
+        for number, line in texts.lines(path, errors="replace"):
+            if line.startswith("["):
+                yield f"{path}:{number}: {line.rstrip()!r}", line.rstrip()
 
 
 def _turns(base: Path, emotions: dict[str, str]) -> tuple[list[Utterance], LeftOut]:
@@ -135,13 +145,13 @@ def _turns(base: Path, emotions: dict[str, str]) -> tuple[list[Utterance], LeftO
     return [turn for turn in turns.values() if turn], left_out
 
 
-def _files(base: Path, left_out: LeftOut) -> dict[str, tuple[PurePosixPath, int]]:
+def _files(base: Path, left_out: LeftOut) -> dict[str, listing.File]:
     """Path below `base` and size (bytes) of the turns' audio, by turn."""
     named = []
     for folder in sorted(base.glob("Session*/sentences/wav")):
-        files, others = emotional.audio_files(folder)
+        files, others = listing.audio_files(folder)
         below = folder.relative_to(base).as_posix()
         named += [(path.stem, below / path, size) for path, size in files]
         for reason, names in others.items():
             left_out.setdefault(reason, []).extend(f"{below}/{name}" for name in names)
-    return emotional.one_file_each(base, named, left_out)
+    return listing.one_file_each(base, named, left_out, emotional.FORMAT)

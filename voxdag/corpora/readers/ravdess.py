@@ -67,6 +67,7 @@ PUBLISHED = Published(
         for number, (dev, held) in enumerate(zip(DEV, EVAL, strict=True), start=1)
     ),
     sentences="the two statements are said by all actors in all emotions: the text of train, dev and eval is the same",
+    expected="names like 03-01-06-01-02-01-12.wav",
 )
 
 

@@ -41,6 +41,7 @@ PUBLISHED = Published(
     standard=emotional.leave_one_speaker_out(SEXES),
     sentences="all speakers say the same sentences, and 10 of the 15 sentences of an emotion are said in no other: "
     "the text of eval is in train, and tells the emotion",
+    expected="names like DC/a01.wav or DC_a01.wav",
 )
 
 

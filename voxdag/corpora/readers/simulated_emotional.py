@@ -17,14 +17,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from voxdag.core import code, command, streams
+from voxdag.core import bounds, code, command, streams
 from voxdag.core.errors import Refused
 from voxdag.core.parallel import parallel_map
 from voxdag.corpora.corpus import Corpus
-from voxdag.corpora.emotional import FOLDS, known, rotation
-from voxdag.corpora.making import beside, once
+from voxdag.corpora.emotional import FOLDS, rotation
+from voxdag.corpora.making import beside, once, write_flac
 from voxdag.corpora.readers import ravdess
 from voxdag.data.folds import Fold
 from voxdag.simulation.emotions import DELIVERIES, STRONG, express, vary
@@ -65,9 +64,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.actors not in range(6, ACTORS + 1, 2):
             raise Refused(f"actors is {self.actors}, expected an even number from 6 to {ACTORS}")
-        if self.repetitions not in range(1, REPETITIONS + 1):
-            raise Refused(f"repetitions is {self.repetitions}, expected 1 to {REPETITIONS}")
-        known(FOLDS, self.folds, "fold scheme", self.root)
+        bounds.inside(self, "the corpora folder", "root")
+        bounds.within(self, 1, REPETITIONS, "repetitions")
+        bounds.one_of(self, FOLDS, "folds")
 
 
 @dataclass(frozen=True)
@@ -177,4 +176,4 @@ def _make(target: Path, options: Options, jobs: int) -> None:
 
 
 def _write(utterance: Utterance, folder: Path, seed: int) -> None:
-    soundfile.write(folder / utterance.path, perform(utterance, seed), SAMPLE_RATE, subtype="PCM_16")
+    write_flac(folder / utterance.path, perform(utterance, seed), SAMPLE_RATE)

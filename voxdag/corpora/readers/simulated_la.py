@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from voxdag.core import code, command, streams
+from voxdag.core import bounds, code, command, streams
 from voxdag.corpora.corpus import Corpus
-from voxdag.corpora.la_layout import SPARE, Material, Recording, write
+from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
 from voxdag.corpora.making import once
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
@@ -22,6 +22,7 @@ from voxdag.simulation.speech import draw_scene, draw_speaker, record, synthesis
 
 ROOM = 0.15  # s that are recorded before and after the speech
 SEXES = ("female", "male")
+LONGEST = 60.0  # s of an utterance
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Split:
     speakers: int
     bonafide: int
     spoof: int
+
+    def __post_init__(self) -> None:
+        bounds.at_least(self, 2, "speakers")
+        bounds.at_least(self, 1, "bonafide", "spoof")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Options:
     dev: Split = Split(speakers=12, bonafide=80, spoof=160)
     eval: Split = Split(speakers=16, bonafide=170, spoof=350)
     seconds: tuple[float, float] = (2.0, 4.0)
+
+    def __post_init__(self) -> None:
+        bounds.inside(self, "the corpora folder", "root")
+        bounds.within(self, SHORTEST, LONGEST, "seconds")
+        bounds.range_in_order(self, "seconds")
 
 
 def provide(folder: Path, options: Options) -> None:

@@ -5,25 +5,32 @@ the threshold, which is the member's equal-error threshold on the dev split: eva
 two members are never pooled: there is a curve for each, and rates are means over members.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr, ndtri
 
+from voxdag.core import streams
 from voxdag.core.errors import Refused
+from voxdag.data.members import Member
+from voxdag.figures import bayes_error, confusion, det, groups, members, require, roc, scores, style
 from voxdag.figures import comparison as systems
-from voxdag.figures import confusion, det, groups, members, require, roc, scores, style
-from voxdag.figures.curves import POINTS, equal_error_rates, error_curve
+from voxdag.figures.curves import POINTS, equal_error_rates, error_curve, probit
 from voxdag.figures.history import Quantity, draw_history
 from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
-from voxdag.scoring.eer import area, det_curve, eer, roc_points
+from voxdag.scoring.dcf import ASVSPOOF5
+from voxdag.scoring.eer import RankedTrials, area, det_curve, eer, roc_points
+from voxdag.scoring.members import Members
 
 NAMES = {"bonafide": "bona fide", "spoof": "spoof"}  # label in files: name in figures
 PREDICTION_COLUMNS = ("label", "attack", "score")
 THRESHOLD_NAME = "EER threshold of dev"
 TABLE_ROWS = 900  # shared by the curves of a figure
 FEWEST_POINTS = 20  # per curve
+BAND_POINTS, BAND_REPLICATES = 121, 500
+BAND_END = 1.0  # normal deviates of the false alarm rate
 
 EER = Metric("eer", "EER", "%", worst="highest")
 CRITERIA = {
@@ -37,8 +44,8 @@ Classes = tuple[np.ndarray, np.ndarray]  # scores of bona fide speech, of spoofs
 def figures(
     dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
 ) -> dict[str, Plot]:
-    """Draw every figure of one system, by name: det, roc, scores, confusion, history (after training), and where the
-    corpus names its attacks also det_by_attack, attacks, attack_scores.
+    """Draw every figure of one system, by name: det, roc, scores, confusion, calibration, history (after training), and
+    where the corpus names its attacks also det_by_attack, attacks, attack_scores.
 
     `dev` and `predictions` (the eval split) hold one utterance of one member a row: fold and seed (see `members`),
     label, attack (missing for bona fide), score (higher = more bona fide). `breakdown` holds one group a row: column,
@@ -57,6 +64,7 @@ def figures(
         "roc": _roc(by_member),
         "scores": _scores(by_member, thresholds),
         "confusion": _confusion(predictions, by_member, thresholds),
+        "calibration": _calibration(by_member),
     }
     if len(history):  # weights that were taken as they are have none
         plots["history"] = draw_history(history, CRITERIA)
@@ -132,8 +140,55 @@ def _curves(by_member: Mapping[str, pd.DataFrame], points: int, attack: str | No
 
 
 def _det(by_member: Mapping[str, pd.DataFrame]) -> Plot:
-    table = pd.concat(_curves(by_member, _points(len(by_member))), ignore_index=True)
-    return Plot(table, det.figure({"EER": _curves(by_member, POINTS)}))
+    """Draw the curve of each member, and the band of their mean miss rate at each false alarm rate."""
+    band, by = _band(by_member)
+    first, *others = _curves(by_member, _points(len(by_member)))
+    for end in ("low_probit", "high_probit"):
+        known = {"x": first["false_alarm_probit"], "xp": band["false_alarm_probit"], "fp": band[end]}
+        first[end] = np.interp(**known, left=np.nan, right=np.nan) if by else np.nan
+    table = pd.concat([first, *others], ignore_index=True)
+    bands = {"EER": band} if by else {}
+    return Plot(table, det.figure({"EER": _curves(by_member, POINTS)}, bands, f"95 % band, by {by}"))
+
+
+def _band(by_member: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, str]:
+    """The bootstrap band of the mean miss rate over members at each false alarm rate, and by what it was drawn.
+
+    Columns: false_alarm_probit, low_probit, high_probit; a rate without an interval has no row. By speaker, or where
+    those are not known by utterance; where neither is known there is no row, and nothing was drawn.
+    """
+    rows = {Member(str(place)): _ranked(table) for place, table in enumerate(by_member.values())}
+    counts = [_classes(table) for table in rows.values()]
+    bonafide, spoof = (min(classes[place].size for classes in counts) for place in (0, 1))
+    deviates = np.linspace(ndtri(1 / (spoof + 1)), BAND_END, BAND_POINTS)
+    scores = Members(rows, {member: _misses(table, ndtr(deviates)) for member, table in rows.items()}, "label")
+    for by in ("speaker", "utterance"):
+        found = scores.intervals(by, streams.generator(0, "figures", "det", by), BAND_REPLICATES, style.CONFIDENCE)
+        if found:
+            ends = probit(np.array([found[str(rate)] for rate in ndtr(deviates) if str(rate) in found]), bonafide)
+            there = [deviate for deviate in deviates if str(ndtr(deviate)) in found]
+            return pd.DataFrame({"false_alarm_probit": there, "low_probit": ends[:, 0], "high_probit": ends[:, 1]}), by
+    return pd.DataFrame(columns=["false_alarm_probit", "low_probit", "high_probit"], dtype=float), ""
+
+
+def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with bona fide speech before spoofed, sorted, so that draws do not depend on their order."""
+    rows = rows.sort_values("id", kind="stable") if "id" in rows else rows
+    return pd.concat([rows[rows["label"] == label] for label in NAMES])
+
+
+def _misses(rows: pd.DataFrame, rates: np.ndarray) -> Callable[[np.ndarray | None], dict[str, float]]:
+    """What gives the miss rate at each of the false alarm `rates`, by its name, of any resampling of the rows."""
+    trials, halves = RankedTrials(*_classes(rows)), (rows["label"] == "bonafide").to_numpy()
+
+    def statistic(counts: np.ndarray | None) -> dict[str, float]:
+        if counts is not None and not (counts[halves].any() and counts[~halves].any()):
+            return {}
+        curve = trials.curve(counts)
+        misses = curve.frr[np.searchsorted(-curve.far, -rates)]  # of the first point with no more false alarms
+        return dict(zip(map(str, rates), misses.tolist(), strict=True))
+
+    return statistic
 
 
 def _det_by_attack(by_member: Mapping[str, pd.DataFrame]) -> Plot:
@@ -143,7 +198,7 @@ def _det_by_attack(by_member: Mapping[str, pd.DataFrame]) -> Plot:
     hardest_first = dict(sorted(curves.items(), key=lambda item: -np.mean(equal_error_rates(item[1]))))
     points = _points(len(names) * len(by_member))
     short = [curve.assign(attack=attack) for attack in hardest_first for curve in _curves(by_member, points, attack)]
-    return Plot(pd.concat(short, ignore_index=True), det.figure(hardest_first, sd=False))
+    return Plot(pd.concat(short, ignore_index=True), det.multiples(hardest_first, "attacks"))
 
 
 def _roc(by_member: Mapping[str, pd.DataFrame]) -> Plot:
@@ -172,8 +227,8 @@ def _attack_scores(by_member: Mapping[str, pd.DataFrame], thresholds: Mapping[st
     spread = groups.spread({"bona fide": _classes(rows)[0]} | {attack: attacks[attack] for attack in nearest_first})
     labels = ["bona fide"] + ["spoof"] * len(attacks)
     table = spread.assign(label=labels, threshold=thresholds[name], member=name)
-    colours = [style.BLUE] + [style.VERMILLION] * len(attacks)
-    canvas = groups.boxes(spread, colours, thresholds[name], THRESHOLD_NAME, _score_label(name, by_member))
+    colours = dict(zip(NAMES.values(), (style.BLUE, style.VERMILLION), strict=True))
+    canvas = groups.boxes(table, colours, thresholds[name], THRESHOLD_NAME, _score_label(name, by_member))
     return Plot(table, canvas)
 
 
@@ -191,4 +246,13 @@ def _confusion(
     )
     seeds = members.seeds(predictions)
     table = confusion.table(decided["label"].map(NAMES), decided["predicted"], list(NAMES.values()), seeds)
-    return Plot(table, confusion.figure(table, title=members.over_seeds(seeds)))
+    return Plot(
+        table, confusion.figure(table, title=members.over_seeds(seeds), xlabel=f"Decided at the {THRESHOLD_NAME}")
+    )
+
+
+def _calibration(by_member: Mapping[str, pd.DataFrame]) -> Plot:
+    """Draw what the scores cost when they are taken as log-likelihood ratios."""
+    table = bayes_error.table([det_curve(*_classes(rows)) for rows in by_member.values()])
+    costs = "ASVspoof 5 costs"
+    return Plot(table, bayes_error.figure(table, -ASVSPOOF5.threshold, costs, members.over_members(len(by_member))))

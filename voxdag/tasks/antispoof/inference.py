@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from voxdag.core.errors import Refused
+from voxdag.core import bounds
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.tasks import prediction_tables, scoring_loop
 from voxdag.tasks.antispoof import data
@@ -19,12 +19,14 @@ from voxdag.tasks.antispoof.data import TASK
 from voxdag.tasks.scoring_loop import Recordings
 
 RATE = 16000  # Hz, of the recordings
+LONGEST = 600 * RATE  # samples that a network can be asked to take at once
 TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of one length
 OUTPUT_SIZE = len(data.LABELS)  # of a network
 BUFFERS: Mapping[str, Tensor] = {}  # of a network, beside its own: nothing is fitted after training
 OUTPUTS = ("score",)
 DRAWN = {"score": "score"}  # along a recording
 DRAWN_AXIS = "Score"
+CROPS = True  # of `samples`, see Settings
 SPOOF, BONAFIDE = (data.LABELS.index(label) for label in ("spoof", "bonafide"))
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "bonafide_logit": lambda logits: logits[:, BONAFIDE],  # what the AASIST program writes
@@ -45,8 +47,9 @@ class Settings:
     score: str
 
     def __post_init__(self) -> None:
-        if self.score not in SCORES:
-            raise Refused(f"score is {self.score!r}, expected one of {', '.join(SCORES)}")
+        bounds.within(self, 1, LONGEST, "samples")
+        bounds.at_least(self, 1, "batch_size")
+        bounds.one_of(self, SCORES, "score")
 
 
 def waves(shards: Shards) -> PackedTrack:
@@ -81,7 +84,7 @@ def score(network: nn.Module, recordings: Recordings, settings: Settings, device
     collate = functools.partial(scoring_loop.crops, length=settings.samples)
 
     def score_batch(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
-        logits = scoring_loop.logits(network(batch))  # (B, 2)
+        logits = scoring_loop.logits(network, batch, outputs=OUTPUT_SIZE)  # (B, 2)
         return SCORES[settings.score](logits)[:, None]
 
     return scoring_loop.score(network, recordings, batches, collate, score_batch, device)[:, 0]

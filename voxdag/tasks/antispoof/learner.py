@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from voxdag.core import streams
+from voxdag.core import bounds, streams
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.antispoof import inference
 from voxdag.tasks.antispoof.criteria import criteria
@@ -27,6 +27,10 @@ class Settings:
     samples: int
     class_weights: tuple[float, float]
     shuffle_labels: bool
+
+    def __post_init__(self) -> None:
+        bounds.within(self, 1, inference.LONGEST, "samples")
+        bounds.above(self, 0, "class_weights")
 
 
 class Countermeasure(OneLoss):
@@ -48,7 +52,7 @@ class Countermeasure(OneLoss):
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross entropy, averaged with the class weights."""
-        logits = scoring_loop.logits(self.network(*self.inputs(batch)))  # (B, 2)
+        logits = scoring_loop.logits(self.network, *self.inputs(batch), outputs=inference.OUTPUT_SIZE)  # (B, 2)
         return F.cross_entropy(logits.float(), batch["labels"].to(self.device), self._weights)
 
     def criteria(self) -> dict[str, float | None]:

@@ -22,6 +22,9 @@ from voxdag.scoring import dcf, eer, members, protocol, tables, tdcf
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 
+SURE = 4.0  # standard deviations of the AUC of chance below 1/2: less happens to small sets and to weak systems
+SHARES = ("eer", "auc")  # metrics that are shares of both classes
+
 CLASSES = ("bonafide", "spoof")  # in the order in which trials are ranked
 FORMS = tuple(tdcf.FORMS)
 HEADLINE = ("eer", *(f"min_tdcf_{form}" for form in FORMS), "min_dcf", "act_dcf", "cllr")
@@ -81,7 +84,17 @@ def statistic(predictions: pd.DataFrame, asv: pd.DataFrame) -> Members:
     """
     _check(predictions)
     weights = _weights(asv)
-    return tables.scored(members.split(ranked(predictions)), lambda _, rows: Scorer(rows, weights), "label")
+    by_member = members.split(ranked(predictions))
+    return tables.scored(by_member, lambda _, rows: Scorer(rows, weights), "label", shares=_shares)
+
+
+def _shares(metric: str, rows: pd.DataFrame) -> list[np.ndarray]:
+    """The rows of each class, of the metrics that are shares of both.
+
+    An EER is the larger of two shares at some threshold. As many pairs of trials as the smaller class has are
+    independent, and the AUC is the share of pairs in the right order.
+    """
+    return [(rows["label"] == label).to_numpy() for label in CLASSES] if metric in SHARES else []
 
 
 def headline(predictions: pd.DataFrame, asv: pd.DataFrame) -> dict[str, float | None]:
@@ -90,7 +103,7 @@ def headline(predictions: pd.DataFrame, asv: pd.DataFrame) -> dict[str, float | 
     Raises Refused as `statistic` does.
     """
     scores = statistic(predictions, asv)
-    _warn_if_inverted(scores, "all trials")
+    _warn_if_inverted(scores)
     return tables.headline(scores, HEADLINE, "eer")
 
 
@@ -132,8 +145,7 @@ def breakdown(
 
     def score(column: str, value: str, group: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
         rows, weights = members.split(group), _weights(asv, value if column == "attack" else None)
-        scores = tables.scored(rows, lambda _, trials: Scorer(trials, weights), "label", f"{column} {value}")
-        _warn_if_inverted(scores, f"{column} {value}")
+        scores = tables.scored(rows, lambda _, trials: Scorer(trials, weights), "label", f"{column} {value}", _shares)
         rates = {} if thresholds is None else error_rates(rows, thresholds)
         return MEASURES.count(group) | tables.group_metrics(scores, METRICS, scoring, rng) | rates
 
@@ -177,11 +189,22 @@ def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemW
     return weights
 
 
-def _warn_if_inverted(scores: Members, name: str) -> None:
+def _warn_if_inverted(scores: Members) -> None:
+    """Say once which members order the classes the wrong way round more surely than chance ever does.
+
+    The AUC of scores without meaning has the standard deviation sqrt((n + m + 1) / (12 n m)) around 1/2 (Mann and
+    Whitney, 1947), with n and m trials of the classes.
+    """
+    inverted = {}
     for member, values in scores.values.items():
-        if values["eer"] > 0.5:
-            where = ", ".join(filter(None, (name, member.title)))
-            logger.warning("EER of %s is %.4f, above 0.5: the sign of the scores may be inverted", where, values["eer"])
+        n, m = (np.count_nonzero(scores.rows[member]["label"] == label) for label in CLASSES)
+        if values["auc"] < 0.5 - SURE * np.sqrt((n + m + 1) / (12 * n * m)):
+            inverted[member.title or "all trials"] = values["eer"]
+    if inverted:
+        logger.warning(
+            "EER of %s, above 0.5 by more than chance: the sign of the scores may be inverted",
+            ", ".join(f"{name} is {rate:.4f}" for name, rate in inverted.items()),
+        )
 
 
 def _check(predictions: pd.DataFrame, columns: Sequence[str] = ()) -> None:

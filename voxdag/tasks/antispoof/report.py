@@ -14,6 +14,8 @@ from voxdag.tasks.antispoof.metrics import BREAKDOWN as BREAKDOWN
 from voxdag.tasks.antispoof.metrics import INTERVALS as INTERVALS
 from voxdag.tasks.antispoof.metrics import PREDICTIONS as PREDICTIONS
 
+HIGHER = frozenset({"auc"})  # the metrics of which the higher value is the better
+
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
 

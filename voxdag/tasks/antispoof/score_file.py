@@ -4,27 +4,27 @@
     asvspoof2021   UTTERANCE SCORE
     asvspoof5      filename<TAB>cm-score          with that header line (ASVspoof 5 evaluation package)
 
-Higher scores = more bona fide. Files may be compressed (.xz, .gz).
+Higher scores = more bona fide. Files may be compressed (.xz, .gz). Published ones also name an utterance by its file
+(LA_E_1.flac, flac/LA_E_1.flac), call bona fide speech attack A00 or bonafide, and have blank lines: read as without.
 """
 
-import gzip
-import lzma
 import math
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Container, Iterator
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pandas as pd
 
-from voxdag.core import artifacts
+from voxdag.core import artifacts, texts
 from voxdag.core.errors import Refused
+from voxdag.corpora.corpus import AUDIO_SUFFIXES
 from voxdag.tasks import score_files
 
 HEADER = ["filename", "cm-score"]
 WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
-BONAFIDE_ATTACKS = ("-", "bonafide")  # how files write "no attack"
-OPENERS = {".xz": lzma.open, ".gz": gzip.open}
+BONAFIDE_ATTACKS = ("-", "bonafide", "A00")  # how files write "no attack"
 EXAMPLES = 3  # utterances named in an error
+SHOWN = 80  # characters of a line in an error
 
 
 class Line(NamedTuple):
@@ -43,20 +43,21 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     Raises Refused, with file and line where there is one, for a line of another form, a score that is not a finite
     number, an utterance that is missing, extra or there twice, or a key or attack that contradicts `trials`.
     """
+    path = Path(path)
     lines = {}
     protocol = dict(zip(trials["id"], zip(trials["label"], trials["attack"], strict=True), strict=True))
     extra = []
-    for line in _lines(Path(path)):
-        if line.utterance in lines:
-            first = lines[line.utterance].place
+    for line in _lines(path):
+        utterance = _named(line.utterance, protocol)
+        if utterance in lines:
+            first = lines[utterance].place
             raise Refused(f"{line.place}: {line.utterance} is a duplicate of {first}, expected each utterance once")
-        lines[line.utterance] = line
-        if line.utterance not in protocol:
-            extra.append(line.utterance)
+        lines[utterance] = line
+        if utterance not in protocol:
+            extra.append(utterance)
         elif line.key is not None:
-            _check_label(line, *protocol[line.utterance])
-    _refuse(path, [utterance for utterance in protocol if utterance not in lines], len(protocol), "missing")
-    _refuse(path, extra, len(protocol), "extra")
+            _check_label(line, *protocol[utterance])
+    _refuse(path, [utterance for utterance in protocol if utterance not in lines], extra, len(protocol))
     return trials.assign(score=[lines[utterance].score for utterance in trials["id"]])
 
 
@@ -95,32 +96,37 @@ def _two_columns(predictions: pd.DataFrame, separator: str) -> str:
 FORMS = {"aasist": _aasist, "asvspoof2021": _asvspoof2021, "asvspoof5": _asvspoof5}
 
 
-def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    with OPENERS.get(path.suffix, open)(path, mode="rt", encoding="utf-8") as file:
-        try:
-            yield from enumerate(file, start=1)
-        except (lzma.LZMAError, EOFError, UnicodeDecodeError) as reason:
-            raise Refused(f"{path} cannot be read as {path.suffix or 'text'}: {reason}") from reason
+def _named(text: str, protocol: Container[str]) -> str:
+    """The utterance of the protocol that a file calls `text`: itself, or the name of its recording; else `text`."""
+    name = PurePosixPath(text)
+    stem = name.stem if name.suffix.lower().lstrip(".") in AUDIO_SUFFIXES else name.name
+    return text if text in protocol or stem not in protocol else stem
 
 
 def _lines(path: Path) -> Iterator[Line]:
     width = None
-    for number, text in _texts(path):
+    for number, text in texts.lines(path):
         columns, place = text.split(), f"{path}:{number}"
-        if number == 1 and columns == HEADER:
+        if width is None and columns == HEADER:
             width = len(HEADER)
             continue
         width = width or len(columns)
         if width not in WIDTHS or len(columns) != width:
             forms = WIDTHS.get(width) or " or ".join(WIDTHS.values())
-            raise Refused(f"{place}: {text.rstrip()!r} has {len(columns)} columns, expected {forms}")
+            raise Refused(f"{place}: {_short(text)!r} has {len(columns)} columns, expected {forms}")
         attack, key = columns[1:3] if width == 4 else (None, None)
         yield Line(place, columns[0], attack, key, _score(columns[-1], place))
 
 
+def _short(text: str) -> str:
+    return text.rstrip() if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def _score(text: str, place: str) -> float:
     try:
-        score = float(text)
+        score = (
+            float(text) if text.isascii() and "_" not in text else math.nan
+        )  # Python alone reads 1_0 and the digits of other scripts
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
@@ -138,7 +144,16 @@ def _check_label(line: Line, label: str, attack: str | None) -> None:
         )
 
 
-def _refuse(path: Path, utterances: list[str], n_trials: int, what: str) -> None:
-    if utterances:
-        examples = ", ".join(utterances[:EXAMPLES])
-        raise Refused(f"{path}: {len(utterances)} utterances are {what} of {n_trials} in the protocol: {examples}")
+def _refuse(path: Path, missing: list[str], extra: list[str], n_trials: int) -> None:
+    """Raises Refused where there are any; where both sides have some, an id of each shows how they differ."""
+    if missing:
+        other = f"; {len(extra)} of the file are not in the protocol: {_examples(extra)}" if extra else ""
+        raise Refused(
+            f"{path}: {len(missing)} utterances are missing of {n_trials} in the protocol: {_examples(missing)}{other}"
+        )
+    if extra:
+        raise Refused(f"{path}: {len(extra)} utterances are extra of {n_trials} in the protocol: {_examples(extra)}")
+
+
+def _examples(utterances: list[str]) -> str:
+    return ", ".join(utterances[:EXAMPLES])

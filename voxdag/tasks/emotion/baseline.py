@@ -13,8 +13,9 @@ from sklearn.svm import SVC
 
 from voxdag.audio.acoustic import Acoustic, Extractor
 from voxdag.audio.functionals import functionals
-from voxdag.core import streams
+from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
+from voxdag.core.progress import track
 from voxdag.data.shards import Shards
 from voxdag.scoring.calibration import fit_temperature
 from voxdag.tasks import labels
@@ -35,8 +36,8 @@ class Settings:
     cost: float
 
     def __post_init__(self) -> None:
-        if self.kind not in MODELS:
-            raise Refused(f"kind is {self.kind!r}, expected one of {', '.join(MODELS)}")
+        bounds.one_of(self, MODELS, "kind")
+        bounds.above(self, 0, "cost")
 
 
 Splits = Mapping[str, Shards]
@@ -99,7 +100,7 @@ def describe(shards: Shards) -> np.ndarray:
     """(recordings, values): the functionals of each recording's MFCC and log-mel."""
     extractors = [Extractor(kind, inference.RATE) for kind in KINDS]
     recordings, rows = inference.waves(shards), []
-    for i in range(len(recordings)):
+    for i in track(range(len(recordings)), "recordings"):
         wave, length = padded([recordings.wave(i)])
         features = (extractor(wave, length)[0][0].numpy() for extractor in extractors)
         rows.append(np.concatenate([functionals(kind) for kind in features]))

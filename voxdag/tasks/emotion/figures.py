@@ -35,8 +35,8 @@ CRITERIA = {
 def figures(
     dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame
 ) -> dict[str, Plot]:
-    """Draw every figure of one system, by name: confusion, confusion_shares, reliability, where `breakdown` groups by
-    class, fold or speaker class_bars, folds, speakers, and after training history.
+    """Draw every figure of one system, by name: confusion, reliability, where `breakdown` groups by class, several
+    folds or speakers class_bars, folds, speakers, and after training history.
 
     `predictions` (the eval split) is as `metrics` says, an utterance once for each member (see `members`), `breakdown`
     what `metrics.breakdown` gives, `history` as `draw_history` says.
@@ -49,12 +49,12 @@ def figures(
     require.columns("breakdown", breakdown, BREAKDOWN_COLUMNS)
     protocol = protocols.of(predictions)
     note = protocols.NOTES[protocol]
-    plots = _confusions(predictions, note) | {"reliability": _reliability(predictions, note)}
+    plots = {"confusion": _confusion(predictions, note), "reliability": _reliability(predictions, note)}
     classes = breakdown[breakdown["column"] == "class"]
     if len(classes):
         plots["class_bars"] = _class_bars(classes, note)
     for column in ("fold", "speaker"):
-        if (breakdown["column"] == column).any():
+        if (breakdown["column"] == column).sum() > 1:
             plots[f"{column}s"] = groups.draw_groups(breakdown, column, replace(UAR, note=note), _overall(predictions))
     if len(history):  # weights that were taken as they are have none
         plots["history"] = draw_history(history, CRITERIA, note)
@@ -75,13 +75,10 @@ def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> d
     return plots
 
 
-def _confusions(predictions: pd.DataFrame, note: str) -> dict[str, Plot]:
+def _confusion(predictions: pd.DataFrame, note: str) -> Plot:
     seeds = members.seeds(predictions)
     table = confusion.table(predictions["label"], predictions["predicted"], class_names(predictions), seeds)
-    note = style.noted(note, members.over_seeds(seeds))
-    counts = confusion.figure(table, "count", style.noted("Utterances", note))
-    shares = confusion.figure(table, "share", style.noted("Share of the actual class (%)", note))
-    return {"confusion": Plot(table, counts), "confusion_shares": Plot(table, shares)}
+    return Plot(table, confusion.figure(table, "share", style.noted(note, members.over_seeds(seeds))))
 
 
 def _reliability(predictions: pd.DataFrame, note: str) -> Plot:

@@ -14,6 +14,7 @@ from scipy.special import softmax
 from torch import Tensor, nn
 
 from voxdag.audio.acoustic import Acoustic, Extractor, normalise, statistics
+from voxdag.core import bounds
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.tasks import prediction_tables, scoring_loop
@@ -22,6 +23,7 @@ from voxdag.tasks.scoring_loop import Recordings, float_waves, padded
 
 RATE = 16000  # Hz, of the recordings
 TAKES = ("features", "waves")  # what networks may take (see models/__init__.py): of whole recordings
+WINDOW = (0.1, 600.0)  # s
 OUTPUT_SIZE = len(LABELS)  # of a network
 BUFFERS: Mapping[str, Tensor] = {  # of a network, beside its own, as they are before training
     "temperature": torch.ones(()),  # divides the logits for calibrated probabilities; fitted on dev after training
@@ -29,6 +31,7 @@ BUFFERS: Mapping[str, Tensor] = {  # of a network, beside its own, as they are b
 }
 DRAWN = {f"p_{label}": label for label in LABELS}  # along a recording
 DRAWN_AXIS = "Probability"
+CROPS = False
 OUTPUTS = ("predicted", "confidence", *DRAWN)
 
 
@@ -42,6 +45,10 @@ class Settings:
     acoustic: Acoustic
     batch_size: int
     window_seconds: float
+
+    def __post_init__(self) -> None:
+        bounds.at_least(self, 1, "batch_size")
+        bounds.within(self, *WINDOW, "window_seconds")
 
     @property
     def samples(self) -> int:
@@ -136,7 +143,7 @@ def score(
     batches = scoring_loop.by_length(recordings, settings.batch_size)
 
     def logits(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
-        return scoring_loop.logits(network(*inputs(batch, lengths, rows)))
+        return scoring_loop.logits(network, *inputs(batch, lengths, rows), outputs=OUTPUT_SIZE)
 
     return scoring_loop.score(network, recordings, batches, padded, logits, device)
 

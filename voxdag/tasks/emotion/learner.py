@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from voxdag.audio.augment import Augmentation, SpecAugment, augment, mixup, spec_augment
-from voxdag.core import streams
-from voxdag.core.errors import Refused
+from voxdag.core import bounds, streams
 from voxdag.data.shards import PackedTrack
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.emotion import criteria, inference
@@ -30,6 +29,10 @@ class Mixup:
 
     share: float
     alpha: float
+
+    def __post_init__(self) -> None:
+        bounds.share(self, "share")
+        bounds.above(self, 0, "alpha")
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,8 @@ class Settings:
     shuffle_labels: bool
 
     def __post_init__(self) -> None:
-        if self.class_weights not in ("balanced", "none"):
-            raise Refused(f"class_weights is {self.class_weights!r}, expected balanced or none")
-        if not 0 <= self.label_smoothing < 1:
-            raise Refused(f"label_smoothing is {self.label_smoothing}, expected a share from 0 to below 1")
+        bounds.one_of(self, ("balanced", "none"), "class_weights")
+        bounds.below(self, 0, 1, "label_smoothing")
 
 
 class Recordings(Dataset):
@@ -111,7 +112,8 @@ class Recogniser(OneLoss):
         Mixed recordings have mixed targets: with y of two recordings, the same as mixing their losses.
         """
         inputs, lengths, soft = self._mixed(batch)
-        logits = scoring_loop.logits(self.network(inputs, lengths))[:, self._classes].float()  # (B, K)
+        logits = scoring_loop.logits(self.network, inputs, lengths, outputs=inference.OUTPUT_SIZE)  # (B, len(LABELS))
+        logits = logits[:, self._classes].float()  # (B, K)
         return F.cross_entropy(logits, soft, self._weights, label_smoothing=self._settings.label_smoothing)
 
     def criteria(self) -> dict[str, float | None]:

@@ -90,7 +90,19 @@ def statistic(predictions: pd.DataFrame) -> Members:
     probability or logit is not finite, an utterance stands twice in a member, or `protocol` refuses.
     """
     _check(predictions)
-    return tables.scored(_split(predictions), lambda _, rows: CalibratedScorer(rows))
+    return tables.scored(_split(predictions), lambda _, rows: CalibratedScorer(rows), shares=_shares)
+
+
+def _shares(metric: str, rows: pd.DataFrame) -> list[np.ndarray]:
+    """What each metric that is a share, or a mean of shares, is a share of: all rows, those of each class, those that
+    are or were called one class."""
+    name, _, of_class = metric.partition(" ")
+    if name == "war":
+        return [np.ones(len(rows), dtype=bool)]
+    if name == "uar":
+        return [(rows["label"] == label).to_numpy() for label in rows["label"].unique()]
+    column = {"recall": "label", "precision": "predicted"}.get(name)
+    return [(rows[column] == of_class).to_numpy()] if column else []
 
 
 def headline(predictions: pd.DataFrame) -> dict[str, float | None]:
@@ -137,7 +149,7 @@ def breakdown(predictions: pd.DataFrame, by: Sequence[str], scoring: Scoring, se
 
 
 def _class_rows(predictions: pd.DataFrame, scoring: Scoring, seed: int) -> list[dict]:
-    scores = tables.scored(_split(predictions), lambda _, rows: Scorer(rows).by_class)
+    scores = tables.scored(_split(predictions), lambda _, rows: Scorer(rows).by_class, shares=_shares)
     values, rng = scores.mean(), streams.generator(seed, "breakdown", CLASS)
     bounds = scores.intervals("utterance", rng, scoring.replicates, scoring.confidence)
     rows = []
@@ -153,7 +165,7 @@ def _class_rows(predictions: pd.DataFrame, scoring: Scoring, seed: int) -> list[
 def _group_row(
     column: str, value: str, group: pd.DataFrame, rng: np.random.Generator, scoring: Scoring
 ) -> dict[str, float]:
-    scores = tables.scored(_split(group), lambda _, rows: Scorer(rows), group=f"{column} {value}")
+    scores = tables.scored(_split(group), lambda _, rows: Scorer(rows), group=f"{column} {value}", shares=_shares)
     counts = MEASURES.count(group) | {"n_classes": group["label"].nunique()}
     return counts | tables.group_metrics(scores, METRICS, scoring, rng)
 

@@ -12,6 +12,8 @@ from voxdag.tasks.emotion.metrics import BREAKDOWN as BREAKDOWN
 from voxdag.tasks.emotion.metrics import INTERVALS as INTERVALS
 from voxdag.tasks.emotion.metrics import PREDICTIONS as PREDICTIONS
 
+HIGHER = frozenset({"uar", "war", "macro_f1"})  # the metrics of which the higher value is the better
+
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
 

@@ -24,6 +24,7 @@ OUTPUTS = ("removed",)
 MEASURES = ("si_sdr_noisy", "si_sdr", "noise_left")
 DRAWN = {"removed": "removed"}
 DRAWN_AXIS = "Share of the energy that is removed"
+CROPS = False
 TINY = 1e-12  # of energies
 
 

@@ -9,7 +9,7 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.denoise.criteria import criteria
 from voxdag.tasks.reports import MemberReport
 
-__all__ = ["BREAKDOWN", "INTERVALS", "PREDICTIONS", "Scoring"]
+__all__ = ["BREAKDOWN", "HIGHER", "INTERVALS", "PREDICTIONS", "Scoring"]
 __all__ += ["breakdown", "headline", "intervals", "member_values", "statistic"]
 
 METRICS = ("noise_left", "si_sdr", "si_sdr_noisy")
@@ -27,6 +27,7 @@ class Scorer:
 
 REPORT = MemberReport(METRICS, Scorer, criteria)
 PREDICTIONS = dict.fromkeys(METRICS, float)
+HIGHER = frozenset({"si_sdr", "si_sdr_noisy"})
 INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
 headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
 member_values, statistic = REPORT.member_values, REPORT.statistic

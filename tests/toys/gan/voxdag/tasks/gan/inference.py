@@ -23,6 +23,7 @@ BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("made_level", "made_crossings")
 DRAWN = {"made_level": "level"}
 DRAWN_AXIS = "log10 of the level"
+CROPS = False
 SEED = 1  # of the noise that predictions are made from
 
 

@@ -9,7 +9,7 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.gan.criteria import criteria, gap
 from voxdag.tasks.reports import MemberReport
 
-__all__ = ["BREAKDOWN", "INTERVALS", "PREDICTIONS", "Scoring"]
+__all__ = ["BREAKDOWN", "HIGHER", "INTERVALS", "PREDICTIONS", "Scoring"]
 __all__ += ["breakdown", "headline", "intervals", "member_values", "statistic"]
 
 
@@ -25,6 +25,7 @@ class Scorer:
 
 REPORT = MemberReport(("gap",), Scorer, criteria)
 PREDICTIONS = {"real_*": float, "made_*": float}
+HIGHER = frozenset()
 INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
 headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
 member_values, statistic = REPORT.member_values, REPORT.statistic

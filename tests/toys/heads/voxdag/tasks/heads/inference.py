@@ -23,6 +23,7 @@ BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("predicted", "predicted_level")
 DRAWN = {"predicted_level": "level"}
 DRAWN_AXIS = "Level"
+CROPS = False
 TRACK = "embedding"
 
 

@@ -9,7 +9,7 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.heads.criteria import criteria
 from voxdag.tasks.reports import MemberReport
 
-__all__ = ["BREAKDOWN", "INTERVALS", "PREDICTIONS", "Scoring"]
+__all__ = ["BREAKDOWN", "HIGHER", "INTERVALS", "PREDICTIONS", "Scoring"]
 __all__ += ["breakdown", "headline", "intervals", "member_values", "statistic"]
 
 
@@ -33,6 +33,7 @@ def _mean(values: np.ndarray, counts: np.ndarray) -> float:
 
 REPORT = MemberReport(("accuracy", "mae"), Scorer, criteria)
 PREDICTIONS = {"predicted_level": float}
+HIGHER = frozenset({"accuracy"})
 INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
 headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
 member_values, statistic = REPORT.member_values, REPORT.statistic

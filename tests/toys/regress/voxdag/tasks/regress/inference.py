@@ -22,6 +22,7 @@ BUFFERS: Mapping[str, Tensor] = {}
 OUTPUTS = ("predicted",)
 DRAWN = {"predicted": "level"}
 DRAWN_AXIS = "Level"
+CROPS = False
 
 
 @dataclass(frozen=True)

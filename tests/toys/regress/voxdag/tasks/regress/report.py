@@ -9,7 +9,7 @@ from voxdag.scoring.tables import Scoring
 from voxdag.tasks.regress.criteria import ccc, criteria
 from voxdag.tasks.reports import MemberReport
 
-__all__ = ["BREAKDOWN", "INTERVALS", "PREDICTIONS", "Scoring"]
+__all__ = ["BREAKDOWN", "HIGHER", "INTERVALS", "PREDICTIONS", "Scoring"]
 __all__ += ["breakdown", "headline", "intervals", "member_values", "statistic"]
 
 
@@ -26,6 +26,7 @@ class Scorer:
 
 REPORT = MemberReport(("ccc", "mae"), Scorer, criteria)
 PREDICTIONS = {"predicted": float}
+HIGHER = frozenset({"ccc"})
 INTERVALS, BREAKDOWN = REPORT.interval_types, REPORT.breakdown_types
 headline, intervals, breakdown = REPORT.headline, REPORT.intervals, REPORT.breakdown
 member_values, statistic = REPORT.member_values, REPORT.statistic

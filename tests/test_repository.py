@@ -1,0 +1,83 @@
+"""What stands around the code: workflows that hand nothing to strangers, pins with hashes, bytes as committed."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from tests.clone import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def steps(workflow):
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_by_commit_and_keep_no_credentials(workflow):
+    used = [step for step in steps(workflow) if "uses" in step]
+    assert used and all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]) for step in used)
+    checkouts = [step for step in used if step["uses"].startswith("actions/checkout@")]
+    assert checkouts and all(step["with"]["persist-credentials"] is False for step in checkouts)
+    assert yaml.safe_load(workflow.read_text())["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_script_holds_an_expression(workflow):
+    # ${{ ... }} is put into a script before the shell reads it: what a user types would be run
+    assert [step["run"] for step in steps(workflow) if "${{" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("", ["dvc", "exp", "run", "train@aasist", "-S", "systems.aasist.seeds=[12]"]),
+        ("big", ["python", "-m", "voxdag.preset", "big", "--run", "train@aasist", "-S", "systems.aasist.seeds=[12]"]),
+    ],
+)
+def test_what_is_typed_reaches_dvc_word_by_word_and_is_no_pattern(tmp_path, preset, expected):
+    (script,) = [
+        step["run"] for step in steps(ROOT / ".github/workflows/gpu.yml") if "OVERRIDES" in step.get("run", "")
+    ]
+    (tmp_path / "systems.aasist.seeds=1").touch()  # a pattern would become this name
+    for name in ("dvc", "python"):
+        (tmp_path / name).write_text(f'#!/bin/sh\nprintf "%s\\n" {name} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    typed = {"TARGETS": "train@aasist", "PRESET": preset, "OVERRIDES": "-S systems.aasist.seeds=[12]"}
+    environment = typed | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.split("\n")[:-1] == expected
+
+
+def test_every_requirement_is_pinned_and_has_hashes():
+    entries = re.sub(r"\s*#.*", "", (ROOT / "requirements.txt").read_text()).replace("\\\n", " ").split("\n")
+    entries = [entry for entry in entries if entry.strip()]
+    assert len(entries) > 50
+    assert [entry[:40] for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
+
+
+def test_git_changes_no_byte_whatever_the_system(tmp_path):
+    # with core.autocrlf every hash in dvc.lock and every golden file would differ
+    git = ["git", "-c", "core.autocrlf=true", "-c", "user.name=t", "-c", "user.email=t@t"]
+    (tmp_path / ".gitattributes").write_bytes((ROOT / ".gitattributes").read_bytes())
+    (tmp_path / "a.csv").write_bytes(b"one\r\ntwo\n")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "a.csv").unlink()
+    subprocess.run([*git, "checkout", "-q", "--", "a.csv"], cwd=tmp_path, check=True)
+    assert (tmp_path / "a.csv").read_bytes() == b"one\r\ntwo\n"
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "docs/HOWTO.md"])
+def test_what_others_look_for_is_there(name):
+    assert (ROOT / name).read_text().strip()
+
+
+def test_the_citation_says_what_the_package_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'version = "{citation["version"]}"' in project and citation["license"] == "MIT"
+    assert "MIT License" in (ROOT / "LICENSE").read_text()

@@ -1,0 +1,126 @@
+"""Is a system of one revision better than that of another, beyond chance? Paired differences, with intervals.
+
+Usage:  python -m voxdag.compare HEAD lr3               a commit, a branch, an experiment; "workspace": what lies here
+        python -m voxdag.compare HEAD lr3 --system aasist
+Reads:  of both revisions, from DVC's cache: data/predictions/<system>/, data/manifest/<task>/dev, eval, params.yaml
+Prints: one table for each system of both revisions: metric, both values, the difference, its interval and p, and which
+        of the two is better where the interval leaves out 0
+
+`dvc metrics diff` shows the difference; this shows whether another set of speakers, and other seeds where both
+revisions have several, would show it too (voxdag.scoring.paired).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from contextlib import chdir
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from voxdag.core import command, params
+from voxdag.core.errors import NotHere, Refused
+from voxdag.core.modules import load_module
+from voxdag.data import layout
+from voxdag.tasks import results, summary
+
+WORKSPACE = "workspace"
+
+
+class Revision(NamedTuple):
+    """tree: its parameters; predictions: system -> split -> table; tables: task -> the task's other tables."""
+
+    name: str
+    tree: Mapping
+    predictions: Mapping[str, Mapping[str, pd.DataFrame]]
+    tables: Mapping[str, Mapping]
+
+
+def read(name: str, only: str | None, folder: Path) -> Revision:
+    """What a revision holds, through `folder`. Raises NotHere where there is no such revision, or DVC lacks its files.
+
+    only: one system; None: all.
+    """
+    systems = fetched(name, only, folder)
+    with chdir(folder):
+        tree = params.read()
+        predictions = {system: results.read(system, task) for system, task in systems.items()}
+        return Revision(name, tree, predictions, {task: results.tables(task) for task in set(systems.values())})
+
+
+def fetched(name: str, only: str | None, folder: Path) -> dict[str, str]:
+    """The systems of a revision, each with its task; what they predicted lies in `folder` afterwards."""
+    from dvc.api import DVCFileSystem  # not at the top: it takes a second to import
+    from dvc.exceptions import DvcException
+    from dvc.scm import RevError
+
+    try:
+        files = DVCFileSystem(rev=None if name == WORKSPACE else name)
+        files.get_file("params.yaml", (folder / "params.yaml").as_posix())
+        tree = params.read(folder / "params.yaml")
+        systems = {only: params.system(tree, only).task} if only else _tasks(tree)
+        for path in _paths(systems):
+            files.get(path.as_posix(), (folder / path).as_posix(), recursive=True)
+    except (RevError, DvcException, FileNotFoundError) as reason:
+        raise NotHere(f"{name}: {reason} (not in DVC's cache? `dvc pull`, or run it again)") from reason
+    return systems
+
+
+def _tasks(tree: Mapping) -> dict[str, str]:
+    return {name: system["task"] for name, system in (tree["systems"] or {}).items()}
+
+
+def _paths(systems: Mapping[str, str]) -> list[Path]:
+    tables = [layout.manifest(task, split) for task in dict.fromkeys(systems.values()) for split in results.SPLITS]
+    return [*(layout.predictions(name) for name in systems), *tables]
+
+
+def table(before: Revision, after: Revision, system: str) -> str:
+    """What a system of both revisions differs in, under a heading; one line where they predict the same.
+
+    Raises Refused where its task is not the same, or as `paired.pairs` does.
+    """
+    task, other = (revision.tree["systems"][system]["task"] for revision in (before, after))
+    if task != other:
+        raise Refused(f"{system} is of {task} in {before.name} and of {other} in {after.name}, expected one task")
+    if all(before.predictions[system][split].equals(after.predictions[system][split]) for split in results.SPLITS):
+        return f"{system}: the same predictions in both\n"
+    report, scoring = load_module("voxdag.tasks.{task}.report", task=task), results.scoring(after.tree, task)
+    rows = summary.differences(
+        before.predictions[system],
+        after.predictions[system],
+        after.tables[task],
+        report,
+        scoring,
+        params.run(after.tree).seed,
+    )
+    names = {"before": before.name, "after": after.name}
+    rows = rows.replace({"better": names}).rename(columns=names)
+    head = f"{system}: {after.name} - {before.name}, {scoring.confidence:.0%} intervals over the speakers of eval"
+    return f"{head}\n{summary.text(rows)}\n"
+
+
+def main() -> None:
+    """Read the command line and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("before", metavar="REV_A", help="what is compared with: HEAD, a commit, an experiment")
+    parser.add_argument("after", metavar="REV_B", help="what is compared: an experiment, or workspace")
+    parser.add_argument("--system", help="one system; without it all that both have")
+    arguments = parser.parse_args()
+    if arguments.before == arguments.after:
+        raise Refused(f"both revisions are {arguments.before}, expected two")
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        before = read(arguments.before, arguments.system, Path(first))
+        after = read(arguments.after, arguments.system, Path(second))
+    both = [name for name in before.predictions if name in after.predictions]
+    if not both:
+        raise Refused(f"{before.name} and {after.name} have no system in common")
+    for name in both:
+        print(table(before, after, name))
+
+
+if __name__ == "__main__":
+    command.guarded(main)

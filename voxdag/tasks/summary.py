@@ -1,0 +1,72 @@
+"""What a run gave, for a reader: the metrics of a task's systems and baselines, and what two revisions differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+
+from voxdag.core.modules import load_module
+from voxdag.scoring import paired, protocol
+from voxdag.scoring.tables import Scoring
+from voxdag.tasks import results
+
+NO_INTERVAL = "-"
+BETTER = {True: "higher", False: "lower"}
+
+Splits = Mapping[str, pd.DataFrame]  # predictions by split
+
+
+def metrics(names: Sequence[str], task: str) -> pd.DataFrame:
+    """One row for each system or baseline and metric: system, metric, value, low, high, better (higher or lower)."""
+    rows = results.mean_intervals(names, task)[["system", "metric", "value", "low", "high"]]
+    higher = load_module("voxdag.tasks.{task}.report", task=task).HIGHER
+    return rows.assign(better=[BETTER[plain(metric) in higher] for metric in rows["metric"]])
+
+
+def differences(
+    before: Splits, after: Splits, tables: Mapping, report: ModuleType, scoring: Scoring, seed: int
+) -> pd.DataFrame:
+    """What a system's predictions of two revisions differ in, one row a metric.
+
+    Columns: metric, before, after, difference (after - before), low, high, p, and which is better, where the interval
+    leaves out 0. See `paired.pairs`, which also refuses.
+    """
+    table = paired.pairs({"after": after, "before": before}, tables, report.statistic, scoring, seed)
+    means = {"before": report.statistic(before, tables).mean(), "after": report.statistic(after, tables).mean()}
+    for name, values in means.items():
+        table[name] = [values.get(plain(metric), np.nan) for metric in table["metric"]]
+    table["better"] = [_verdict(row, plain(row.metric) in report.HIGHER) for row in table.itertuples()]
+    return table[["metric", "before", "after", "difference", "low", "high", "p", "better"]]
+
+
+def plain(metric: str) -> str:
+    """The name of a metric without what says its protocol."""
+    prefixes = sorted(protocol.PREFIXES.values(), key=len, reverse=True)
+    return metric.removeprefix(next(prefix for prefix in prefixes if metric.startswith(prefix)))
+
+
+def text(table: pd.DataFrame) -> str:
+    """The table as aligned lines under its header; low and high as one interval, numbers with four decimals."""
+    ends = zip(table["low"], table["high"], strict=True)
+    shown = table.drop(columns=["low", "high"])
+    interval = [f"{low:.4f} to {high:.4f}" if low <= high else NO_INTERVAL for low, high in ends]
+    shown.insert(list(table.columns).index("low"), "interval", interval)
+    columns = [[str(name), *map(_cell, values)] for name, values in shown.items()]
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if np.isfinite(value) else NO_INTERVAL
+    return str(value)
+
+
+def _verdict(row: tuple, higher: bool) -> str:
+    if not (row.low > 0 or row.high < 0):
+        return "not told apart" if np.isfinite(row.low) else NO_INTERVAL
+    return "after" if (row.difference > 0) == higher else "before"
