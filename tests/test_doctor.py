@@ -85,7 +85,7 @@ def test_a_baseline_of_a_task_that_has_none_is_named(tree):
 @pytest.mark.parametrize(("change", "where"), [({"task": "affect"}, "affect"), ({"network": "rawnet"}, "rawnet")])
 def test_a_wrong_name_is_a_finding_and_the_other_checks_go_on(tree, change, where):
     tree["systems"]["aasist"] |= change
-    savee_alone(tree, used=False)
+    savee_alone(tree, used=True)
     findings = doctor.examine()
     assert any(f.level == "FAIL" and f.text.startswith("parameters: ") and where in f.text for f in findings)
     assert any(f.text.startswith("savee: ") for f in findings)
@@ -308,3 +308,10 @@ def test_trained_weights_that_a_checkout_would_delete_fail(tree, tmp_path, monke
     [finding] = doctor.outputs()
     assert finding.level == ("ok" if cached else "FAIL")
     assert ("data/checkpoints/aasist" in finding.text and "dvc commit -f train@aasist" in finding.text) is not cached
+
+
+def test_a_corpus_without_options_is_named(tree):
+    tree["tasks"]["emotion"]["prepare"]["corpus"] = "nope"
+    written(tree)
+    said = [finding.text for finding in doctor.examine() if finding.level == "FAIL"]
+    assert any("tasks.emotion.prepare.corpora has no options for nope" in text for text in said)

@@ -164,3 +164,13 @@ def test_the_number_of_processes_is_that_of_the_environment(tmp_path, monkeypatc
         with pytest.raises(SystemExit, match="1"):
             make_la.main([str(tmp_path), str(tmp_path / "out"), *words])
     assert asked == [3, 2]
+
+
+def test_the_same_recording_in_two_folders_is_one_speakers(tmp_path, caplog):
+    wave = np.random.default_rng(0).normal(0, 0.1, 40_000)
+    for name in ("anna/a.wav", "copy_of_anna/b.flac", "ben/a.wav"):
+        (tmp_path / name).parent.mkdir()
+        soundfile.write(tmp_path / name, np.round((wave if "anna" in name else wave[::-1]) * 2**15) / 2**15, 16000)
+    segments = make_la.find_segments(tmp_path, "parent", (1.0, 1.5), 1)
+    assert {segment.speaker for segment in segments} == {"anna", "ben"}
+    assert f"left out {tmp_path / 'copy_of_anna/b.flac'}: the recording of {tmp_path / 'anna/a.wav'}" in caplog.text

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from voxdag.networks import by_name
 from voxdag.networks.weights import digest, write_weights
 from voxdag.tasks import decisions, file_scoring, sources
 from voxdag.tasks.antispoof import decision
+from voxdag.tasks.file_scoring import FileScoring
 
 WINDOW = 4000
 WORDS = ("aasist", "aasist_s", {})
@@ -184,9 +187,9 @@ def test_a_name_that_is_not_utf_8_is_written_and_the_next_file_scored(tmp_path, 
 
 def test_standard_input_lists_files(tmp_path, weights, capsys, monkeypatch):
     paths = [audio(tmp_path / "a b.wav"), audio(tmp_path / "c.wav")]
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{paths[0]}\n{paths[1]}\n\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"\ufeff{paths[0]}\r\n{paths[1]}\n\n".encode())))
     assert [row["path"] for row in run(capsys, "--weights", weights, "-")] == [str(path) for path in paths]
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
     with pytest.raises(Refused, match="standard input lists no file"):
         run(capsys, "--weights", weights, "-")
 
@@ -195,7 +198,7 @@ def test_a_folder_gives_its_audio_and_says_what_it_left_out(tmp_path, caplog):
     for name in ("b.wav", "sub/a.m4a", "._b.wav", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = predict.listed([str(tmp_path)], io.StringIO())
+    found = predict.listed([str(tmp_path)], io.BytesIO())
     assert found == [tmp_path / "b.wav", tmp_path / "sub/a.m4a"]
     assert f"{tmp_path}: left out 2 files: 1 a macOS resource fork (such as ._b.wav), 1 not audio" in caplog.text
 
@@ -203,12 +206,12 @@ def test_a_folder_gives_its_audio_and_says_what_it_left_out(tmp_path, caplog):
 @pytest.mark.parametrize("name", ["", " "])
 def test_an_empty_name_is_not_this_folder(name):
     with pytest.raises(Refused, match=f"PATH is '{name}': expected a file or folder"):
-        predict.listed([name], io.StringIO())
+        predict.listed([name], io.BytesIO())
 
 
 def test_what_is_not_there_is_named():
     with pytest.raises(NotHere, match=r"no/a.wav is not here"):
-        predict.listed(["no/a.wav"], io.StringIO())
+        predict.listed(["no/a.wav"], io.BytesIO())
 
 
 @pytest.mark.parametrize(
@@ -246,15 +249,15 @@ def test_members_are_in_their_natural_order_and_one_can_be_asked_for(tmp_path, m
     for name in ("fold-10_seed-1", "fold-2_seed-1"):
         Path("data/checkpoints/a", name).mkdir(parents=True)
         Path("data/checkpoints/a", name, "last.safetensors").touch()
-    members = [path.parent.name for path in sources.checkpoints("a", "last", None)]
+    members = [path.parent.name for path in sources.checkpoints("a", "last", (1,), None)]
     assert members == ["fold-2_seed-1", "fold-10_seed-1"]
-    assert len(sources.checkpoints("a", "last", "fold-10_seed-1")) == 1
+    assert len(sources.checkpoints("a", "last", (1,), "fold-10_seed-1")) == 1
     with pytest.raises(
         Refused, match="member seed-1 of a is not trained; trained members: fold-2_seed-1, fold-10_seed-1"
     ):
-        sources.checkpoints("a", "last", "seed-1")
+        sources.checkpoints("a", "last", (1,), "seed-1")
     with pytest.raises(Refused, match="b is not trained: no data/checkpoints/b"):
-        sources.checkpoints("b", "last", None)
+        sources.checkpoints("b", "last", (1,), None)
 
 
 def drawn(figure):
@@ -274,3 +277,39 @@ def test_pictures_of_equal_names_do_not_overwrite_each_other_and_say_what_they_s
         tmp_path / "plots" / name for name in ("a.wav.png", "sub/$a$^.png", "a.flac.png")
     ]
     assert titles[0][1].startswith("a.wav: score ") and "decision spoof\naasist, weights " in titles[0][1]
+
+
+def test_a_list_holds_names_of_any_bytes_and_files_that_are_not_here_have_rows(tmp_path):
+    odd = [
+        os.fsdecode(bytes(tmp_path) + b"/" + name) for name in (b"M\xfcller.wav", "a\u2028b.wav".encode(), b"c\fd.wav")
+    ]
+    lines = b"\n".join(map(os.fsencode, [*odd, "gone.wav"]))
+    assert predict.listed(["-"], io.BytesIO(lines)) == [Path(name) for name in [*odd, "gone.wav"]]
+
+
+@pytest.mark.parametrize("output", ["a.wav", "new.FLAC", "link.csv"])
+def test_rows_never_take_the_place_of_audio(tmp_path, output):
+    path = audio(tmp_path / "a.wav")
+    (tmp_path / "link.csv").symlink_to(path)
+    with pytest.raises(Refused, match=f"--output is .*{output}, which would take the place of audio"):
+        predict.check_output(tmp_path / output, [path])
+    predict.check_output(tmp_path / "rows.csv", [path])
+
+
+def test_folders_that_are_no_member_of_params_yaml_are_not_looked_at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for member in ("seed-1", "seed-7", "seed-1.bak", "fold-2_seed-1"):
+        (tmp_path / "data/checkpoints/a" / member).mkdir(parents=True)
+        (tmp_path / f"data/checkpoints/a/{member}/last.safetensors").touch()
+    found = [path.parent.name for path in sources.checkpoints("a", "last", (1, 2), None)]
+    assert found == ["fold-2_seed-1", "seed-1"]
+
+
+def test_files_are_not_heard_in_another_way_than_in_training():
+    now = FileScoring("emotion", "features/emotion", {}, {"rate": 16000}, {"denoise": "none"})
+    file_scoring.check_features(now, None, Path("a"), "tier1")
+    file_scoring.check_features(now, replace(now, inference={"batch_size": 3}), Path("a"), "tier1")
+    for section in ("decoding", "front_end"):
+        message = rf"a.safetensors was trained with features.{section} .*, params.yaml has .*evaluate@tier1"
+        with pytest.raises(Refused, match=message):
+            file_scoring.check_features(now, replace(now, **{section: {"rate": 8000}}), Path("a.safetensors"), "tier1")

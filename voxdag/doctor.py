@@ -98,7 +98,7 @@ def parameters() -> Iterator[Finding]:
     for name in tree["tasks"] or ():
         task, where = params.task(tree, name), f"tasks.{name}.prepare"
         prepare = params.bind(Prepare, task.prepare, where)
-        for corpus in prepare.corpora:
+        for corpus in {*prepare.corpora, *prepare.names()}:
             prepare.open(corpus, where)
         params.bind(Features, task.features, f"tasks.{name}.features")
         params.bind(load_module("voxdag.tasks.{task}.report", task=name).Scoring, task.scoring, f"tasks.{name}.scoring")

@@ -10,6 +10,7 @@ ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of
 """
 
 import argparse
+import hashlib
 import logging
 import math
 import shlex
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,11 +90,18 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
     paths, left_out = listing.audio_in(folder)
     if left_out:
         logger.warning("left out %s", listing.in_words(left_out))
-    cut = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
-    for path, segments in zip(paths, cut, strict=True):
-        if isinstance(segments, str):
-            logger.warning("left out %s: %s", path, segments)
-    return [segment for segments in cut if not isinstance(segments, str) for segment in segments]
+    found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
+    kept: dict[str, Path] = {}  # digest of what a file holds -> the first that holds it
+    segments = []
+    for path, read in zip(paths, found, strict=True):
+        reason = read if isinstance(read, str) else None
+        if reason is None and kept.setdefault(read.digest, path) != path:
+            reason = f"the recording of {kept[read.digest]}"  # it would be another speaker's, in another split
+        if reason is None:
+            segments += read.segments
+        else:
+            logger.warning("left out %s: %s", path, reason)
+    return segments
 
 
 def share_out(segments: Sequence[Segment], utterances: int | None, seed: int) -> dict[str, Material]:
@@ -124,7 +133,14 @@ def load(segment: Segment) -> np.ndarray:
     return resample(wave.mean(axis=1), rate, RATE)
 
 
-def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float]) -> list[Segment] | str:
+class _Cut(NamedTuple):
+    """The segments of a file, and a digest of its samples."""
+
+    segments: list[Segment]
+    digest: str
+
+
+def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float]) -> _Cut | str:
     """The segments of one file, or why it cannot be used."""
     try:
         wave, rate = read_audio(path)
@@ -133,7 +149,8 @@ def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float])
         return str(error)
     name, speaker = text_of(path.relative_to(folder).as_posix()), speaker_of(path, rule)
     stretches = cut_points(mono, rate, seconds)
-    return [Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches]
+    digest = hashlib.blake2b(mono.tobytes(), digest_size=16).hexdigest()
+    return _Cut([Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches], digest)
 
 
 def _material(speakers: list[list[Segment]], utterances: int | None) -> Material:

@@ -24,6 +24,7 @@ Prints: CSV, or JSON lines (--json), one row per file:
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import logging
 import math
@@ -35,7 +36,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TextIO
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,7 @@ from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import Run
 from voxdag.core.rows import Rows
 from voxdag.corpora import listing
+from voxdag.corpora.corpus import AUDIO_SUFFIXES
 from voxdag.data import layout
 from voxdag.data.recordings import Features
 from voxdag.data.shards import check_rate
@@ -211,19 +213,38 @@ def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
     return names
 
 
-def listed(words: Iterable[str], stdin: TextIO) -> list[Path]:
+def check_output(output: Path | None, files: Sequence[Path]) -> None:
+    """Raises Refused for an output that is a folder, or in the place of audio."""
+    if output is None:
+        return
+    if output.is_dir():
+        raise Refused(f"--output is {output}, a folder: expected a file")
+    if output.suffix.lower().lstrip(".") in AUDIO_SUFFIXES or output.resolve() in {file.resolve() for file in files}:
+        raise Refused(f"--output is {output}, which would take the place of audio: expected a file for the rows")
+
+
+def listed(words: Iterable[str], stdin: BinaryIO) -> list[Path]:
     """Files as given, folders searched for audio, - for the lines of standard input.
 
     Raises NotHere, or Refused for a name that is empty, a list without a line, or a folder without audio. What a folder
-    holds besides is logged.
+    holds besides is logged. A file of the list that is not here has its row, as one that cannot be read.
     """
     files = []
     for word in words:
-        names = [line for line in stdin.read().splitlines() if line.strip()] if word == STDIN else [word]
+        if word != STDIN:
+            files += _below(word)
+            continue
+        names = _names(stdin.read())
         if not names:
             raise Refused("standard input lists no file: expected a path a line")
-        files += [path for name in names for path in _below(name)]
+        files += [path for name in names for path in (_below(name) if Path(name).exists() else [Path(name)])]
     return files
+
+
+def _names(lines: bytes) -> list[str]:
+    """The paths of a list, a line each: any bytes but those of its ends, as the file system has them."""
+    ends = lines.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return [os.fsdecode(name) for name in (line.removesuffix(b"\r") for line in ends) if name.strip()]
 
 
 def _below(name: str) -> list[Path]:
@@ -265,9 +286,8 @@ def predict(
 
 def run(arguments: argparse.Namespace) -> None:
     """Score what the command line names. Raises Refused in the end where a file has no output."""
-    if arguments.output is not None and arguments.output.is_dir():
-        raise Refused(f"--output is {arguments.output}, a folder: expected a file")
-    files = listed(arguments.paths, sys.stdin)
+    files = listed(arguments.paths, sys.stdin.buffer)
+    check_output(arguments.output, files)
     predictor = open_predictor(source(arguments), arguments)
     draw = None
     if arguments.plot is not None:

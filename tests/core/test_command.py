@@ -92,3 +92,20 @@ def test_a_stage_says_what_an_interrupt_does_not_lose():
     stop = "def stage(name):\n    raise KeyboardInterrupt"
     ended = run(f"import sys; sys.argv = ['stage', 'a']\n{stop}\ncommand.main(stage, kept='it goes on')")
     assert (ended.returncode, ended.stderr) == (130, "interrupted; start the same command again: it goes on\n")
+
+
+def test_a_reader_who_has_seen_enough_ends_it_without_a_word():
+    many = "command.guarded(lambda: [print('a' * 9999, flush=True) for _ in range(99)])"
+    program = [sys.executable, "-c", f"from voxdag.core import command; {many}"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait(timeout=30) == 141
+
+
+def test_an_interrupt_while_modules_are_imported_is_one_line(tmp_path):
+    (tmp_path / "torch.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command_line = [sys.executable, "-m", "voxdag.predict", "a.wav"]
+    ended = subprocess.run(command_line, env=environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted; start the same command again\n")

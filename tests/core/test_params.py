@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import pytest
 
 from voxdag.core import params
+from voxdag.core.errors import Refused
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,15 @@ def test_a_system_may_have_a_number_of_threads_of_its_own():
     assert params.run(tree).num_threads == 3
     assert params.run(tree, dataclasses.replace(system, num_threads=None)) == params.run(tree)
     assert params.run(tree, dataclasses.replace(system, num_threads=1)) == params.Run(tree["seed"], 1, tree["device"])
+
+
+@pytest.mark.parametrize("number", ["010", "-07", "1:30", "190:20:30"])
+def test_a_number_that_others_read_as_another_is_refused_with_its_line(tmp_path, number):
+    (tmp_path / "p.yaml").write_text(f"a: 1\nseed: {number}\n")
+    with pytest.raises(Refused, match=f"p.yaml is not YAML in UTF-8: line 2: {number} is another number, or text"):
+        params.read_yaml(tmp_path / "p.yaml")
+
+
+def test_numbers_that_all_read_alike_are_read(tmp_path):
+    (tmp_path / "p.yaml").write_text("a: [0, 10, -3, 0x10, '010', 1_000, 0.5]\n")
+    assert params.read_yaml(tmp_path / "p.yaml") == {"a": [0, 10, -3, 16, "010", 1000, 0.5]}

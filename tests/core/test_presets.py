@@ -9,6 +9,7 @@ from dvc.utils.hydra import apply_overrides
 
 from voxdag import doctor
 from voxdag.core import params, presets
+from voxdag.core.errors import Refused
 
 
 def changed(tmp_path, tree):
@@ -110,3 +111,9 @@ def test_an_unknown_preset_lists_those_there_are(name):
     with pytest.raises(ValueError, match=f"no preset '{name}'; the presets are aasist_l_la2019, aasist_la2019"):
         presets.read(name)
     assert all(Path("presets", f"{name}.yaml").is_file() for name in presets.names())
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "", "a.b"])
+def test_a_system_beside_another_has_a_name(name):
+    with pytest.raises(Refused, match="names no system"):
+        presets.beside({"systems": {"aasist": {"train": {"lr": 1}}}}, name)

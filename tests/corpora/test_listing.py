@@ -16,11 +16,15 @@ POINTER = (
 )
 
 
-def chosen(*files, published="wav"):
-    """The file that is taken of those given as "path": bytes, and the reasons of the others."""
+def chosen(base, *files, published="wav", content=None):
+    """The file that is taken of those given as (path, bytes), and the reasons of the others; a byte stands for all of
+    a file's, but where `content` says another of a path."""
     left_out = {}
+    for path, size in files:
+        (base / path).parent.mkdir(exist_ok=True)
+        (base / path).write_bytes((content or {}).get(path, b"a") * (size or 0))
     named = [("u", PurePosixPath(path), size) for path, size in files]
-    [(path, _)] = listing.one_file_each("base", named, left_out, published).values()
+    [(path, _)] = listing.one_file_each(base, named, left_out, published).values()
     return str(path), {reason: names for reason, names in left_out.items()}
 
 
@@ -37,18 +41,22 @@ def chosen(*files, published="wav"):
         ([("u.wav", None), ("a/u.wav", None)], ("u.wav", {SECOND_COPY: ["a/u.wav"]})),
     ],
 )
-def test_one_file_is_taken_of_each_utterance(files, expected):
-    assert chosen(*files) == chosen(*reversed(files)) == expected
+def test_one_file_is_taken_of_each_utterance(tmp_path, files, expected):
+    assert chosen(tmp_path, *files) == chosen(tmp_path, *reversed(files)) == expected
 
 
-def test_the_published_format_goes_first():
+def test_the_published_format_goes_first(tmp_path):
     files = [("u.wav", 9), ("u.flac", 5)]
-    assert chosen(*files, published="flac")[0] == "u.flac" and chosen(*files, published="wav")[0] == "u.wav"
+    assert chosen(tmp_path, *files, published="flac")[0] == "u.flac"
+    assert chosen(tmp_path, *files, published="wav")[0] == "u.wav"
 
 
-def test_two_recordings_of_one_name_and_format_are_refused_with_both():
-    with pytest.raises(Refused, match=r"base holds u.wav \(9 bytes\) and M\\xfcller/u.wav \(8 bytes\), expected one"):
-        chosen(("u.wav", 9), (os.fsdecode(b"M\xfcller/u.wav"), 8))
+@pytest.mark.parametrize("size", [8, 9])
+def test_two_recordings_of_one_name_and_format_are_refused_with_both(tmp_path, size):
+    other = os.fsdecode(b"M\xfcller/u.wav")
+    message = rf"holds u.wav \(9 bytes\) and M\\xfcller/u.wav \({size} bytes\), which differ; expected one"
+    with pytest.raises(Refused, match=message):
+        chosen(tmp_path, ("u.wav", 9), (other, size), content={other: b"b"})
 
 
 @pytest.fixture

@@ -53,3 +53,25 @@ def test_another_table_is_told_by_what_it_lacks(tmp_path):
         Refused, match="d.csv has no column threshold: expected weights, settings, threshold, miss_rate"
     ):
         decisions.read(tmp_path / "d.csv", decision)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("threshold", "", "the threshold nan, expected a finite number"),
+        ("threshold", "inf", "the threshold inf, expected a finite number"),
+        ("miss_rate", "7", "the miss_rate 7.0, expected a rate from 0 to 1"),
+        ("weights", "123456789012", "two rows of the same weights under the same settings"),
+    ],
+)
+def test_a_table_that_decides_nothing_is_refused(tmp_path, table, column, value, message):
+    table = table.astype({column: object})
+    table.loc[1, column] = value
+    table.to_csv(tmp_path / "d.csv", index=False)
+    with pytest.raises(Refused, match=f"d.csv has {message}"):
+        decisions.read(tmp_path / "d.csv", decision)
+
+
+def test_a_rate_that_dev_does_not_have_is_none(tmp_path, table):
+    table.assign(miss_rate=float("nan")).to_csv(tmp_path / "d.csv", index=False)
+    assert decisions.read(tmp_path / "d.csv", decision)["miss_rate"].isna().all()

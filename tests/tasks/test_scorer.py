@@ -107,15 +107,24 @@ def test_a_network_that_hears_all_of_a_recording_hears_at_most_what_the_front_en
     assert free.window == 30 * RATE and len(next(free.said([second])).segments) == 1
 
 
-def test_what_the_front_end_cuts_off_is_not_used_and_shifts_the_segments(long, monkeypatch):
+@pytest.mark.parametrize(
+    ("stretches", "spans"),
+    [
+        ([(500, 2500)], [(500, 1500), (1500, 2500)]),
+        ([(0, 400), (800, 1800), (1900, 2500)], [(0, 1400), (1400, 2500)]),  # pauses cut out: 400, 1000 and 600 samples
+        ([(0, 1000), (1500, 2500)], [(0, 1000), (1500, 2500)]),  # a segment begins where a stretch does
+    ],
+)
+def test_segments_lie_where_they_are_in_the_file_whatever_the_front_end_cut(long, monkeypatch, stretches, spans):
     def cut(audio, features, enhance):
         assert features.front_end.max_seconds is None and enhance is None
-        return SimpleNamespace(samples=audio.samples[500:], columns={"speech_start": 500 / RATE})
+        kept = np.concatenate([audio.samples[start:end] for start, end in stretches])
+        return SimpleNamespace(samples=kept, columns={}, stretches=stretches)
 
     monkeypatch.setattr("voxdag.tasks.scorer.through_front_end", cut)
     (said,) = scorer(1.0, features=replace(FEATURES, front_end=replace(FRONT_END, vad="trim"))).said([long])
     assert said.heard.used == 0.8 and said.heard.seconds == 2500 / RATE
-    assert said.heard.spans() == [(500 / RATE, 1500 / RATE), (1500 / RATE, 2500 / RATE)]
+    assert said.heard.spans() == [tuple(sample / RATE for sample in span) for span in spans]
 
 
 def test_one_file_whose_output_is_not_finite_leaves_the_others_theirs(tmp_path, files):
@@ -129,7 +138,7 @@ def test_a_file_that_asks_for_too_much_memory_leaves_the_others_theirs(files, mo
     def greedy(audio, features, enhance):
         if audio.samples.max() == 1000:
             raise MemoryError
-        return SimpleNamespace(samples=audio.samples, columns={})
+        return SimpleNamespace(samples=audio.samples, columns={}, stretches=[(0, len(audio.samples))])
 
     monkeypatch.setattr("voxdag.tasks.scorer.through_front_end", greedy)
     said = list(scorer(1.0).said(files[1:3]))

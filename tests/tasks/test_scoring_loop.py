@@ -101,3 +101,12 @@ def test_embeddings_are_padded_frame_by_frame_and_keep_their_values():
     padded, frames = scoring_loop.padded(held)
     assert padded.shape == (2, 4, 3) and frames.tolist() == [2, 4] and padded[0, 2:].eq(0).all()
     assert scoring_loop.float_waves(padded, CPU)[1].unique().tolist() == [2.5]  # no full scale to divide by
+
+
+def test_what_a_network_refuses_is_said_of_it():
+    class Long(torch.nn.Module):
+        def forward(self, wave):
+            raise ValueError(f"expected at least 2065 samples, got {wave.shape[1]}")
+
+    with pytest.raises(Refused, match="Long: expected at least 2065 samples, got 9"):
+        scoring_loop.logits(Long(), torch.zeros(1, 9), outputs=2)

@@ -52,7 +52,7 @@ class FrontEnd:
 
 @dataclass(frozen=True)
 class Processed:
-    """samples: (m,) int16.
+    """samples: (m,) int16; stretches: of the decoded recording, those that the samples are, one after the other.
 
     columns:
       vad_status      which step found the speech: silero, silero_low, energy; none: no step did, and the whole
@@ -66,6 +66,7 @@ class Processed:
 
     samples: np.ndarray
     columns: dict[str, object]
+    stretches: vad.Segments
 
 
 def process(samples: np.ndarray, rate: int, settings: FrontEnd, enhance: Enhance | None = None) -> Processed:
@@ -81,11 +82,12 @@ def process(samples: np.ndarray, rate: int, settings: FrontEnd, enhance: Enhance
     speech = found_speech(clean / np.float32(INT16_SCALE), rate, settings.vad)
     spoken = joined(decoded, speech.segments)
     start, end = speech.segments[0][0], speech.segments[-1][1]
-    kept = joined(clean, speech.segments) if settings.vad == "speech" else clean[start:end]
+    stretches = speech.segments if settings.vad == "speech" else [(start, end)]
+    kept = joined(clean, stretches)
     check_length(len(kept) / rate, settings)
     columns = {"vad_status": speech.status, "speech_start": start / rate, "speech_end": end / rate}
     columns |= {"speech_seconds": len(spoken) / rate, "loudness": loudness(decoded, rate), "rms_db": rms_db(spoken)}
-    return Processed(kept, columns)
+    return Processed(kept, columns, stretches)
 
 
 def denoised(samples: np.ndarray, rate: int, method: str, enhance: Enhance | None) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from voxdag.core.errors import Refused
 
-INTERRUPTED = 130  # exit status, as shells have it: 128 + SIGINT
+INTERRUPTED, UNREAD = 130, 141  # exit statuses, as shells have them: 128 + SIGINT, SIGPIPE
 
 log = logging.getLogger("voxdag")
 
@@ -37,6 +37,9 @@ def guarded(action: Callable[[], None], kept: str = "") -> None:
     log_to_stderr()
     try:
         action()
+    except BrokenPipeError:  # who read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would be written at the end
+        sys.exit(UNREAD)
     except (Refused, OSError) as error:
         if os.environ.get("VOXDAG_DEBUG"):
             raise
@@ -74,6 +77,6 @@ def jobs() -> int:
     asked = os.environ.get("VOXDAG_JOBS")
     if asked is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not asked.isdecimal() or int(asked) < 1:
+    if not (asked.isascii() and asked.isdecimal()) or int(asked) < 1:
         raise Refused(f"VOXDAG_JOBS is {asked!r}, expected a whole number of 1 or more")
     return int(asked)

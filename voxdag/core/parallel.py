@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -107,6 +107,19 @@ def _here(function: Callable, items: Iterable, threads: int) -> Iterator:
 
 
 @contextmanager
+def deaf() -> Iterator[None]:
+    """Ctrl-C is not heard within, nor ever by processes that are started within: the parent decides for them."""
+    if current_thread() is not main_thread():  # where no handler can be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _processes(jobs: int, threads: int) -> Iterator[Executor]:
     context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
     lifeline, ours = context.Pipe(duplex=False)
@@ -125,7 +138,8 @@ def _processes(jobs: int, threads: int) -> Iterator[Executor]:
 def _windowed(function: Callable, items: Iterable, jobs: int, chunk: int, executor: Executor) -> Iterator:
     items, waiting = iter(items), deque[tuple[Sequence, Future]]()
     while chunk_items := list(itertools.islice(items, chunk)):
-        waiting.append((chunk_items, executor.submit(_of_chunk, function, chunk_items)))
+        with deaf():  # the first of these start the processes
+            waiting.append((chunk_items, executor.submit(_of_chunk, function, chunk_items)))
         if len(waiting) >= jobs * WAITING:
             yield from _result(*waiting.popleft())
     while waiting:

@@ -33,6 +33,7 @@ SECTIONS = ("tasks", *BETWEEN, "systems", "baselines")
 TOP_LEVEL = ("seed", "num_threads", "device", *SECTIONS)
 ENTRY = re.compile(r"\w[\w-]*")  # the name of a task, a system, ...: it names folders and files
 DEVICES = ("auto", "cpu", "cuda")
+AMBIGUOUS = re.compile(r"[-+]?0[0-9_]+$|.*:")  # whole numbers of base 8 and of base 60 in YAML 1.1
 THREADS = 1024  # more than a machine has; libraries end the process where so many cannot be started
 FILES, NONE = "inputs/weights/", "none"  # of their weights: how a file of the weights folder begins; no file
 
@@ -160,12 +161,20 @@ def read_yaml(path: Path) -> Any:
     """What a YAML file holds. Raises Refused, with the file and in one line, for what is not YAML in UTF-8, or where a
     mapping has a key twice, of which YAML would take the last."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_EachKeyOnce)
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Plain)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(f"{path} is not YAML in UTF-8: {' '.join(str(error).split())}") from None
 
 
-class _EachKeyOnce(yaml.SafeLoader):
+class _Plain(yaml.SafeLoader):
+    """Each key once, and no number that DVC, which reads YAML 1.2, would take for another: 010 is 8 in YAML 1.1, 1:30
+    is 90."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if AMBIGUOUS.match(node.value):
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value} is another number, or text, to others")
+        return super().construct_yaml_int(node)
+
     def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
@@ -175,6 +184,9 @@ class _EachKeyOnce(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key {key.value!r} stands twice, in lines {lines[key.value]} and {line}")
             lines[key.value] = line
         return node
+
+
+_Plain.add_constructor("tag:yaml.org,2002:int", _Plain.construct_yaml_int)
 
 
 def _check_section(entries: object, where: str) -> None:

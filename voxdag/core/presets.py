@@ -48,6 +48,8 @@ def beside(preset: Tree, name: str) -> dict:
     Raises Refused unless the preset changes exactly one system.
     """
     systems = preset.get("systems") or {}
+    if not params.ENTRY.fullmatch(name):
+        raise Refused(f"{name!r} names no system: expected letters, digits, _ and -")
     if len(systems) != 1:
         raise Refused(f"the preset changes {len(systems)} systems, expected one that can stand beside: {name}")
     ((system, changes),) = systems.items()

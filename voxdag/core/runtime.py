@@ -62,7 +62,7 @@ def workers(device: torch.device) -> int:
     Results never depend on it.
     """
     asked = os.environ.get("VOXDAG_WORKERS")
-    if asked is not None and not asked.isdigit():
+    if asked is not None and not (asked.isascii() and asked.isdigit()):
         raise Refused(f"VOXDAG_WORKERS is {asked!r}, expected a whole number")
     if asked is not None:
         return int(asked)

@@ -6,6 +6,7 @@ themselves, as links that git-annex or DataLad left without a target, or as the 
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -78,7 +79,7 @@ def one_file_each(
     A file goes before a link without target, the published format (a file name ending) before the others, lossless
     before lossy ones, the least nested file before its second copy.
 
-    Raises Refused, naming both, where two files of an utterance in one format differ in size.
+    Raises Refused, naming both, where two files of an utterance in one format hold different bytes.
     """
     taken: dict[str, File] = {}
     for name, path, size in sorted(named, key=lambda file: _rank(file[1], file[2], published)):
@@ -89,12 +90,12 @@ def one_file_each(
             reason = NO_TARGET
         elif _format(path) != _format(other):
             reason = OTHER_FORMAT
-        elif size == expected:
+        elif size == expected and (size is None or filecmp.cmp(base / other, base / path, shallow=False)):
             reason = SECOND_COPY
         else:
             raise Refused(
                 f"{base} holds {text_of(other)} ({expected} bytes) and {text_of(path)} ({size} bytes), "
-                f"expected one file of the utterance {name}"
+                f"which differ; expected one file of the utterance {name}"
             )
         left_out.setdefault(reason, []).append(path.as_posix())
     return taken

@@ -11,6 +11,7 @@ import numpy as np
 
 from voxdag.audio.decode import Audio, BadAudio, Decoding, decode
 from voxdag.audio.front_end import Enhance, FrontEnd, process
+from voxdag.audio.vad import Segments
 from voxdag.core import bounds
 
 AUDIO = "audio"  # column of the index: a digest of the decoded samples, the same for copies of a recording
@@ -34,10 +35,12 @@ class Features:
 
 
 class Recording(NamedTuple):
-    """samples: (n,) int16; columns: what the index says of them (types: `columns.RECORDING`)."""
+    """samples: (n,) int16; columns: what the index says of them (types: `columns.RECORDING`); stretches: those of the
+    decoded file that the samples are, one after the other."""
 
     samples: np.ndarray
     columns: dict
+    stretches: Segments
 
 
 def read_audio(path: str, folder: Path, features: Features, enhance: Enhance | None = None) -> Recording | str:
@@ -56,7 +59,8 @@ def through_front_end(audio: Audio, features: Features, enhance: Enhance | None 
     digest = hashlib.blake2b(audio.samples.tobytes(), digest_size=8).hexdigest()
     columns = {"source_rate": audio.source_rate, "channels": audio.channels, "clipped": audio.clipped, AUDIO: digest}
     samples, rate = audio.samples, features.decoding.rate
+    stretches = [(0, len(samples))]
     if features.front_end is not None:
         processed = process(samples, rate, features.front_end, enhance)
-        samples, columns = processed.samples, columns | processed.columns
-    return Recording(samples, columns | {"seconds": len(samples) / rate})
+        samples, columns, stretches = processed.samples, columns | processed.columns, processed.stretches
+    return Recording(samples, columns | {"seconds": len(samples) / rate}, stretches)

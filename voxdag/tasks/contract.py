@@ -175,7 +175,7 @@ class ScoreFile(Protocol):
 
 
 class Decision(Protocol):
-    """FITTED   the types of the numbers that `fit` gives
+    """FITTED   the types of the numbers that `fit` gives: a threshold, counts, rates (NaN where dev has none)
     DECIDED  columns that `decide` gives
     """
 

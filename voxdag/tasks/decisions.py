@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 
 from voxdag.core import artifacts
@@ -21,6 +22,7 @@ from voxdag.data import columns
 from voxdag.data.members import Member
 
 WEIGHTS, SETTINGS = "weights", "settings"
+THRESHOLD = "threshold"  # of what is fitted, a number of any size; the others are rates, or counts
 DIGITS = 12  # hexadecimal
 
 
@@ -37,6 +39,13 @@ def read(path: Path, decision: ModuleType) -> pd.DataFrame:
     lacking = [name for name in expected if name not in table]
     if lacking:
         raise Refused(f"{path} has no column {lacking[0]}: expected {', '.join(expected)}, as evaluate writes them")
+    if table.duplicated([WEIGHTS, SETTINGS]).any():
+        raise Refused(f"{path} has two rows of the same weights under the same settings, expected one")
+    for name in (name for name, kind in decision.FITTED.items() if kind is float and name in table):
+        finite = np.isfinite(table[name]) if name == THRESHOLD else table[name].isna() | table[name].between(0, 1)
+        if not finite.all():
+            expected = "a finite number" if name == THRESHOLD else "a rate from 0 to 1"
+            raise Refused(f"{path} has the {name} {table[name][~finite].iloc[0]}, expected {expected}")
     return table
 
 

@@ -62,6 +62,18 @@ def header_of(path: Path) -> str:
     return f"the header of {path}"
 
 
+def check_features(scoring: FileScoring, trained: FileScoring | None, weights: Path, name: str) -> None:
+    """Raises Refused where files would be heard in another way than in training, which `weights` say; None: they do
+    not."""
+    for section in ("decoding", "front_end"):
+        now, then = getattr(scoring, section), getattr(trained, section, None)
+        if trained is not None and now != then:
+            raise Refused(
+                f"{weights} was trained with features.{section} {then}, params.yaml has {now}: `dvc repro "
+                f"evaluate@{name}` trains anew, and --weights {weights} takes what the weights say"
+            )
+
+
 def check_recordings(scoring: FileScoring, name: str) -> None:
     """Raises Refused for a system that scores anything but its task's features, which the front end makes of a file."""
     own = layout.features(scoring.task)

@@ -6,6 +6,7 @@ file -> recording (decoded, through the front end) -> segments -> outputs of eac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from torch import nn
 
 from voxdag.audio.decode import BadAudio, decode
 from voxdag.audio.segments import even_starts
+from voxdag.audio.vad import Segments
 from voxdag.core.errors import Refused
 from voxdag.data.recordings import Features, through_front_end
 from voxdag.networks.denoisers import denoiser
 from voxdag.tasks.scoring_loop import NotFinite
 
 POOLS = ("mean", "first", "min")  # over the segments of a file
+EXPECTED = "expected_"  # how columns of a decision begin that say what dev lets expect
 WHOLE_SECONDS = 30.0  # at most, of a segment for a network that hears all of it, where the front end has no limit
 
 Decide = Callable[[pd.DataFrame], pd.DataFrame]  # outputs, one row per recording -> what is decided
@@ -36,7 +39,7 @@ class Heard:
 
     samples (n,) int16    starts, window: of its segments, in samples
     seconds               of the file
-    offset                where in the file the samples begin, s
+    stretches             of the decoded file, those that the samples are, one after the other
     """
 
     samples: np.ndarray
@@ -44,7 +47,7 @@ class Heard:
     window: int
     rate: int
     seconds: float
-    offset: float
+    stretches: Segments
 
     def segments(self) -> list[np.ndarray]:
         """The samples of each."""
@@ -54,7 +57,13 @@ class Heard:
         """The begin and end of each in the file, in seconds."""
         ends = [min(start + self.window, len(self.samples)) for start in self.starts]
         pairs = zip(self.starts, ends, strict=True)
-        return [(self.offset + start / self.rate, self.offset + end / self.rate) for start, end in pairs]
+        return [(self._place(start) / self.rate, (self._place(end - 1) + 1) / self.rate) for start, end in pairs]
+
+    def _place(self, sample: int) -> int:
+        """Where in the decoded file a sample lies."""
+        firsts = np.cumsum([0, *(end - start for start, end in self.stretches)])
+        stretch = np.searchsorted(firsts[1:-1], sample, side="right")
+        return int(self.stretches[stretch][0] + sample - firsts[stretch])
 
     @property
     def in_part(self) -> bool:
@@ -123,10 +132,8 @@ class Scorer:
         audio, rate = decode(path, self.features.decoding), self.features.decoding.rate
         recording = through_front_end(audio, self.features, self._enhance)
         starts = even_starts(len(recording.samples), self.window)
-        trimmed = self.features.front_end is not None and self.features.front_end.vad == "trim"
-        offset = recording.columns["speech_start"] if trimmed else 0.0
         chosen = starts[:1] if self.pool == "first" else starts
-        return Heard(recording.samples, chosen, self.window, rate, len(audio.samples) / rate, offset)
+        return Heard(recording.samples, chosen, self.window, rate, len(audio.samples) / rate, recording.stretches)
 
     def outputs(self, recordings: list[np.ndarray]) -> pd.DataFrame:
         """One row per recording: what the members say of it, on the average."""
@@ -180,6 +187,9 @@ class Scorer:
         ends = np.cumsum([len(one.starts) for _, one in heard])
         of_files = [table.iloc[end - len(one.starts) : end] for (_, one), end in zip(heard, ends, strict=True)]
         pooled = self._rows(pd.concat([self.pooled(rows) for rows in of_files], ignore_index=True))
+        for (_, one), row in zip(heard, pooled, strict=True):
+            if len(one.starts) > 1:  # dev was scored by one segment a file
+                row.update({name: math.nan for name in row if name.startswith(EXPECTED)})
         each = (tuple(self._rows(rows.reset_index(drop=True))) for rows in of_files)
         return [Said(path, one, row, of) for (path, one), row, of in zip(heard, pooled, each, strict=True)]
 

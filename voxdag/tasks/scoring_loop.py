@@ -43,9 +43,12 @@ def check_takes(network: nn.Module, takes: Sequence[str], task: str) -> None:
 def logits(network: nn.Module, *inputs: Tensor, outputs: int) -> Tensor:
     """The logits (B, outputs) of what a network gives: they themselves, or a pair (embedding, logits).
 
-    Raises Refused, naming the network, for anything else.
+    Raises Refused, naming the network, for anything else, and for inputs that it refuses.
     """
-    given = network(*inputs)
+    try:
+        given = network(*inputs)
+    except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
+        raise Refused(f"{type(network).__name__}: {reason}") from reason
     found = given[1] if isinstance(given, tuple) and len(given) == 2 else given
     if not isinstance(found, Tensor) or found.shape != (len(inputs[0]), outputs):
         raise Refused(

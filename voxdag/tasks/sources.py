@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,11 @@ def of_system(name: str, member: str | None = None) -> Source:
     """A system of params.yaml with its trained members, or one of them. Raises Refused where there is none."""
     tree = params.read()
     system = params.system(tree, name)
-    files = tuple(checkpoints(name, system.evaluate.checkpoint, member))
-    return Source(name, files, file_scoring.of_system(tree, system), _words(system))
+    files = tuple(checkpoints(name, system.evaluate.checkpoint, system.seeds, member))
+    scoring = file_scoring.of_system(tree, system)
+    for file in files:
+        file_scoring.check_features(scoring, file_scoring.of_header(read_weights(file)[1], file), file, name)
+    return Source(name, files, scoring, _words(system))
 
 
 def of_preset(weights: Path, preset: str, name: str | None = None, config: str | None = None) -> Source:
@@ -83,6 +86,8 @@ def of_header(weights: Path, name: str | None = None, config: str | None = None)
             f"--preset {OFFICIAL} for the published AASIST"
         )
     own = header.get("system")
+    if own is not None and not (isinstance(own, str) and params.ENTRY.fullmatch(own)):
+        raise Refused(f"the header of {weights} says system {own!r}, expected a name of letters, digits, _ and -")
     if name is not None and own != name:
         raise Refused(f"{weights} is of the system {own}, --system is {name}: leave --system away")
     said_in = file_scoring.header_of(weights)
@@ -93,10 +98,12 @@ def _words(system: System) -> tuple[str, str, Mapping]:
     return system.network, system.model.config, system.model.changes
 
 
-def checkpoints(name: str, chosen: str, member: str | None) -> list[Path]:
-    """The weights called `chosen` of all members that are trained, or of one. Raises Refused with those there are."""
+def checkpoints(name: str, chosen: str, seeds: Collection[int], member: str | None) -> list[Path]:
+    """The weights called `chosen` of all members of these seeds that are trained, or of one. Raises Refused with those
+    there are. Other folders beside theirs (a copy, a seed that is no more) are not looked at."""
     folder = layout.checkpoints(name)
     found = sorted(folder.glob(f"*/{chosen}.safetensors"), key=lambda path: _natural(path.parent.name))
+    found = [path for path in found if seed_of(path.parent.name) in seeds]
     if not found:
         raise Refused(f"{name} is not trained: no {folder}/*/{chosen}.safetensors; `dvc repro` trains it")
     if member is None:
@@ -106,6 +113,12 @@ def checkpoints(name: str, chosen: str, member: str | None) -> list[Path]:
         there = ", ".join(path.parent.name for path in found)
         raise Refused(f"member {member} of {name} is not trained; trained members: {there}")
     return asked
+
+
+def seed_of(member: str) -> int | None:
+    """The seed in the name of a member's folder; None of a folder of another name."""
+    match = re.fullmatch(r"(?:fold-.+_)?seed-(\d+)", member)
+    return int(match[1]) if match else None
 
 
 def _natural(name: str) -> list[str | int]:

@@ -57,6 +57,16 @@ def la(tmp_path: Path) -> Path:
 OTHER = Options(official=False)
 
 
+def test_asv_scores_that_t_dcf_cannot_use_are_told_with_their_file(la, tmp_path, caplog):
+    read(tmp_path, OTHER)
+    said = [record.getMessage().removeprefix(str(la)) for record in caplog.records]
+    eval_file = f"/{ASV_SCORES['eval']}"
+    assert said == [
+        f"{eval_file} has no nontarget score: t-DCF is not defined",
+        f"{eval_file}: its attacks and those of the protocol differ in A11, A19, and t-DCF with them",
+    ]
+
+
 def test_trials_are_what_the_protocols_say(la, tmp_path):
     trials = read(tmp_path, OTHER).trials.set_index("id")
     assert list(trials.columns) == ["path", "split", "speaker", "label", "attack", "bytes"]

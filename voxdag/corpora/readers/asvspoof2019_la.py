@@ -10,6 +10,7 @@ Source: Wang et al., "ASVspoof 2019: A large-scale public database of synthesize
 Computer Speech and Language 64, 2020; counts are those of the published protocols.
 """
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from voxdag.core.errors import Refused
 from voxdag.corpora import listing
 from voxdag.corpora.corpus import Corpus, CorpusMissing
 from voxdag.corpora.listing import LeftOut
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "dev", "eval")
 PROTOCOLS = {
@@ -97,6 +100,8 @@ def read(folder: Path, options: Options) -> Corpus:
     _refuse_ids_in_two_splits(trials)
     trials, files, left_out = _with_files(trials, base, root)
     asv = pd.concat([_asv_scores(base / name, split) for split, name in ASV_SCORES.items()], ignore_index=True)
+    for split, name in ASV_SCORES.items():
+        _tell_of_asv(asv[asv["split"] == split], trials[trials["split"] == split], base / name)
     report = _report(trials, asv, files)
     if left_out:
         report["left_out"] = {reason: listing.summary(names) for reason, names in sorted(left_out.items())}
@@ -148,6 +153,17 @@ def _asv_scores(path: Path, split: str) -> pd.DataFrame:
             raise Refused(f"{place} is {key} with the attack {attack!r}, expected bonafide unless the key is spoof")
         rows.append((split, None if attack == "bonafide" else attack, key, _finite(score, place)))
     return pd.DataFrame(rows, columns=["split", "attack", "key", "score"], dtype=object).astype({"score": float})
+
+
+def _tell_of_asv(asv: pd.DataFrame, trials: pd.DataFrame, path: Path) -> None:
+    """A line for scores that t-DCF cannot be computed from, and for those of other attacks than the trials: t-DCF
+    weighs errors by what the ASV system lets through."""
+    for key in sorted({"target", "nontarget"} - set(asv["key"])):
+        log.warning("%s has no %s score: t-DCF is not defined", path, key)
+    scored, tried = (set(rows["attack"].dropna()) for rows in (asv, trials))
+    if scored != tried:
+        differing = ", ".join(sorted(scored ^ tried))
+        log.warning("%s: its attacks and those of the protocol differ in %s, and t-DCF with them", path, differing)
 
 
 def _finite(score: str, place: str) -> float:
