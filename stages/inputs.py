@@ -30,6 +30,7 @@ SIMULATED = "simulated_"  # a corpus whose name begins so is made by its reader,
 SECTIONS = ("tasks", "systems")  # of params.yaml, whose items may need weights
 DIGEST_BYTES = 16
 CHUNK = 2**24  # bytes
+NOTHING = "none\n"  # of weights; DVC warns of an empty file
 
 
 def listing(folder: Path) -> str:
@@ -57,7 +58,7 @@ def weights(item: Mapping) -> str:
     """One line for each file in the weights folder that an item of params.yaml names."""
     front_end = (item.get("features") or {}).get("front_end") or {}
     named = [(item.get("model") or {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]
-    return "".join(f"{name} {_hash(weights_folder() / name)}\n" for name in named if name)
+    return "".join(f"{name} {_hash(weights_folder() / name)}\n" for name in named if name) or NOTHING
 
 
 def weights_between(tree: Mapping) -> dict[str, str]:
@@ -72,7 +73,7 @@ def weights_between(tree: Mapping) -> dict[str, str]:
         if text != str(PurePosixPath(*parts)) or ".." in parts or len(parts) <= len(PurePosixPath(FILES).parts):
             raise Refused(f"{where}.weights is {text!r}, expected {FILES}<file>, a file in the weights folder")
     named = {text.removeprefix(FILES) for _, text in listed}
-    return {name: "" if name == NONE else f"{_hash(weights_folder() / name)}\n" for name in sorted(named)}
+    return {name: NOTHING if name == NONE else f"{_hash(weights_folder() / name)}\n" for name in sorted(named)}
 
 
 def main() -> None:

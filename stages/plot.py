@@ -28,7 +28,7 @@ def main(name: str) -> None:
     plots = figures.figures(predictions["dev"], predictions["eval"], breakdown, history)
     for figure, plot in plots.items():
         artifacts.write_table(layout.plots(name) / f"{figure}.csv", plot.table)
-        plot.save(layout.plots(name) / figure, f"{name}, eval of {results.corpus(tree, task)}")
+        plot.save(layout.plots(name) / figure, f"{name}, {plot.of} of {results.corpus(tree, task)}")
 
 
 if __name__ == "__main__":

@@ -145,8 +145,11 @@ def open_run_state(name: str, system: System, member: Member, tree: Mapping[str,
     return RunState.of_run(name, resume_key(name, system, member, params.run(tree, system)), about)
 
 
-def train_member(member: Member, name: str) -> tuple[pd.DataFrame, RunState]:
-    """Train one member and write all but its history; gives that, and the run state to close."""
+def train_member(member: Member, name: str, several: bool) -> tuple[pd.DataFrame, RunState]:
+    """Train one member and write all but its history; gives that, and the run state to close. Of several, each line
+    that is logged says whose it is."""
+    if several:
+        command.log_to_stderr(member.name)
     tree = params.read()
     system = params.system(tree, name)
     device = runtime.setup(params.run(tree, system))
@@ -168,7 +171,7 @@ def main(name: str) -> None:
     on_cpu = runtime.setup(run).type == "cpu"
     every = members(layout.utterances(system.task, "dev"), system.seeds)
     at_once = max(1, command.jobs() // run.num_threads) if on_cpu else 1
-    work = partial(train_member, name=name)
+    work = partial(train_member, name=name, several=len(every) > 1)
     trained = parallel_map(work, every, min(at_once, len(every)), "members", chunk=1, threads=run.num_threads)
     histories, run_states = zip(*trained, strict=True)
     artifacts.write_table(layout.checkpoints(name) / "history.csv", pd.concat(histories))

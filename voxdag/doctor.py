@@ -238,7 +238,9 @@ def examine() -> list[Finding]:
 
 
 def main() -> None:
-    """Print the findings."""
+    """Print the findings. Raises Refused outside a checkout."""
+    if not Path(params.FILE).is_file():
+        raise Refused(f"{params.FILE} is not here: run from the repository's root")
     logging.disable(logging.WARNING)  # readers log what their findings say
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be UTF-8
     findings = examine()

@@ -186,15 +186,18 @@ def _decide(decision: ModuleType, found: Source, hashes: list[str], arguments: a
         return partial(decision.decide, fitted=pd.DataFrame({"threshold": [arguments.threshold]}))
     path = arguments.decisions or layout.decisions(found.name)
     if arguments.decisions is None and not path.is_file():
-        log.info("nothing is decided: no %s (evaluate writes it)", path)
+        log.info("nothing is decided: no %s (evaluate writes it); --decisions names another, or --threshold", path)
         return None
     fitted = decisions.of_weights(decisions.read(path, decision), hashes, found.scoring.inference)
     if fitted is not None:
         return partial(decision.decide, fitted=fitted)
     said = f"{path} holds nothing that was fitted for weights {'+'.join(hashes)} under these settings of inference"
+    fits = f"`dvc repro evaluate@{found.name}` fits it"
+    if arguments.preset is not None:
+        fits = f"--threshold decides, and `python -m voxdag.preset {arguments.preset} --run --temp` measures them"
     if arguments.decisions is not None:
-        raise Refused(f"{said}; `dvc repro evaluate@{found.name}` fits it")
-    log.warning("nothing is decided: %s; `dvc repro evaluate@%s` fits it", said, found.name)
+        raise Refused(f"{said}; {fits}")
+    log.warning("nothing is decided: %s; %s", said, fits)
     return None
 
 

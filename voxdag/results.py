@@ -19,7 +19,7 @@ from voxdag.data import layout
 from voxdag.tasks import results, summary
 
 WRITTEN = ("dvc.lock", "metrics", "plots", "compare")  # what a run leaves in git's sight
-NEXT = "dvc exp run --temp -n lr3 -S systems.aasist.train.lr=0.003"
+NEXT = "dvc exp run --temp -S systems.aasist.train.lr=0.003"
 
 
 def table(tree: Mapping, task: str) -> str:

@@ -268,6 +268,6 @@ def test_files_that_stages_between_name_are_hashed_each_for_itself(tmp_path, mon
     }
     found = inputs.weights_between(sections)
     assert found.keys() == {"a.pth", "b.pth", "none"}
-    assert found["none"] == "" and found["b.pth"] == "absent\n" and len(found["a.pth"]) == 33
+    assert found["none"] == "none\n" and found["b.pth"] == "absent\n" and len(found["a.pth"]) == 33
     (tmp_path / "a.pth").write_bytes(b"b")
     assert inputs.weights_between(sections)["a.pth"] != found["a.pth"]

@@ -160,14 +160,14 @@ def test_weights_are_read_to_their_end(outside, monkeypatch):
     "item",
     [{}, {"model": None}, {"model": {"init_weights": None}}, {"features": None}, {"features": {"front_end": None}}],
 )
-def test_an_item_that_needs_no_weights_has_no_line(outside, item):
-    assert inputs.weights(item) == ""
+def test_an_item_that_needs_no_weights_says_so(outside, item):
+    assert inputs.weights(item) == "none\n"
 
 
 def test_a_denoiser_needs_its_weights(outside):
     needed = inputs.weights({"features": {"front_end": {"denoise": "demucs"}}})
     assert needed == "dns64-a7761ff99a7d5bb6.th absent\n"
-    assert inputs.weights({"features": {"front_end": {"denoise": "none"}}}) == ""
+    assert inputs.weights({"features": {"front_end": {"denoise": "none"}}}) == "none\n"
 
 
 @pytest.mark.parametrize("name", ["../../weights/x.pt", "/weights/x.pt", "a/../x.pt", "./x.pt", ""])

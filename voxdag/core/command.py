@@ -67,9 +67,10 @@ def _line(error: Exception) -> str:
     return str(error).split("\n")[0].rstrip(".") or type(error).__name__
 
 
-def log_to_stderr() -> None:
-    """What a command line logs, in this process and in those it starts."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+def log_to_stderr(whose: str = "") -> None:
+    """What a command line logs, in this process and in those it starts; whose: what each line begins with."""
+    form = f"{whose}: %(message)s" if whose else "%(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr, force=bool(whose))
 
 
 def jobs() -> int:

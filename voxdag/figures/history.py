@@ -39,7 +39,7 @@ def draw_history(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str
     Raises Refused as `table` does.
     """
     values = table(rows, _quantities(rows, criteria, note))
-    return Plot(values, figure(values))
+    return Plot(values, figure(values), of="train and dev")
 
 
 def _quantities(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str) -> dict[str, Quantity]:

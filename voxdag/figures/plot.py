@@ -23,10 +23,14 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure and the table from which DVC draws the same: about 1,000 rows, more only for very many curves."""
+    """One figure and the table from which DVC draws the same: about 1,000 rows, more only for very many curves.
+
+    of: the splits that it shows
+    """
 
     table: pd.DataFrame
     figure: Figure
+    of: str = "eval"
 
     def save(self, path: Path, words: str) -> None:
         """Write the pictures <path>.png and <path>.pdf, signed with what they show."""

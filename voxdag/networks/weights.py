@@ -62,7 +62,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise NotHere(f"no weights at {path}")
+        raise NotHere(f"no weights at {path} (docs/CORPORA.md says where published ones are)")
     with path.open("rb"):
         pass  # who may not read it is told so; what is raised from here on is what is wrong with its contents
     try:

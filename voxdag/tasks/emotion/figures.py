@@ -58,7 +58,7 @@ def figures(
             plots[f"{column}s"] = groups.draw_groups(breakdown, column, replace(UAR, note=note), _overall(predictions))
     if len(history):  # weights that were taken as they are have none
         plots["history"] = draw_history(history, CRITERIA, note)
-    return {name: Plot(plot.table.assign(protocol=protocol), plot.figure) for name, plot in plots.items()}
+    return {name: replace(plot, table=plot.table.assign(protocol=protocol)) for name, plot in plots.items()}
 
 
 def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
