@@ -612,6 +612,32 @@ def test_old_formats_that_are_not_read_are_named(tmp_path, kind):
         read(tmp_path / "a")
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_samples_pass_ffmpeg_unchanged(tmp_path, subtype):
+    path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(scale=0.1, size=4000), subtype=subtype)
+    expected, _ = read(path)  # by libsndfile
+    at = path.read_bytes().index(b"data") + 4
+    assert (read(stated(stated(path, at, 0, "little"), 4, 0, "little"))[0] == expected).all()
+
+
+def test_long_recordings_are_reckoned_in_blocks_with_the_same_result(tmp_path, monkeypatch):
+    wave = np.random.default_rng(3).normal(scale=0.6, size=(5000, 2))
+    path = write(tmp_path / "a.wav", wave, subtype="DOUBLE")
+    lenient = replace(DECODING, max_clipped=1)
+    expected = decode(path, lenient)
+    assert expected.clipped > 0
+    monkeypatch.setattr("voxdag.audio.decode.BLOCK", 700)
+    found = decode(path, lenient)
+    assert (found.samples == expected.samples).all() and found.clipped == expected.clipped
+
+
+def test_a_peak_below_zero_is_a_peak(tmp_path):
+    wave = np.zeros(RATE)
+    wave[::1000] = -0.5
+    quiet = replace(DECODING, min_peak=0.3)
+    assert len(decode(write(tmp_path / "a.wav", wave), quiet).samples) == RATE
+
+
 def test_a_name_that_is_not_utf8_is_read(tmp_path):
     odd = tmp_path / os.fsdecode(b"\xe9.flac")
     write(tmp_path / "a.flac", tone(0.5, RATE)).rename(odd)

@@ -158,8 +158,6 @@ def extent(path: Path) -> Extent | None:
 
 def chunks_of(head: bytes) -> Chunks | None:
     """How a file is written that begins so; None where not in chunks."""
-    if head[:4] == b"FORM" and head[8:12] in SVX_FORMS:
-        return SVX
     chunks = {b"RIFF": RIFF, b"RF64": RIFF, b"BW64": RIFF, b"RIFX": RIFX, b"FORM": AIFF, b"caff": CAF, b"riff": W64}
     return chunks.get(head[:4], ASF if head[:4] == ASF_HEADER[:4] else None)
 
