@@ -39,6 +39,7 @@ def test_frames_that_follow_each_other_are_heard(times):
         ([0, 20, 91], "damaged: 0.051 s are missing before 0.091 s"),
         ([0, 0, 20, 40, 120], "damaged: 0.060 s are missing before 0.120 s"),
         ([30 * i for i in range(20)], "damaged: 0.060 s are missing before 0.180 s"),  # 10 ms before each
+        ([*range(0, 400, 20), *(30 * i for i in range(20))], "damaged: 0.060 s are missing before 0.180 s"),
         ([*range(0, 400, 20), *range(0, 400, 20), 460], "damaged: 0.060 s are missing before 0.460 s"),
     ],
 )
