@@ -208,7 +208,7 @@ def info(tag, *fields):
         (info(b"VBRI", bytes(10), struct.pack(">I", 9)), 9),
         (info(b"none"), None),
         (b"ID3\4\0\0" + bytes([0, 0, 1, 2]) + bytes(130) + info(b"Info", struct.pack(">II", 1, 58)), 58),  # 128 + 2
-        (2 * (b"ID3\4\0\0\0\0\1\2" + bytes(130)) + info(b"Info", struct.pack(">II", 1, 58)), 58),
+        (2 * (b"ID3\4\0\0\0\0\2\x2c" + bytes(300)) + info(b"Info", struct.pack(">II", 1, 58)), 58),
         (b"", None),
     ],
 )
