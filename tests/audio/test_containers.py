@@ -208,9 +208,43 @@ def info(tag, *fields):
         (info(b"VBRI", bytes(10), struct.pack(">I", 9)), 9),
         (info(b"none"), None),
         (b"ID3\4\0\0" + bytes([0, 0, 1, 2]) + bytes(130) + info(b"Info", struct.pack(">II", 1, 58)), 58),  # 128 + 2
+        (2 * (b"ID3\4\0\0\0\0\2\x2c" + bytes(300)) + info(b"Info", struct.pack(">II", 1, 58)), 58),
         (b"", None),
     ],
 )
 def test_how_many_frames_an_mp3_says_it_has(tmp_path, content, frames):
     (tmp_path / "a").write_bytes(content)
     assert containers.mpeg_frames(tmp_path / "a") == frames
+
+
+@pytest.mark.parametrize(
+    ("frame", "number"),
+    [
+        (b"\xff\xf8\xc5\x08\x07", (7, False)),
+        (b"\xff\xf9\xc5\x08\xc4\x80", (256, True)),  # 110 00100 10 000000
+        (b"\xff\xf8\xc5\x08\xe2\x82\xac", (0x20AC, False)),  # as UTF-8 codes the Euro sign
+        (b"\xff\xf8\xc5\x08\xfe\x80\x80\x80\x80\x80\x81", (1, False)),  # the longest, of 36 bits
+        (b"\xff\xfb\xc5\x08\x07", None),
+        (b"\xff", None),
+    ],
+)
+def test_the_number_of_a_flac_frame(frame, number):
+    assert containers.flac_number(frame) == number
+
+
+@pytest.mark.parametrize(
+    ("duration", "preroll", "flags", "seconds"),
+    [(51_000_000, 3100, 2, 2), (51_000_000, 3100, 3, None), (0, 0, 2, None)],
+)
+def test_how_long_a_wma_says_it_plays(duration, preroll, flags, seconds):
+    # size, file's name, size, date, number of packets; then the durations of playing and sending
+    fields = struct.pack("<Q16sQQQQQQI", 104, b"", 0, 0, 0, duration, duration, preroll, flags)
+    assert containers.asf_seconds(b"before" + containers.ASF_PROPERTIES + fields) == seconds
+    assert containers.asf_seconds(containers.ASF_PROPERTIES + fields[:-1]) is None
+
+
+def test_an_au_of_size_0_with_something_behind_was_never_finished(tmp_path):
+    header = b".snd" + struct.pack(">IIIII", 24, 0, 3, 16000, 1)
+    for audio, end in ((b"\1\2", None), (b"", 24)):
+        (tmp_path / "a").write_bytes(header + audio)
+        assert containers.extent(tmp_path / "a") == Extent(24, end)

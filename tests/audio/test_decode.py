@@ -375,6 +375,269 @@ def test_joined_flac_files_of_unknown_length_are_refused(tmp_path):
         decode(tmp_path / "a.flac", DECODING)
 
 
+def stated(path, at, size, order, width=4):
+    """A file with another size in its header."""
+    content = bytearray(path.read_bytes())
+    content[at : at + width] = size.to_bytes(width, order)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("riff", [4036, 16036], ids=["both sizes", "data alone"])
+def test_a_wav_that_states_less_than_it_holds_is_refused(tmp_path, riff):
+    path = stated(stated(write(tmp_path / "a.wav", tone(0.5, RATE)), 40, 4000, "little"), 4, riff, "little")
+    with pytest.raises(BadAudio, match="12000 bytes follow the 4000 bytes of audio that the header states"):
+        read(path)
+
+
+@pytest.mark.parametrize(("ending", "name", "behind"), [("aiff", b"SSND", 4), ("au", b".snd", 8), ("caf", b"data", 8)])
+def test_other_headers_that_state_less_than_there_is_are_refused(tmp_path, ending, name, behind):
+    path = write(tmp_path / f"a.{ending}", tone(0.5, RATE), subtype="PCM_16")
+    at = path.read_bytes().index(name) + behind
+    with pytest.raises(BadAudio, match="12[0-9]+ bytes follow the [34][0-9]+ bytes of audio that the header states"):
+        read(stated(path, at, 4000, "big"))
+
+
+BEHIND = {
+    "a chunk": b"LIST\x04\0\0\0INFO",
+    "a chunk that is cut": b"LIST\x40\0\0\0INFO",
+    "zeros": bytes(3000),
+    "an ID3v1 tag": b"TAG" + bytes(125),
+    "zeros and a chunk": bytes(6) + b"LIST\x04\0\0\0INFO",
+    "less than a chunk": b"\1\2\3",
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+def test_what_may_follow_the_audio_is_no_audio(tmp_path, behind):
+    path = write(tmp_path / "a.wav", tone(0.5, RATE))
+    expected, _ = read(path)
+    path.write_bytes(path.read_bytes() + BEHIND[behind])
+    assert (read(path)[0] == expected).all()
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "AIFF", "AU", "CAF", "W64", "NIST", "SVX"])
+def test_joined_files_that_libsndfile_reads_half_of_are_refused(tmp_path, kind):
+    path = tmp_path / "a"
+    soundfile.write(path, tone(0.5, RATE), RATE, format=kind, subtype="PCM_16")
+    whole = path.read_bytes()
+    path.write_bytes(2 * whole)
+    with pytest.raises(BadAudio, match=f"another recording begins at byte {len(whole)}: files were joined"):
+        read(path)
+
+
+FRAGMENTS = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}
+JOINED = {
+    "a.m4a": ("ipod", "aac", RATE, {}),
+    "fragments.mp4": ("mp4", "aac", RATE, FRAGMENTS),
+    "a.mov": ("mov", "pcm_s16le", RATE, {}),
+    "a.wma": ("asf", "wmav2", RATE, {}),
+    "mp3.wav": ("wav", "libmp3lame", RATE, {}),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_joined_files_that_ffmpeg_reads_half_of_are_refused(tmp_path, name):
+    path = encoded(tmp_path / name, *JOINED[name])
+    assert len(decode(path, DECODING).samples) / RATE == pytest.approx(2.0, abs=0.15)
+    whole = path.read_bytes()
+    path.write_bytes(2 * whole)
+    with pytest.raises(BadAudio, match=f"another recording begins at byte {len(whole)}: files were joined"):
+        read(path)
+
+
+def flac_of_unknown_length(path, with_md5=False):
+    content = bytearray(write(path, np.random.default_rng(0).normal(scale=0.1, size=2 * RATE)).read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    if not with_md5:
+        content[26:42] = bytes(16)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("put", [b"", bytes(20_000)], ids=["missing", "zeros"])
+def test_a_flac_of_unknown_length_may_not_lack_its_middle(tmp_path, put):
+    path = tmp_path / "a.flac"
+    content = flac_of_unknown_length(path)
+    path.write_bytes(content[:20_000] + put + content[40_000:])
+    with pytest.raises(BadAudio, match="damaged: Invalid data"):
+        read(path)
+
+
+def frames_of(flac):
+    """Where the frames begin in a FLAC file of RATE, 4096 samples each and fewer than 128."""
+    header = b"\xff\xf8\xc5\x08"
+    places = (flac.find(header + bytes([number])) for number in range(128))
+    return [place for place in places if place >= 0]
+
+
+def test_a_flac_of_unknown_length_may_not_lack_one_frame(tmp_path):
+    path = tmp_path / "a.flac"
+    content = flac_of_unknown_length(path)
+    begins = frames_of(content)
+    assert len(begins) == 7  # and one of 3328 samples
+    path.write_bytes(content[: begins[2]] + content[begins[3] :])
+    with pytest.raises(BadAudio, match="damaged: frame 3 comes where frame 2 is expected"):
+        read(path)
+
+
+def test_a_flac_of_unknown_length_that_states_its_md5_may_not_end_early(tmp_path):
+    path = tmp_path / "a.flac"
+    content = flac_of_unknown_length(path, with_md5=True)
+    path.write_bytes(content)
+    assert len(read(path)[0]) == 2 * RATE
+    path.write_bytes(content[: frames_of(content)[-1]])
+    with pytest.raises(BadAudio, match="truncated or damaged: the MD5 of the samples is not what the header states"):
+        read(path)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.6, 1.0), (0.4, 0.6)])
+def test_zeros_in_a_wma_make_it_shorter_than_it_states(tmp_path, start, stop):
+    path = encoded(tmp_path / "a.wma", "asf", "wmav2", RATE, {})
+    content = path.read_bytes()
+    start, stop = int(start * len(content)), int(stop * len(content))
+    path.write_bytes(content[:start] + bytes(stop - start) + content[stop:])
+    with pytest.raises(BadAudio, match="truncated: [01][.][0-9]+ of 2[.]0[0-9] s|damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.6, 1.0), (0.4, 0.6)])
+def test_zeros_in_a_live_webm_are_no_elements(tmp_path, start, stop):
+    path = compressed(tmp_path, "live.webm")
+    content = path.read_bytes()
+    start, stop = int(start * len(content)), int(stop * len(content))
+    path.write_bytes(content[:start] + bytes(stop - start) + content[stop:])
+    with pytest.raises(BadAudio, match="damaged: the bytes from [0-9]+ on are no element of WebM"):
+        read(path)
+
+
+def test_a_live_webm_may_not_lack_blocks_in_its_middle(tmp_path):
+    path = encoded(tmp_path / "a.webm", "webm", "libopus", 48_000, {"live": "1", "cluster_time_limit": "200"})
+    content = path.read_bytes()
+    clusters = [place for place in range(len(content)) if content[place : place + 4] == b"\x1f\x43\xb6\x75"]
+    assert len(read(path)[0]) / 48_000 == pytest.approx(2.0, abs=0.05)
+    path.write_bytes(content[: clusters[3]] + content[clusters[4] :])
+    with pytest.raises(BadAudio, match="damaged: 0[.]2[0-9]+ s are missing before"):
+        read(path)
+
+
+ID3 = b"ID3\4\0\0" + bytes([0, 0, 15, 80]) + b"APIC" + bytes(1996)  # 15 * 128 + 80 = 2000 bytes
+LYRICS = b"LYRICSBEGININD0000200" + b"11LYR00005hello" + b"000036LYRICS200"
+APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (44).to_bytes(4, "little") + bytes(7) + b"\xa0" + bytes(8)
+APE += bytes(12) + APE[:23] + b"\x80" + bytes(8)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "no_info_frame.mp3"])
+@pytest.mark.parametrize("behind", [bytes(4096), LYRICS + b"TAG" + bytes(125), ID3, APE, ID3 + bytes(99) + APE])
+def test_tags_and_zeros_behind_an_mp3_are_no_damage(tmp_path, name, behind):
+    path = compressed(tmp_path, name)
+    expected, _ = read(path)
+    path.write_bytes(path.read_bytes() + behind)
+    assert (read(path)[0] == expected).all()
+
+
+def test_an_mp3_behind_the_tag_of_another_is_read_too(tmp_path):
+    path = compressed(tmp_path, "a.mp3")
+    path.write_bytes(path.read_bytes() + ID3 + path.read_bytes())
+    assert len(read(path)[0]) / RATE == pytest.approx(4.1, abs=0.15)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "no_info_frame.mp3"])
+@pytest.mark.parametrize(("start", "stop"), [(0.603, 1.0), (0.4, 0.6)])
+def test_zeros_in_place_of_an_mp3s_frames_are_damage(tmp_path, name, start, stop):
+    path = compressed(tmp_path, name)
+    content = path.read_bytes()
+    start, stop = int(start * len(content)), int(stop * len(content))
+    path.write_bytes(content[:start] + bytes(stop - start) + content[stop:])
+    with pytest.raises(BadAudio, match="damaged|truncated"):
+        read(path)
+
+
+def test_an_au_whose_size_was_never_written_is_read_to_its_end(tmp_path):
+    path = write(tmp_path / "a.au", tone(0.5, RATE))
+    expected, _ = read(path)
+    assert (read(stated(path, 8, 0, "big"))[0] == expected).all()
+
+
+@pytest.mark.parametrize("first", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("size", [0, 16000])
+def test_rf64_and_bw64_are_read_whole(tmp_path, first, size):
+    path = tmp_path / "a.rf64"
+    soundfile.write(path, tone(0.5, RATE), RATE, format="RF64", subtype="PCM_16")
+    expected, _ = read(path)
+    path.write_bytes(first + path.read_bytes()[4:])
+    assert (read(stated(path, 28, size, "little", 8))[0] == expected).all()
+
+
+def test_an_odd_chunk_without_its_padding_does_not_hide_the_audio(tmp_path):
+    path = write(tmp_path / "a.wav", tone(0.5, RATE))
+    expected, _ = read(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:36] + b"LIST\x07\0\0\0INFOabc" + content[36:])
+    assert (read(path)[0] == expected).all()
+    assert (read_stretch(path, 1000, 5000)[0] == expected[1000:5000]).all()
+
+
+def test_alac_in_caf_is_read_to_its_last_sample(tmp_path):
+    path = encoded(tmp_path / "a.caf", "caf", "alac", RATE, {})
+    wave, _ = read(path)
+    # what ffmpeg makes 16 bits of is within one of them
+    assert wave.shape == (2 * RATE, 1) and np.abs(wave[:, 0] - tone(2.0, RATE)).max() < 1 / 32768
+
+
+@pytest.mark.parametrize(("codec", "rate"), [("g726", 8_000), ("wmav2", RATE)])
+def test_codecs_in_a_wav_that_libsndfile_does_not_know_go_to_ffmpeg(tmp_path, codec, rate):
+    path = encoded(tmp_path / "a.wav", "wav", codec, rate, {})
+    assert len(decode(path, DECODING).samples) / RATE == pytest.approx(2.0, abs=0.07)
+
+
+def test_a_cut_8svx_is_refused(tmp_path):
+    path = tmp_path / "a.svx"
+    soundfile.write(path, tone(0.5, RATE), RATE, format="SVX", subtype="PCM_16")
+    path.write_bytes(path.read_bytes()[:-6400])
+    with pytest.raises(BadAudio, match="truncated: 9600 of 16000 bytes of audio"):
+        read(path)
+
+
+@pytest.mark.parametrize(("kind", "codec", "name"), [("avi", "mp2", "AVI"), ("mpegts", "mp2", "MPEG-TS")])
+def test_a_known_format_that_is_not_read_is_named(tmp_path, kind, codec, name):
+    with pytest.raises(BadAudio, match=f"unreadable: {name}, a format that is not read here"):
+        read(encoded(tmp_path / "a", kind, codec, 48_000, {}))
+
+
+@pytest.mark.parametrize("kind", ["VOC", "PAF"])
+def test_old_formats_that_are_not_read_are_named(tmp_path, kind):
+    soundfile.write(tmp_path / "a", tone(0.5, RATE), RATE, format=kind, subtype="PCM_16")
+    with pytest.raises(BadAudio, match=f"unreadable: {kind}, a format that is not read here"):
+        read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_samples_pass_ffmpeg_unchanged(tmp_path, subtype):
+    path = write(tmp_path / "a.wav", np.random.default_rng(0).normal(scale=0.1, size=4000), subtype=subtype)
+    expected, _ = read(path)  # by libsndfile
+    at = path.read_bytes().index(b"data") + 4
+    assert (read(stated(stated(path, at, 0, "little"), 4, 0, "little"))[0] == expected).all()
+
+
+def test_long_recordings_are_reckoned_in_blocks_with_the_same_result(tmp_path, monkeypatch):
+    wave = np.random.default_rng(3).normal(scale=0.6, size=(5000, 2))
+    path = write(tmp_path / "a.wav", wave, subtype="DOUBLE")
+    lenient = replace(DECODING, max_clipped=1)
+    expected = decode(path, lenient)
+    assert expected.clipped > 0
+    monkeypatch.setattr("voxdag.audio.decode.BLOCK", 700)
+    found = decode(path, lenient)
+    assert (found.samples == expected.samples).all() and found.clipped == expected.clipped
+
+
+def test_a_peak_below_zero_is_a_peak(tmp_path):
+    wave = np.zeros(RATE)
+    wave[::1000] = -0.5
+    quiet = replace(DECODING, min_peak=0.3)
+    assert len(decode(write(tmp_path / "a.wav", wave), quiet).samples) == RATE
+
+
 def test_a_name_that_is_not_utf8_is_read(tmp_path):
     odd = tmp_path / os.fsdecode(b"\xe9.flac")
     write(tmp_path / "a.flac", tone(0.5, RATE)).rename(odd)

@@ -7,15 +7,17 @@ placeholder there, and the audio then goes on to the end of the file.
 Sources: Multimedia Programming Interface and Data Specifications 1.0 (RIFF); EBU Tech 3306 (RF64); Apple, Audio
 Interchange File Format 1.3 and Core Audio Format Specification 1.0; Sony, Wave64; NIST SPHERE 2.6a; RFC 3533 (Ogg);
 RFC 8794 and 9559 (Matroska); ISO/IEC 11172-3 and 13818-3 (MPEG audio frames); ATSC A/52 (AC-3); Microsoft, Advanced
-Systems Format 1.20 (WMA).
+Systems Format 1.20 (WMA); EA IFF 85 (8SVX); RFC 9639 (FLAC).
 """
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,8 +30,8 @@ OGG_HEADER = 27  # bytes of a page's header, without the lengths of its segments
 OGG_PAGE = re.compile(rb"OggS\0[\0-\7]")  # how a page begins: its name, version and flags
 OGG_BEGIN, OGG_END = 2, 4  # flags of a stream's first page, and of its last
 FLAC_BEGIN = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the header of STREAMINFO, which comes first
-WAV_MPEG = (0x50, 0x55)  # format tags of MPEG audio in a WAV: libsndfile counts the encoder's delay as missing
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska and WebM begin, and what holds all the rest
+CLUSTER = b"\x1f\x43\xb6\x75"  # an element of a segment, which holds the audio of some seconds
 ID3_HEADER = 10  # bytes
 TAG_REACH = 200  # bytes of an MPEG frame within which an Info frame says that it is one
 # Where in an Info frame its flags and the number of frames that follow stand, in bytes behind its name
@@ -85,19 +87,61 @@ class Chunks:
                 size -= self.header
             start = position + self.header
             if header.startswith(self.data):
-                return Extent(start + self.skip, start + size if _is_written(size) else None)
-            position = start + max(size, 0)
-            position += -position % self.align
+                return self._audio(file, start, size, total)
+            position = self._next(file, start + max(size, 0), total)
         return None
+
+    def end_of(self, content: bytes, position: int, total: int) -> int | None:
+        """Where the chunk ends that begins at a byte; None where none does, or where it is cut."""
+        header = content[position : position + self.header]
+        if len(header) < self.header or not (self.inclusive or _is_name(header)):
+            return None
+        (size,) = struct.unpack(self.size, header[self.header - struct.calcsize(self.size) :])
+        end = position + size + (0 if self.inclusive else self.header)
+        return end if position + self.header <= end <= total else None
+
+    def is_data(self, content: bytes, position: int) -> bool:
+        return content[position : position + len(self.data)] == self.data
+
+    def find(self, content: bytes, name: bytes) -> bytes | None:
+        """The content of the first chunk of a name; None where there is none."""
+        file, total = io.BytesIO(content), len(content)
+        found = replace(self, data=name, skip=0).extent(file, total)
+        return None if found is None or found.end is None else content[found.start : found.end]
+
+    def _audio(self, file: BinaryIO, start: int, size: int, total: int) -> Extent:
+        """Of the chunk of the audio. A size of nothing that something else than a chunk follows was never written."""
+        begin, end = start + self.skip, start + size
+        if not _is_written(size):
+            return Extent(begin, None)
+        if size <= self.skip and begin < total:
+            file.seek(begin)
+            if not _is_chunk(file.read(RIFF_HEADER), total - begin, self.size):
+                return Extent(begin, None)
+        return Extent(begin, max(begin, end))
+
+    def _next(self, file: BinaryIO, end: int, total: int) -> int:
+        """Where the chunk behind one that ends at a byte begins: some writers leave out the padding."""
+        aligned = end + -end % self.align
+        if aligned != end and self.align == 2 and end + RIFF_HEADER <= total:
+            file.seek(end)
+            name = file.read(RIFF_HEADER + 1)
+            if _is_name(name) and not _is_name(name[1:]):
+                return end
+        return aligned
 
 
 RIFF = Chunks(first=12, header=8, size="<I", data=b"data")
 AIFF = Chunks(first=12, header=8, size=">I", data=b"SSND", skip=8)
 CAF = Chunks(first=8, header=12, size=">q", data=b"data", skip=4, align=1)
 W64 = Chunks(first=40, header=24, size="<Q", data=b"data", inclusive=True, align=8)
+SVX_FORMS = (b"8SVX", b"16SV")
 RIFX = Chunks(first=12, header=8, size=">I", data=b"data")
 ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")  # names of objects
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+SVX = Chunks(first=12, header=8, size=">I", data=b"BODY")
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+ASF_LIVE = 1  # a flag: the lengths are not known
 ASF = Chunks(first=0, header=24, size="<Q", data=ASF_DATA, inclusive=True, align=1)
 
 
@@ -110,6 +154,23 @@ def extent(path: Path) -> Extent | None:
     with path.open("rb") as file:
         reader = _EXTENTS.get(file.read(4))
         return reader(file, total) if reader else None
+
+
+def chunks_of(head: bytes) -> Chunks | None:
+    """How a file is written that begins so; None where not in chunks."""
+    chunks = {b"RIFF": RIFF, b"RF64": RIFF, b"BW64": RIFF, b"RIFX": RIFX, b"FORM": AIFF, b"caff": CAF, b"riff": W64}
+    return chunks.get(head[:4], ASF if head[:4] == ASF_HEADER[:4] else None)
+
+
+def as_rf64(content: bytes, found: Extent) -> bytes | None:
+    """A file of RIFF, RF64 or BW64 with nothing but the format of its audio and the audio, and their sizes right."""
+    form = RIFF.find(content, b"fmt ")
+    if form is None:
+        return None
+    audio = content[found.start : found.end]
+    head = b"WAVE" + struct.pack("<4sIQQQI", b"ds64", 28, 0, len(audio), 0, 0)
+    head += struct.pack("<4sI", b"fmt ", len(form)) + form + b"\0" * (len(form) % 2)
+    return b"RF64\xff\xff\xff\xff" + head + b"data\xff\xff\xff\xff" + audio
 
 
 def ends_as_ogg(content: bytes) -> bool:
@@ -135,14 +196,43 @@ def flac_links(content: bytes) -> list[tuple[int, int]]:
     return list(zip(begins, [*begins[1:], len(content)], strict=False))
 
 
-def is_mpeg_in_wav(head: bytes) -> bool:
-    """Whether the first 22 bytes of a WAV say that its data are MPEG audio."""
-    return head[12:16] == b"fmt " and int.from_bytes(head[20:22], "little") in WAV_MPEG
+def wav_codec(path: Path) -> int | None:
+    """The format tag of a WAV; None where it has none. Raises OSError."""
+    with path.open("rb") as file:
+        found = replace(RIFF, data=b"fmt ").extent(file, path.stat().st_size)
+        if found is None:
+            return None
+        file.seek(found.start)
+        return int.from_bytes(file.read(2), "little")
 
 
 def flac_states_length(head: bytes) -> bool:
     """Whether the first 26 bytes of a FLAC file state its number of samples (36 bits behind the rate); 0 is unknown."""
     return any(head[22:26]) or bool(head[21] & 0x0F) if len(head) >= 26 else True
+
+
+def flac_md5(head: bytes) -> tuple[bytes, int] | None:
+    """The MD5 of a FLAC file's samples, and of how many bits these are, as its first 42 bytes say; None without it."""
+    if len(head) < 42 or not any(head[26:42]):
+        return None
+    return head[26:42], ((head[20] & 1) << 4 | head[21] >> 4) + 1
+
+
+def flac_number(frame: bytes) -> tuple[int, bool] | None:
+    """The number of a frame of FLAC, and whether it is that of its first sample; None of what is no frame.
+
+    The number is coded as UTF-8 codes characters, of up to 36 bits: RFC 9639, section 9.1.5.
+    """
+    if len(frame) < 5 or frame[0] != 0xFF or frame[1] & 0xFE != 0xF8:
+        return None
+    first = frame[4]
+    ones = 8 - (first ^ 0xFF).bit_length()
+    if ones == 0:
+        return first, bool(frame[1] & 1)
+    value = first & (0x7F >> ones)
+    for byte in frame[5 : 4 + ones]:
+        value = value << 6 | byte & 0x3F
+    return value, bool(frame[1] & 1)
 
 
 def mpeg_frames(path: Path) -> int | None:
@@ -151,10 +241,10 @@ def mpeg_frames(path: Path) -> int | None:
     Raises OSError.
     """
     with path.open("rb") as file:
-        head = file.read(ID3_HEADER)
         start = 0
-        if head.startswith(b"ID3"):
-            start = ID3_HEADER + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:10]))  # 4 times 7 bits
+        while (head := file.read(ID3_HEADER)).startswith(b"ID3"):
+            start += ID3_HEADER + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:10]))  # 4 times 7 bits
+            file.seek(start)
         file.seek(start)
         frame = file.read(TAG_REACH)
     tag = next((tag for tag in TAGS if tag in frame), None)
@@ -164,6 +254,15 @@ def mpeg_frames(path: Path) -> int | None:
     if flags is not None and not frame[flags + 3] & 1:
         return None
     return struct.unpack(">I", frame[count : count + 4])[0]
+
+
+def asf_seconds(content: bytes) -> Fraction | None:
+    """How long a WMA file plays, as its header says; None where it does not."""
+    at = content.find(ASF_PROPERTIES)
+    if at < 0 or len(content) < at + 92:
+        return None
+    duration, _, preroll, flags = struct.unpack("<QQQI", content[at + 64 : at + 92])  # of 100 ns, 100 ns, and ms
+    return None if flags & ASF_LIVE or not duration else Fraction(duration, 10_000_000) - Fraction(preroll, 1000)
 
 
 def is_info_frame(frame: bytes) -> bool:
@@ -205,20 +304,19 @@ def _riff(file: BinaryIO, total: int) -> Extent | None:
     found = RIFF.extent(file, total)
     file.seek(4)
     (riff,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
-    if found and found.end == found.start < total:
-        file.seek(found.start)
-        if riff + 8 <= found.start or not _is_chunk(file.read(8), total - found.start):
-            return Extent(found.start, None)  # sizes as before the recording
+    if found and found.end == found.start < total and riff + 8 <= found.start:
+        return Extent(found.start, None)  # sizes as before the recording
     return found
 
 
-def _is_chunk(header: bytes, left: int) -> bool:
-    """Whether another chunk begins here, in the last `left` bytes of a file."""
-    return (
-        header[:4].isascii()
-        and header[:4].decode().isprintable()
-        and RIFF_HEADER + int.from_bytes(header[4:8], "little") <= left
-    )
+def _is_chunk(header: bytes, left: int, size: str) -> bool:
+    """Whether another chunk begins here, in the last `left` bytes of a file; size: struct format, for its order."""
+    return _is_name(header) and RIFF_HEADER + struct.unpack(size[0] + "I", header[4:8].ljust(4, b"\0"))[0] <= left
+
+
+def _is_name(header: bytes) -> bool:
+    """Whether a chunk may be called so."""
+    return len(header) >= 4 and header[:4].isascii() and header[:4].decode().isprintable()
 
 
 def _rf64(file: BinaryIO, total: int) -> Extent | None:
@@ -232,10 +330,15 @@ def _rf64(file: BinaryIO, total: int) -> Extent | None:
     return Extent(found.start, found.start + size if size and _is_written(size) else None)
 
 
+def _form(file: BinaryIO, total: int) -> Extent | None:
+    file.seek(8)
+    return (SVX if file.read(4) in SVX_FORMS else AIFF).extent(file, total)
+
+
 def _au(file: BinaryIO, total: int) -> Extent:
     file.seek(4)
     start, size = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
-    return Extent(start, start + size if _is_written(size) else None)
+    return Extent(start, start + size if _is_written(size) and (size or start >= total) else None)
 
 
 def _matroska(file: BinaryIO, total: int) -> Extent | None:
@@ -252,14 +355,30 @@ def _matroska(file: BinaryIO, total: int) -> Extent | None:
 
 def _followed(file: BinaryIO, position: int, total: int) -> int | None:
     """Where the last element ends of a segment of unknown size, as browsers record it; None where that is whole."""
+    position, whole = _follow(file, position, total, ())
+    return position if whole and position > total else None
+
+
+def no_element(content: bytes, start: int) -> int | None:
+    """The first byte in a segment of Matroska, and in its clusters, where an element should begin and none does."""
+    position, whole = _follow(content, start, len(content), (CLUSTER,))
+    return None if whole else position
+
+
+def _follow(file: BinaryIO, position: int, total: int, entered: tuple[bytes, ...]) -> tuple[int, bool]:
+    """Where the last element ends, or the first that is none begins; and whether all were elements.
+
+    entered: names of elements whose content is followed too, as is that of one of unknown size
+    """
     while position < total:
         file.seek(position)
         name, _ = _vint(file)
         width, size = _vint(file)
-        if name > 4 or width > 8:  # no element
-            return None
-        position += name + width + (size or 0)  # of unknown size too is the cluster that is being written
-    return position if position > total else None
+        if name > 4 or width > 8:
+            return position, False
+        file.seek(position)
+        position += name + width + (0 if size is None or file.read(name) in entered else size)
+    return position, True
 
 
 def _vint(file: BinaryIO) -> tuple[int, int | None]:
@@ -292,7 +411,7 @@ _EXTENTS: dict[bytes, Callable[[BinaryIO, int], Extent | None]] = {
     ASF_HEADER[:4]: ASF.extent,
     b"RF64": _rf64,
     b"BW64": _rf64,
-    b"FORM": AIFF.extent,
+    b"FORM": _form,
     b"caff": CAF.extent,
     b"riff": W64.extent,
     b".snd": _au,

@@ -5,8 +5,10 @@ libsndfile reads what it knows exactly; PyAV (ffmpeg) the rest, and what libsndf
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,14 +17,32 @@ import numpy as np
 import soundfile
 
 from voxdag.audio import containers, ffmpeg
+from voxdag.audio.trailing import trailing
 from voxdag.core import bounds
 from voxdag.core.texts import GIT_LFS
 
 INT16_SCALE = 32768  # 1.0 in floating point; a 16-bit file's samples pass unchanged
 LIBSNDFILE = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST")
+# Format tags of WAV that libsndfile decodes to the last sample: PCM, MS ADPCM, float, A-law, mu-law, IMA ADPCM,
+# GSM 6.10, NMS ADPCM, G.721, extensible. Of MPEG audio (0x55) it counts the encoder's delay as missing.
+WAV_CODECS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x38, 0x40, 0xFFFE)
+CAF_CODECS = (b"lpcm", b"ulaw", b"alaw")
+UNREAD = {
+    b"Creative Voice File": "VOC",
+    b" paf": "PAF",
+    b"fap ": "PAF",
+    b"2BIT": "AVR",
+    b"\x64\xa3": "IRCAM",
+    b"wvpk": "WavPack",
+    b"MAC ": "Monkey's Audio",
+    b"MThd": "MIDI",
+    b".RMF": "RealAudio",
+}
+TS_SYNC, TS_PACKET = 0x47, 188  # how each packet of an MPEG transport stream begins, and its length in bytes
 RATES = (1_000, 768_000)  # Hz: beyond, a header is wrong, and resampling would take all memory
 CANCELLED = 1e-3  # power of the channels' mean over their mean power: independent channels have 1 / channels
-HEAD = 64  # bytes that tell what a file is
+BLOCK = 1 << 20  # frames
+HEAD = 256  # bytes that tell what a file is
 OGG_HEAD = 200  # bytes that tell what an Ogg file holds
 
 
@@ -69,16 +89,18 @@ def decode(path: Path, decoding: Decoding) -> Audio:
     channels cancel each other, or that is too short, silent, or for the most part beyond full scale.
     """
     wave, source_rate = read(path)
-    seconds = len(wave) / source_rate
+    seconds, channels = len(wave) / source_rate, wave.shape[1]
     if seconds < decoding.min_seconds:
         raise BadAudio(f"{seconds:.4f} s long, shorter than {decoding.min_seconds} s")
     _check_scale(wave, decoding.max_clipped)
     mono = mix(wave)
-    peak = float(np.abs(mono - mono.mean()).max())
+    del wave  # the largest of all
+    mean = mono.mean()
+    peak = float(max(mono.max() - mean, mean - mono.min()))
     if peak < decoding.min_peak:
         raise BadAudio(f"silent: peak {peak:.2e} of full scale, below {decoding.min_peak}")
     samples, clipped = to_int16(resample(mono, source_rate, decoding.rate))
-    return Audio(samples, source_rate, wave.shape[1], clipped)
+    return Audio(samples, source_rate, channels, clipped)
 
 
 def read(path: Path) -> tuple[np.ndarray, int]:
@@ -96,8 +118,8 @@ def read(path: Path) -> tuple[np.ndarray, int]:
         raise BadAudio(f"unreadable: {said}") from None
     if len(wave) == 0:
         raise BadAudio("no samples")
-    if not np.isfinite(wave).all():
-        raise BadAudio(f"{np.count_nonzero(~np.isfinite(wave))} samples are not finite")
+    if odd := sum(np.count_nonzero(~np.isfinite(block)) for block in _blocks(wave)):
+        raise BadAudio(f"{odd} samples are not finite")
     return wave, rate
 
 
@@ -105,7 +127,8 @@ def read_stretch(path: Path, start: int, stop: int) -> tuple[np.ndarray, int]:
     """Frames `start` to `stop` of a file that `read` has read whole, as it gives them."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    if _is_exact(head, containers.extent(path)) or _is_one_flac(path, head):
+    extent = containers.extent(path)
+    if (_is_exact(path, head, extent) and _mended(path, head, extent) is None) or _is_one_flac(path, head):
         with soundfile.SoundFile(os.fsencode(path)) as file:
             if file.seekable():
                 file.seek(start)
@@ -117,8 +140,8 @@ def read_stretch(path: Path, start: int, stop: int) -> tuple[np.ndarray, int]:
 def mix(wave: np.ndarray) -> np.ndarray:
     """The mean (n,) of the channels of (n, channels). Raises BadAudio where they cancel each other."""
     mono = wave.mean(axis=1)
-    power = np.square(wave).mean()
-    if wave.shape[1] > 1 and power > 0 and np.square(mono).mean() < CANCELLED * power:
+    power, mixed = (sum(np.square(block).sum() for block in _blocks(part)) / part.size for part in (wave, mono))
+    if wave.shape[1] > 1 and power > 0 and mixed < CANCELLED * power:
         raise BadAudio(f"the {wave.shape[1]} channels cancel each other: one is the other with its sign changed")
     return mono
 
@@ -135,9 +158,18 @@ def resample(wave: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
 
 def to_int16(wave: np.ndarray) -> tuple[np.ndarray, int]:
     """Round (n,) in -1..1 to 16 bits without dither; also how many samples lay beyond full scale."""
-    scaled = np.rint(wave * INT16_SCALE)
-    limited = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1)
-    return limited.astype(np.int16), int(np.count_nonzero(np.abs(scaled) > INT16_SCALE))
+    samples, clipped, at = np.empty(len(wave), np.int16), 0, 0
+    for block in _blocks(wave):
+        scaled = np.rint(block * INT16_SCALE)
+        samples[at : at + len(block)] = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1)
+        clipped += int(np.count_nonzero(np.abs(scaled) > INT16_SCALE))
+        at += len(block)
+    return samples, clipped
+
+
+def _blocks(wave: np.ndarray) -> Iterator[np.ndarray]:
+    """Some seconds after the other: what is computed of a long recording at once takes its memory twice."""
+    return (wave[start : start + BLOCK] for start in range(0, len(wave), BLOCK))
 
 
 def _read(path: Path) -> tuple[np.ndarray, int]:
@@ -149,15 +181,21 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
         head = file.read(HEAD)
     if head.startswith(GIT_LFS):
         raise BadAudio("a pointer of Git LFS in the audio's place: `git lfs pull` fetches the audio")
+    if name := _unread(head):
+        raise BadAudio(f"unreadable: {name}, a format that is not read here; ffmpeg or sox convert it to FLAC or WAV")
     extent = containers.extent(path)
     if extent is not None and extent.end is not None and extent.end > total:
         held, stated = max(0, total - extent.start), extent.end - extent.start
         raise BadAudio(f"truncated: {held} of {stated} bytes of audio")
+    if head[:4] not in (b"OggS", b"fLaC") and (reason := trailing(path, extent)):
+        raise BadAudio(f"unreadable: {reason}")
     if head[:4] == b"OggS":
         wave, rate = _ogg(path)
     elif head[:4] == b"fLaC":
         wave, rate = _flac(path)
-    elif _is_exact(head, extent):
+    elif (content := _mended(path, head, extent)) is not None:
+        wave, rate = _by_libsndfile(io.BytesIO(content))
+    elif _is_exact(path, head, extent):
         wave, rate = _by_libsndfile(os.fsencode(path))  # a name need not be UTF-8
     else:
         wave, rate = ffmpeg.read(path)
@@ -165,12 +203,41 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
     return wave, rate
 
 
-def _is_exact(head: bytes, extent: containers.Extent | None) -> bool:
+def _is_exact(path: Path, head: bytes, extent: containers.Extent | None) -> bool:
     """Whether libsndfile reads the file, and knows its length: it takes a WAV whose sizes were never written for one
     without samples."""
-    if head[:4] in (b"RIFF", b"caff"):
-        return (extent is None or extent.end is not None) and not containers.is_mpeg_in_wav(head)
+    if head[:4] == b"RIFF":
+        return (extent is None or extent.end is not None) and containers.wav_codec(path) in (None, *WAV_CODECS)
+    if head[:4] == b"caff":
+        alac = head[28:32] == b"alac" and any(head[32:36])  # ffmpeg leaves out its depth, which libsndfile needs
+        return (extent is None or extent.end is not None) and (alac or head[28:32] in CAF_CODECS)
     return head[:4] in LIBSNDFILE
+
+
+def _mended(path: Path, head: bytes, extent: containers.Extent | None) -> bytes | None:
+    """A file whose header libsndfile cannot use, with one that says the same; None of all others.
+
+    These are AU and RF64 whose sizes were never written, BW64, and WAV with an odd chunk that lacks its padding.
+    """
+    total = path.stat().st_size
+    if extent is None or extent.start >= total:
+        return None
+    if head[:4] == b".snd" and extent.end is None and not any(head[8:12]):
+        content = path.read_bytes()
+        return content[:8] + b"\xff" * 4 + content[12:]
+    odd = head[:4] == b"RIFF" and extent.end is not None and extent.start % 2
+    if head[:4] == b"BW64" or (head[:4] == b"RF64" and extent.end is None) or odd:
+        return containers.as_rf64(path.read_bytes(), extent)
+    return None
+
+
+def _unread(head: bytes) -> str | None:
+    """The name of a format that is known and not read."""
+    if head[:4] == b"RIFF" and head[8:11] == b"AVI":
+        return "AVI"
+    if len(head) > TS_PACKET and head[0] == head[TS_PACKET] == TS_SYNC:
+        return "MPEG-TS"
+    return next((name for begin, name in UNREAD.items() if head.startswith(begin)), None)
 
 
 def _ogg(path: Path) -> tuple[np.ndarray, int]:
@@ -192,7 +259,20 @@ def _flac(path: Path) -> tuple[np.ndarray, int]:
         return _joined(links) if len(links) > 1 else _by_libsndfile(os.fsencode(path))
     if len(links) > 1:
         raise BadAudio(f"unreadable: {len(links)} FLAC files were joined to one, and one does not state its length")
-    return ffmpeg.read(path)
+    wave, rate = ffmpeg.read(path)
+    stated = containers.flac_md5(content)
+    if stated is not None and _md5(wave, stated[1]) != stated[0]:
+        raise BadAudio("truncated or damaged: the MD5 of the samples is not what the header states")
+    return wave, rate
+
+
+def _md5(wave: np.ndarray, bits: int) -> bytes:
+    """Of samples of so many bits, as FLAC reckons it: in whole bytes, the lowest first."""
+    digest, size = hashlib.md5(usedforsecurity=False), -(-bits // 8)
+    for block in _blocks(wave):
+        whole = np.rint(np.ascontiguousarray(block) * 2.0 ** (bits - 1)).astype("<i4")
+        digest.update(whole.view(np.uint8).reshape(-1, 4)[:, :size].tobytes())
+    return digest.digest()
 
 
 def _is_one_flac(path: Path, head: bytes) -> bool:
@@ -224,7 +304,7 @@ def _by_libsndfile(place: bytes | io.BytesIO) -> tuple[np.ndarray, int]:
 
 
 def _check_scale(wave: np.ndarray, most: float) -> None:
-    share = np.count_nonzero(np.abs(wave) > 1) / wave.size
+    share = sum(np.count_nonzero(np.abs(block) > 1) for block in _blocks(wave)) / wave.size
     if share > most:
         raise BadAudio(
             f"{100 * share:.1f} % of the samples lie beyond full scale, more than {100 * most:g} %: peak "

@@ -28,8 +28,8 @@ from voxdag.data.folds import Fold
 
 # File name endings, in lower case and without the dot, of audio that is decoded (voxdag.audio.decode).
 AUDIO_SUFFIXES = frozenset(
-    {"3gp", "aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp3", "mp4", "oga", "ogg", "opus"}
-    | {"rf64", "sph", "w64", "wav", "wave", "weba", "webm", "wma"}
+    {"3gp", "aac", "ac3", "aif", "aifc", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp3", "mp4", "oga", "ogg"}
+    | {"opus", "rf64", "sph", "w64", "wav", "wave", "weba", "webm", "wma"}
 )
 
 
