@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.clone import ROOT, Clone
-from tests.stages.loaded import undeclared
+from tests.stages.loaded import recorder, undeclared
 
 TINY = {
     "tasks.antispoof.prepare.corpora.simulated_la.train": {"speakers": 2, "bonafide": 10, "spoof": 12},
@@ -107,11 +107,25 @@ def test_repro_again_does_nothing_although_bytecode_was_written(clone):
     assert ran(clone("dvc repro")) == LOOKED
 
 
-def test_a_forced_run_gives_the_same_bytes(clone):
-    before = clone.lock()
+@pytest.fixture(scope="module")
+def forced(clone, tmp_path_factory):
+    """Every stage once more, in one process each: dvc.lock before, and what each stage loaded."""
+    before, records = clone.lock(), tmp_path_factory.mktemp("records")
+    usual, clone.environment = clone.environment, clone.environment | recorder(records)
     clone("dvc repro -f")
-    assert clone.lock() == before
+    clone.environment = usual
+    return before, records
+
+
+def test_a_forced_run_gives_the_same_bytes(clone, forced):
+    assert clone.lock() == forced[0]
     assert clone("git status --porcelain").strip() == ""
+
+
+def test_every_file_of_ours_that_a_stage_loads_stands_in_its_code(clone, forced):
+    stages = {(text.parent.name, text.stem) for text in (clone.folder / "data/code").rglob("*.txt")}
+    assert len(stages) > 15
+    assert {stage: found for stage in stages if (found := undeclared(clone.folder, forced[1], *stage))} == {}
 
 
 def test_the_run_has_a_record_outside_every_output(clone):
@@ -174,12 +188,6 @@ def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):
     changed = clone("dvc status")
     assert "train@tier1" in changed and "features@" not in changed and "@aasist" not in changed
     clone("git reset -q --hard && git clean -qfd && dvc checkout -q --force")
-
-
-def test_every_file_of_ours_that_a_stage_loads_stands_in_its_code(clone, tmp_path):
-    for text in sorted((clone.folder / "data/code").rglob("*.txt")):
-        stage, item = text.parent.name, text.stem
-        assert undeclared(clone.folder, tmp_path / "loaded.txt", stage, item) == set(), f"{stage}@{item}"
 
 
 @pytest.mark.parametrize(

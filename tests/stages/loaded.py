@@ -1,43 +1,40 @@
-"""Which files of ours a stage loads when it runs, beside those that its code dependency names.
+"""Which files of ours stages load when they run, beside those that their code dependencies name.
 
-undeclared(folder, "train", "aasist") == set()    # in a clone where `dvc repro` has run
+environment |= recorder(records)                           # of what runs stages, `dvc repro` for example
+undeclared(folder, records, "train", "aasist") == set()    # afterwards
 """
 
 import ast
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from voxdag.core.code import OURS
 
-# Runs a module as `python -m` does, and writes the files of all modules when it ends, in whatever way.
+# Python runs it before anything else: each stage writes the files of all modules when it ends, in whatever way.
 PROGRAM = """
-import atexit, pathlib, runpy, sys
-out, name, *sys.argv[1:] = sys.argv[1:]
+import atexit, os, pathlib, sys
 
 def write():
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    pathlib.Path(out).write_text("\\n".join(sorted(file for file in files if file)))
+    script = pathlib.Path(sys.argv[0])
+    if script.parent.name == "stages":
+        files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        record = pathlib.Path(os.environ["RECORDS"], "-".join([script.stem, *sys.argv[1:]]))
+        record.write_text("\\n".join(sorted(file for file in files if file)))
 
 atexit.register(write)
-runpy.run_module(name, run_name="__main__", alter_sys=True)
 """
 
 
-def loaded(folder: Path, out: Path, stage: str, *names: str) -> set[str]:
-    """The files of ours, as paths below `folder`, that `python -m stages.<stage> <names>` loads, run there.
+def recorder(records: Path) -> dict[str, str]:
+    """Environment variables under which every stage writes what it loads into a file of the folder `records`. All work
+    is done in one process, so that nothing is loaded in another unseen."""
+    records.mkdir(exist_ok=True)
+    (records / "sitecustomize.py").write_text(PROGRAM)
+    return {"PYTHONPATH": str(records), "RECORDS": str(records), "VOXDAG_JOBS": "1", "VOXDAG_WORKERS": "0"}
 
-    out: a file to write them to. All work is done in one process, so that nothing is loaded in another unseen.
 
-    Raises RuntimeError with what the stage printed where it fails.
-    """
-    command = [sys.executable, "-c", PROGRAM, str(out), f"stages.{stage}", *names]
-    environment = os.environ | {"VOXDAG_JOBS": "1", "VOXDAG_WORKERS": "0"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"stages.{stage} {' '.join(names)}: {done.stdout}{done.stderr}")
-    files = (Path(line) for line in out.read_text().splitlines())
+def loaded(folder: Path, records: Path, stage: str, *names: str) -> set[str]:
+    """The files of ours, as paths below `folder`, that `python -m stages.<stage> <names>` loaded there."""
+    files = (Path(line) for line in (records / "-".join([stage, *names])).read_text().splitlines())
     below = (file.relative_to(folder.resolve()) for file in files if file.is_relative_to(folder.resolve()))
     return {f"stages/{stage}.py"} | {file.as_posix() for file in below if file.parts[0] in OURS}
 
@@ -48,13 +45,13 @@ def declared(folder: Path, stage: str, item: str) -> set[str]:
     return {line.rpartition(" ")[0] for line in lines if not line.startswith("package ")}
 
 
-def undeclared(folder: Path, out: Path, stage: str, item: str) -> set[str]:
+def undeclared(folder: Path, records: Path, stage: str, item: str) -> set[str]:
     """The files that an item of a stage loads and does not depend on; files without code are none.
 
     item: "all" for a stage that goes over nothing.
     """
     names = () if item == "all" else (item,)
-    found = loaded(folder, out, stage, *names) - declared(folder, stage, item)
+    found = loaded(folder, records, stage, *names) - declared(folder, stage, item)
     return {file for file in found if has_code(folder / file)}
 
 

@@ -1,5 +1,9 @@
 """What a stage loads is seen, however it is imported: on a toy tree whose declarations are wrong on purpose."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.stages import loaded
@@ -37,22 +41,38 @@ def toy(tmp_path):
     return tmp_path
 
 
-def test_a_stage_that_loads_what_it_declares_has_nothing_undeclared(toy):
-    assert loaded.loaded(toy, toy / "out", "train", "aasist") == {
-        *("stages/__init__.py", "stages/train.py"),
-        *("voxdag/__init__.py", "voxdag/inside.py", "voxdag/plain.py"),
-    }
-    assert loaded.undeclared(toy, toy / "out", "train", "aasist") == set()
+@pytest.fixture
+def records(toy):
+    """Of three stages that ran, the last of which failed."""
+    folder = toy / "records"
+    environment = os.environ | loaded.recorder(folder)
+    for words in (["train", "aasist"], ["train", "tier1"], ["results"], ["train", "broken"]):
+        command = [sys.executable, "-m", f"stages.{words[0]}", *words[1:]]
+        ended = subprocess.run(command, cwd=toy, env=environment, capture_output=True, text=True)
+        assert (ended.returncode != 0) == ("broken" in words), ended.stderr
+    return folder
 
 
-def test_an_import_that_no_source_shows_is_undeclared(toy):
-    assert loaded.undeclared(toy, toy / "out", "train", "tier1") == {"voxdag/hidden.py"}
+def test_a_stage_that_loads_what_it_declares_has_nothing_undeclared(toy, records):
+    assert (
+        loaded.loaded(toy, records, "train", "aasist")
+        == loaded.loaded(toy, records, "train", "broken")
+        == {
+            *("stages/__init__.py", "stages/train.py"),
+            *("voxdag/__init__.py", "voxdag/inside.py", "voxdag/plain.py"),
+        }
+    )
+    assert loaded.undeclared(toy, records, "train", "aasist") == set()
 
 
-def test_a_stage_that_goes_over_nothing_is_called_without_a_name(toy):
-    assert loaded.undeclared(toy, toy / "out", "results", "all") == {"voxdag/plain.py"}
+def test_an_import_that_no_source_shows_is_undeclared(toy, records):
+    assert loaded.undeclared(toy, records, "train", "tier1") == {"voxdag/hidden.py"}
 
 
-def test_a_stage_that_fails_says_why(toy):
-    with pytest.raises(RuntimeError, match=r"stages\.train broken: no such system: broken"):
-        loaded.loaded(toy, toy / "out", "train", "broken")
+def test_a_stage_that_goes_over_nothing_is_called_without_a_name(toy, records):
+    assert loaded.undeclared(toy, records, "results", "all") == {"voxdag/plain.py"}
+
+
+def test_a_stage_that_did_not_run_has_no_record(toy, records):
+    with pytest.raises(FileNotFoundError, match="train-other"):
+        loaded.undeclared(toy, records, "train", "other")
