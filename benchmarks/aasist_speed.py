@@ -1,6 +1,6 @@
 """Time AASIST, alone, in its plain form or against the official program, for inference and for a training step.
 
-Usage:  python benchmarks/aasist_speed.py [--official FOLDER | --plain] [--config aasist] [--batch 4] [--rounds 5]
+Usage:  python -m benchmarks.aasist_speed [--official FOLDER | --plain] [--config aasist] [--batch 4] [--rounds 5]
         [--device cpu]
 
 FOLDER is a checkout of github.com/clovaai/aasist; --plain times the forms that a GPU gets on the CPU, to show what
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -22,10 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import side_by_side
-
+from benchmarks import side_by_side
 from models import cpu_convolution
 from models.aasist import AASIST, CONFIGS, AASISTConfig
 from voxdag.core.allocator import keep_large_blocks

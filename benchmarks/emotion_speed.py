@@ -1,7 +1,8 @@
 """Time the emotion recogniser: the network alone or against the reference program, and scoring files from end to end.
 
-Usage:  python benchmarks/emotion_speed.py [--official FOLDER] [--config tier1] [--batch 16] [--rounds 5] [--threads 1]
-        python benchmarks/emotion_speed.py --files FOLDER [--config tier1_2d] [--threads 1]
+Usage:  python -m benchmarks.emotion_speed [--official FOLDER] [--config tier1] [--batch 16] [--rounds 5] [--threads 1]
+        [--device cpu]
+        python -m benchmarks.emotion_speed --files FOLDER [--config tier1_2d] [--threads 1]
 
 FOLDER of --official is a checkout of github.com/kananmittal/Unitree-bot, branch feature/ser-improvements. The two take
 turns, each in its own process, on features of 250 frames; a training step is forward, cross entropy, backward, AdamW.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +21,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import side_by_side
-
+from benchmarks import side_by_side
 from models.tier1 import CONFIGS, build
 from voxdag.audio.decode import decode
 from voxdag.core import params
 from voxdag.core.allocator import keep_large_blocks
+from voxdag.corpora import listing
 from voxdag.data.recordings import Features, through_front_end
 from voxdag.networks import by_name
-from voxdag.predict import audio_files
 from voxdag.tasks.emotion import inference
 
 FRAMES = 250  # 2.5 s
@@ -45,15 +42,16 @@ def reference(folder: Path) -> nn.Module:
     return program.SER_Tier1(n_mfcc=40, num_classes=CLASSES)
 
 
-def make(official: Path | None, config: str, batch: int, threads: int) -> dict[str, Callable[[], None]]:
+def make(official: Path | None, config: str, batch: int, threads: int, device: str) -> dict[str, Callable[[], None]]:
     """The steps of one side, ours with `keep_large_blocks`."""
     torch.set_num_threads(threads)
     if official is None:
         keep_large_blocks()
-    network = build(CONFIGS[config], CLASSES) if official is None else reference(official)
+    network = (build(CONFIGS[config], CLASSES) if official is None else reference(official)).to(device)
     rows = CONFIGS[config].rows if official is None else 40
-    features, frames = torch.randn(batch, rows, FRAMES), torch.full((batch,), FRAMES)
-    labels = torch.arange(batch) % CLASSES
+    features = torch.randn(batch, rows, FRAMES, device=device)
+    frames = torch.full((batch,), FRAMES, device=device)
+    labels = torch.arange(batch, device=device) % CLASSES
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
 
     def logits() -> torch.Tensor:
@@ -80,7 +78,7 @@ def files(folder: Path, config: str, threads: int) -> str:
     features = params.bind(Features, params.task(tree, "emotion").features, "tasks.emotion.features")
     settings = params.bind(inference.Settings, params.system(tree, "tier1").inference, "systems.tier1.inference")
     network = by_name.build("tier1", config, {}, inference.OUTPUT_SIZE, inference.BUFFERS).eval()
-    paths = list(audio_files([folder]))
+    paths, _ = listing.audio_in(folder)
     through_front_end(decode(paths[0], features.decoding), features)  # loads the voice activity detector
     start = time.perf_counter()
     decoded = [decode(path, features.decoding) for path in paths]
@@ -103,12 +101,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     if arguments.files:
         print(files(arguments.files, arguments.config, arguments.threads))
         return
     sides = {"ours": None} | ({"official": arguments.official} if arguments.official else {})
-    settings = (arguments.config, arguments.batch, arguments.threads)
+    settings = (arguments.config, arguments.batch, arguments.threads, arguments.device)
     made = {side: (make, (folder, *settings)) for side, folder in sides.items()}
     results = side_by_side.measure(made, ("inference", "training step"), arguments.rounds)
     print("\n".join(side_by_side.report(results, arguments.batch, "utterance", lambda step, seconds: "")))

@@ -1,6 +1,6 @@
 """Kill training at random instants, any number of times a run, and compare the bytes of what it ends with.
 
-Usage:  python benchmarks/resume_kills.py CLONE SYSTEM [--kills 30] [--kills-a-run 3] [--seed 0]
+Usage:  python -m benchmarks.resume_kills CLONE SYSTEM [--kills 30] [--kills-a-run 3] [--seed 0]
 Reads:  CLONE    a clone of the repository in which `dvc repro` has run (with tiny parameters it takes minutes)
 Prints: one line a run: kills, where they fell, whether the outputs have the bytes of the run that was not killed
 

@@ -28,9 +28,11 @@ ARM = "processor : 0\nFeatures : fp asimd bf16 i8mm\nCPU implementer : 0x41\n"
 def torch_settings():
     """Puts back what `setup` sets for the process."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    rounded = torch.backends.cudnn.allow_tf32
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = rounded, False
 
 
 @pytest.fixture
@@ -51,6 +53,22 @@ def machine(tmp_path, monkeypatch):
 def test_setup_sets_threads_and_determinism():
     assert runtime.setup(Run(seed=1, num_threads=1, device="cpu")) == CPU
     assert torch.get_num_threads() == 1 and torch.are_deterministic_algorithms_enabled()
+
+
+def roundings():
+    return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+
+def test_factors_are_rounded_to_tf32_where_that_is_asked_for_and_nowhere_else():
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    runtime.setup(Run(seed=1, num_threads=1, device="cpu"))
+    assert roundings() == (False, False)
+    with runtime.tf32(True):
+        assert roundings() == (True, True)
+    assert roundings() == (False, False)
+    with pytest.raises(ZeroDivisionError), runtime.tf32(True):
+        _ = 1 / 0
+    assert roundings() == (False, False)
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -502,7 +502,7 @@ def test_a_rule_about_the_training_loss_needs_one_of_that_name(tmp_path):
 
 @pytest.mark.parametrize("change", [{"optimizer": "sgd"}, {"precision": "fp8"}])
 def test_an_unknown_choice_is_refused_with_the_valid_ones(change):
-    with pytest.raises(ValueError, match="expected one of (adam, adamw|fp32, bf16, fp16)"):
+    with pytest.raises(ValueError, match="expected one of (adam, adamw|fp32, tf32, bf16, fp16)"):
         recipe(**change)
 
 
@@ -533,6 +533,24 @@ def test_a_number_out_of_range_is_refused_by_name(change, message):
 def test_bf16_trains(tmp_path):
     progress = loop(tmp_path, Regression, precision="bf16", epochs=6).run()
     assert progress.history[-1]["train_loss"] < progress.history[0]["train_loss"]
+
+
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("tf32", True), ("bf16", True), ("fp16", True)])
+def test_a_gpu_may_round_in_the_steps_as_the_precision_says_and_never_where_dev_is_scored(tmp_path, precision, rounded):
+    seen = {"step": set(), "dev": set()}
+
+    class Watching(Regression):
+        def loss(self, batch):
+            seen["step"].add(torch.backends.cudnn.allow_tf32)
+            return super().loss(batch)
+
+        def criteria(self):
+            seen["dev"].add(torch.backends.cudnn.allow_tf32)
+            return super().criteria()
+
+    torch.backends.cudnn.allow_tf32 = False  # as `runtime.setup` leaves it
+    loop(tmp_path, Watching, precision=precision, max_nonfinite=20).run()
+    assert seen == {"step": {rounded}, "dev": {False}}
 
 
 def test_a_criterion_of_which_higher_is_better_keeps_the_highest_and_its_first_tie(tmp_path):

@@ -19,13 +19,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from voxdag.core import runtime
 from voxdag.core.errors import Refused
 from voxdag.networks.frozen import is_frozen, load_trained_state, train_mode, trained_state
 from voxdag.training.averaging import Average, refresh_batch_norm
 from voxdag.training.batches import Batch
 from voxdag.training.early_stopping import EarlyStopping
 from voxdag.training.learner import Learner
-from voxdag.training.recipe import Recipe
+from voxdag.training.recipe import TF32, Recipe
 from voxdag.training.run_state import RunState
 from voxdag.training.schedule import Cosine
 from voxdag.training.seeding import seed_global
@@ -141,7 +142,7 @@ class Loop:
     def run_step(self, batch: Batch) -> None:
         """The learner's updates on one batch."""
         self.updater.begin(self.progress.step, self.schedule(self.progress.step))
-        with self.updater.autocast():
+        with runtime.tf32(self.recipe.precision in TF32), self.updater.autocast():
             losses = self.learner.step(batch, self.updater)
         self.count_step(_floats(losses))
 

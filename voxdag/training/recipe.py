@@ -12,7 +12,8 @@ from voxdag.training.averaging import Averaging
 from voxdag.training.early_stopping import StoppingRules
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # L2 in the gradient; decoupled weight decay
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+TF32 = frozenset(PRECISIONS) - {"fp32"}  # the precisions in which what is left in float32 may be rounded too
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Recipe:
 
     lr, lr_floor   peak and end of the schedule; warmup in steps
     clip_norm      of each optimizer's gradients; null: no clipping
+    precision      of training; dev and eval are scored in fp32. tf32: a GPU rounds the factors of products and
+                   convolutions to TF32, as torch does by itself for convolutions; bf16, fp16: autocast
     max_nonfinite  steps in a row that may skip an update whose loss or gradient is not finite
     """
 
