@@ -162,3 +162,16 @@ def test_a_file_that_may_not_be_looked_at_is_an_error(folder, monkeypatch):
     monkeypatch.setattr(os, "scandir", lambda place: [Entry()])
     with pytest.raises(PermissionError, match="Permission denied: 'a.wav'"):
         list(files.walk(folder))
+
+
+def test_a_file_that_is_written_bit_by_bit_has_its_name_when_it_is_whole(tmp_path):
+    path = tmp_path / "deep/a"
+    with files.writing(path) as file:
+        file.write(b"one ")
+        assert not path.exists() and Path(file.name).parent == path.parent
+        file.write(b"two")
+    assert path.read_bytes() == b"one two" and list(path.parent.iterdir()) == [path]
+    with pytest.raises(ValueError, match="on the way"), files.writing(path) as file:
+        file.write(b"three")
+        raise ValueError("on the way")
+    assert path.read_bytes() == b"one two" and list(path.parent.iterdir()) == [path]

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -105,36 +106,59 @@ def decode(path: Path, decoding: Decoding) -> Audio:
 
 def read(path: Path) -> tuple[np.ndarray, int]:
     """A whole file as float64 (frames, channels) in -1..1, and its rate in Hz. Raises BadAudio."""
-    try:
+    with _as_reasons(path):
         wave, rate = _read(path)
-    except BadAudio:
-        raise
-    except FileNotFoundError:
-        raise BadAudio("absent") from None
-    except ffmpeg.Undecodable as error:
-        raise BadAudio(str(error) if "truncated" in str(error) else f"unreadable: {error}") from None
-    except Exception as error:  # whatever a decoder raises is what is wrong with this file, not with the others
-        said = str(error).replace(repr(os.fsencode(path)), "it").replace(str(path), "file") or type(error).__name__
-        raise BadAudio(f"unreadable: {said}") from None
     if len(wave) == 0:
         raise BadAudio("no samples")
-    if odd := sum(np.count_nonzero(~np.isfinite(block)) for block in _blocks(wave)):
-        raise BadAudio(f"{odd} samples are not finite")
+    _check_finite(wave)
     return wave, rate
 
 
+class Frames:
+    """The frames of a file, stretch by stretch, as `read` gives them: `len` of them, of `channels`, at `rate` Hz.
+
+    What libsndfile reads, and knows the length of, is read from the disk as it is asked for; anything else is held in
+    memory whole. Raises BadAudio for what can be told before the samples are read.
+    """
+
+    def __init__(self, path: Path):
+        self._path, self._wave = path, None
+        with _as_reasons(path):
+            self._file = _opened(path)
+        if self._file is None:
+            self._wave, self.rate = read(path)
+            self._count, self.channels = self._wave.shape
+        else:
+            self._count, self.channels, self.rate = self._file.frames, self._file.channels, self._file.samplerate
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __enter__(self) -> Frames:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Frames `start` to `stop`, as far as there are any: float64 (frames, channels). Raises BadAudio."""
+        if self._file is None:
+            return self._wave[start:stop]
+        start, expected = min(start, len(self)), max(0, min(stop, len(self)) - start)
+        with _as_reasons(self._path):
+            self._file.seek(start)
+            wave = self._file.read(expected, dtype="float64", always_2d=True)
+        if len(wave) != expected:
+            raise BadAudio(f"truncated: {start + len(wave)} of {len(self)} samples")
+        _check_finite(wave)
+        return wave
+
+
 def read_stretch(path: Path, start: int, stop: int) -> tuple[np.ndarray, int]:
-    """Frames `start` to `stop` of a file that `read` has read whole, as it gives them."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    extent = containers.extent(path)
-    if (_is_exact(path, head, extent) and _mended(path, head, extent) is None) or _is_one_flac(path, head):
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            if file.seekable():
-                file.seek(start)
-                return file.read(stop - start, dtype="float64", always_2d=True), file.samplerate
-    wave, rate = read(path)
-    return wave[start:stop], rate
+    """Frames `start` to `stop` of a file as `read` gives them, and its rate in Hz. Raises BadAudio."""
+    with Frames(path) as frames:
+        return frames.read(start, stop), frames.rate
 
 
 def mix(wave: np.ndarray) -> np.ndarray:
@@ -172,8 +196,55 @@ def _blocks(wave: np.ndarray) -> Iterator[np.ndarray]:
     return (wave[start : start + BLOCK] for start in range(0, len(wave), BLOCK))
 
 
+@contextmanager
+def _as_reasons(path: Path) -> Iterator[None]:
+    """Whatever a decoder raises is what is wrong with this file, not with the others: BadAudio says it."""
+    try:
+        yield
+    except BadAudio:
+        raise
+    except FileNotFoundError:
+        raise BadAudio("absent") from None
+    except ffmpeg.Undecodable as error:
+        raise BadAudio(str(error) if "truncated" in str(error) else f"unreadable: {error}") from None
+    except Exception as error:
+        said = str(error).replace(repr(os.fsencode(path)), "it").replace(str(path), "file") or type(error).__name__
+        raise BadAudio(f"unreadable: {said}") from None
+
+
 def _read(path: Path) -> tuple[np.ndarray, int]:
     """As `read`, before its checks of the samples."""
+    head, extent = _head(path)
+    if head[:4] == b"OggS":
+        wave, rate = _ogg(path)
+    elif head[:4] == b"fLaC":
+        wave, rate = _flac(path)
+    elif (content := _mended(path, head, extent)) is not None:
+        wave, rate = _by_libsndfile(io.BytesIO(content))
+    elif _is_exact(path, head, extent):
+        wave, rate = _by_libsndfile(os.fsencode(path))  # a name need not be UTF-8
+    else:
+        wave, rate = ffmpeg.read(path)
+    _check_rate(rate)
+    return wave, rate
+
+
+def _opened(path: Path) -> soundfile.SoundFile | None:
+    """A file that libsndfile reads, knows the length of, and reads any stretch of; None for another."""
+    head, extent = _head(path)
+    known = _is_exact(path, head, extent) and _mended(path, head, extent) is None
+    if not (known or _is_one_flac(path, head)):
+        return None
+    file = soundfile.SoundFile(os.fsencode(path))
+    _check_rate(file.samplerate)
+    if file.frames == 0:
+        raise BadAudio("no samples")
+    return file if file.seekable() else None
+
+
+def _head(path: Path) -> tuple[bytes, containers.Extent | None]:
+    """What tells what a file is, and what its header says of its length. Raises BadAudio for what is cut, or empty, or
+    goes on behind its audio."""
     total = path.stat().st_size
     if total == 0:
         raise BadAudio("empty file")
@@ -189,18 +260,12 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
         raise BadAudio(f"truncated: {held} of {stated} bytes of audio")
     if head[:4] not in (b"OggS", b"fLaC") and (reason := trailing(path, extent)):
         raise BadAudio(f"unreadable: {reason}")
-    if head[:4] == b"OggS":
-        wave, rate = _ogg(path)
-    elif head[:4] == b"fLaC":
-        wave, rate = _flac(path)
-    elif (content := _mended(path, head, extent)) is not None:
-        wave, rate = _by_libsndfile(io.BytesIO(content))
-    elif _is_exact(path, head, extent):
-        wave, rate = _by_libsndfile(os.fsencode(path))  # a name need not be UTF-8
-    else:
-        wave, rate = ffmpeg.read(path)
-    _check_rate(rate)
-    return wave, rate
+    return head, extent
+
+
+def _check_finite(wave: np.ndarray) -> None:
+    if odd := sum(np.count_nonzero(~np.isfinite(block)) for block in _blocks(wave)):
+        raise BadAudio(f"{odd} samples are not finite")
 
 
 def _is_exact(path: Path, head: bytes, extent: containers.Extent | None) -> bool:

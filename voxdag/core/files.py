@@ -16,10 +16,17 @@ NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # where a link leads that 
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` at once, through a file beside it; folders are made where they are missing.
+    """Write `content` to `path` at once, as `writing` does."""
+    with writing(path) as file:
+        file.write(content)
 
-    The file beside it is always of the same name, so the next run takes away what a killed one left of it. An OSError
-    (a full disk) names `path`.
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file beside `path`, to be written, that takes its name when that is done; it goes where that fails.
+
+    Folders are made where they are missing. The file beside it is always of the same name (`file.name`), so the next
+    run takes away what a killed one left of it. An OSError (a full disk) names `path`.
     """
     path = Path(path)
     with naming(path):
@@ -27,7 +34,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         partial = path.with_name(f".{path.name}.partial")
         with _held(partial) as file:
             try:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
                 partial.replace(path)
