@@ -267,6 +267,24 @@ def test_no_process_is_left_behind():
     assert multiprocessing.active_children() == []
 
 
+def test_processes_that_work_beside_are_started_once_and_end_with_their_owner():
+    pool = parallel.Processes(1)
+    first, second = pool.submit(os.getpid), pool.submit(root, 3)
+    assert second.result() == 9 and first.result() == pool.submit(os.getpid).result() != os.getpid()
+    assert parallel.parallel_map(root, range(4), 1, "roots", executor=pool) == [0, 1, 4, 9]
+    left = """
+import os
+from voxdag.core import parallel
+pool = parallel.Processes(1)
+print(pool.submit(os.getpid).result(), flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", left], env=WITH_PATH, capture_output=True, text=True, check=True)
+    assert ended([int(done.stdout)]) and done.stderr == ""
+    os.kill(first.result(), signal.SIGKILL)
+    with pytest.raises(Refused, match="a process was killed while the third was worked on"):
+        parallel.result_of(pool.submit(root, 2), "the third")
+
+
 def test_who_waits_for_another_process_says_for_which(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     hold = f"""

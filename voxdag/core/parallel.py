@@ -121,18 +121,42 @@ def deaf() -> Iterator[None]:
 
 @contextmanager
 def _processes(jobs: int, threads: int) -> Iterator[Executor]:
-    context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
-    lifeline, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, lifeline))
+    pool = Processes(jobs, threads)
     try:
         yield pool
     except BaseException:
-        ours.close()
+        pool.end()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-        ours.close()
-        lifeline.close()
+        pool.end()
+
+
+class Processes(ProcessPoolExecutor):
+    """An executor of `jobs` processes, each with so many threads of numerical libraries, which start when the first
+    work comes, and end with this one, however it ends. For work beside that of this process, over its whole life."""
+
+    def __init__(self, jobs: int, threads: int = 1):
+        context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
+        lifeline, ours = context.Pipe(duplex=False)
+        super().__init__(jobs, context, initializer=_start_worker, initargs=(threads, lifeline))
+        self._lifeline = (lifeline, ours)
+
+    def end(self) -> None:
+        """End the processes where they are."""
+        for connection in reversed(self._lifeline):
+            connection.close()
+
+
+def result_of(future: Future, name: str) -> object:
+    """What a future gives. Raises Refused, with the name of what was worked on, where its process was killed."""
+    try:
+        return future.result()
+    except BrokenExecutor as reason:
+        raise Refused(
+            f"a process was killed while {name} was worked on, or what follows it. Where memory ran out, "
+            "set VOXDAG_JOBS to fewer processes; with 1, a crash shows where it is"
+        ) from reason
 
 
 def _windowed(function: Callable, items: Iterable, jobs: int, chunk: int, executor: Executor) -> Iterator:
@@ -147,13 +171,7 @@ def _windowed(function: Callable, items: Iterable, jobs: int, chunk: int, execut
 
 
 def _result(items: Sequence, future: Future) -> list:
-    try:
-        return future.result()
-    except BrokenExecutor as reason:
-        raise Refused(
-            f"a process was killed while {_name(items[0])} was worked on, or what follows it. Where memory ran out, "
-            "set VOXDAG_JOBS to fewer processes; with 1, a crash shows where it is"
-        ) from reason
+    return result_of(future, _name(items[0]))
 
 
 def _of_chunk(function: Callable, items: Sequence) -> list:
