@@ -26,6 +26,7 @@ from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
 from voxdag.data import folds, layout, shards
+from voxdag.data.columns import SIZE
 from voxdag.data.layout import SPLITS
 from voxdag.data.recordings import AUDIO, Features, Recording, read_audio
 from voxdag.networks.denoisers import denoiser
@@ -56,26 +57,64 @@ def pack(
     """Pack a split's recordings in the manifest's order; gives (index, quarantine).
 
     found: of each of the split's `paths` in order, its audio or the reason why it cannot be used; what comes after is
-    left there. What the index says of the audio is said of the first track.
+    left there. What the index says of the audio is said of the first track; of another one it has the digest alone,
+    as <track>.audio.
     """
     quarantined: list[dict] = []
+    behind = {*OF_THE_FILE, *files.values(), *(f"{column}{SIZE}" for column in files.values())}
 
     def recordings() -> Iterator[tuple[dict, dict]]:
         for row in utterances.to_dict("records"):
             of_tracks = dict(zip(files, itertools.islice(found, len(files)), strict=True))
-            broken = [name for name, recording in of_tracks.items() if isinstance(recording, str)]
-            if broken:
-                place = {"id": row["id"], "split": row["split"], "path": row[files[broken[0]]]}
-                quarantined.append(place | {"reason": of_tracks[broken[0]]})
+            path, reason = unusable({row[files[name]]: recording for name, recording in of_tracks.items()})
+            if reason:
+                quarantined.append({"id": row["id"], "split": row["split"], "path": path, "reason": reason})
                 continue
-            kept = {name: value for name, value in row.items() if name not in (*OF_THE_FILE, *files.values())}
-            first = next(iter(of_tracks.values()))
-            yield kept | first.columns, {name: recording.samples for name, recording in of_tracks.items()}
+            kept = {name: value for name, value in row.items() if name not in behind}
+            first, *others = of_tracks
+            digests = {digest_column(name): of_tracks[name].columns[AUDIO] for name in others}
+            arrays = {name: recording.samples for name, recording in of_tracks.items()}
+            yield kept | of_tracks[first].columns | digests, arrays
 
     wave = shards.wave_at(features.decoding.rate)[shards.WAVE]
     tracks = dict.fromkeys(files, wave)
     index = shards.write(folder, recordings(), tracks, features.shard_megabytes)
     return index, pd.DataFrame(quarantined, columns=["id", "split", "path", "reason"])
+
+
+def unusable(found: Mapping[str, Recording | str]) -> tuple[str, str]:
+    """Which of a recording's files (by path) cannot be used, and why; ("", "") where all can.
+
+    Files that are not equally long, of one rate and number of channels, are no tracks of one recording: they are cut at
+    the same places, and to average or to resample one alone would change their difference.
+    """
+    for path, recording in found.items():
+        if isinstance(recording, str):
+            return path, recording
+    (first, expected), *others = ((path, _extent(recording)) for path, recording in found.items())
+    unlike = [(path, extent) for path, extent in others if extent != expected]
+    return (first, f"{expected}, but {unlike[0][0]} {unlike[0][1]}: expected the same of both") if unlike else ("", "")
+
+
+def _extent(recording: Recording) -> str:
+    """What the files of one recording have alike, in words."""
+    about = recording.columns
+    return f"has {len(recording.samples)} samples, from {about['channels']} channels at {about['source_rate']} Hz"
+
+
+def digest_column(track: str) -> str:
+    """The index's column with the digest of the decoded samples of another track than the first."""
+    return f"{track}.{AUDIO}"
+
+
+def accounts(index: pd.DataFrame, files: Mapping[str, str]) -> dict[str, dict]:
+    """What was packed, fold by fold. Raises Refused where two splits of a fold share the audio of any track."""
+    _, *others = files
+    described = folds.describe(index, AUDIO)
+    for name in others:
+        for fold, account in folds.describe(index, digest_column(name)).items():
+            described[fold] |= account
+    return described
 
 
 def check_quarantine(quarantine: pd.DataFrame, total: int, limit: float, table: Path) -> None:
@@ -115,7 +154,7 @@ def main(name: str) -> None:
     quarantine = pd.concat(quarantined)
     artifacts.write_table(layout.quarantine(name), quarantine)
     check_quarantine(quarantine, sum(map(len, splits.values())), features.max_quarantined, layout.quarantine(name))
-    artifacts.write_json(layout.recordings(packed_in, "split.json"), folds.describe(pd.concat(packed), AUDIO))
+    artifacts.write_json(layout.recordings(packed_in, "split.json"), accounts(pd.concat(packed), files))
 
 
 if __name__ == "__main__":

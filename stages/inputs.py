@@ -26,6 +26,7 @@ from voxdag.core.workspace import corpora_folder, weights_folder
 from voxdag.networks.official import DENOISERS
 
 FOLDER = Path("data/inputs")
+SOURCES = "sources"  # of a corpus's options: the folders of recordings that it is made from, by what they are
 SIMULATED = "simulated_"  # a corpus whose name begins so is made by its reader, and named after how
 SECTIONS = ("tasks", "systems")  # of params.yaml, whose items may need weights
 DIGEST_BYTES = 16
@@ -98,8 +99,9 @@ def _items(tree: Mapping, section: str) -> Iterator[tuple[str, Mapping]]:
 def _corpus(name: str, options: Mapping) -> str:
     if name.startswith(SIMULATED):
         return "made by its reader"
-    root = (options.get(name) or {}).get("root")
-    return listing(corpora_folder() / root) if root else "no options"
+    named = options.get(name) or {}
+    folders = (named.get(SOURCES) or {}).values() or [named.get("root")]
+    return "; ".join(listing(corpora_folder() / place) if place else "no options" for place in folders)
 
 
 def _hash(path: Path) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 from voxdag.core import artifacts, command, params
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
-from voxdag.corpora import manifest
+from voxdag.corpora import files, manifest
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
@@ -39,13 +39,14 @@ def prepare(
     """
     listed = manifest.split(corpora, settings, strata)
     manifest.check_absent(pd.concat(listed.values()), settings.max_absent)
-    for split, trials in listed.items():
-        if trials["bytes"].isna().all():
+    on_disk = {split: trials[files.absent(trials).isna()] for split, trials in listed.items()}
+    for split, trials in on_disk.items():
+        if trials.empty:
             raise Refused(f"the {split} split of {settings.source(split)} has no recording on disk")
     return {
-        split: {UTTERANCES: trials[trials["bytes"].notna()]}
+        split: {UTTERANCES: trials}
         | {name: of_split(table, split) for name, table in corpora[settings.source(split)].tables.items()}
-        for split, trials in listed.items()
+        for split, trials in on_disk.items()
     }
 
 

@@ -23,7 +23,7 @@ from voxdag.core import command, lock, params, runtime
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
-from voxdag.corpora import manifest
+from voxdag.corpora import files, listing, manifest
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import layout
 from voxdag.data.recordings import Features
@@ -144,11 +144,13 @@ def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
         return Finding("ok", f"{name}: made by `dvc repro` when it is first needed")
     try:
         module, options = settings.open(name, where)
+        if sources := getattr(options, "sources", None):
+            return Finding("ok", f"{name}: made by `dvc repro` when it is first needed, from {_counted(sources)}")
         found = manifest.on_disk(module, options, f"{where}.corpora.{name}")
     except Refused as reason:
         return Finding("FAIL" if used else "note", f"{name}: {reason}")
     trials, departures, pointers = found.trials, manifest.departures(found), manifest.pointers(found)
-    absent = int(trials["bytes"].isna().sum())
+    absent = int(files.absent(trials).notna().sum())
     text = f"{name}: {len(trials)} utterances listed, {absent} of them absent, under {corpora_folder() / options.root}"
     if departures:
         text += f"; not as published: {manifest.counted(departures)}"
@@ -156,6 +158,12 @@ def _corpus(settings: Prepare, name: str, used: bool, where: str) -> Finding:
         return Finding("FAIL", f"{text}; {pointers[0]}")
     stops = absent > settings.max_absent * len(trials) or (departures and not options.allow_departures)
     return Finding("ok" if not absent and not departures else "FAIL" if used and stops else "note", text)
+
+
+def _counted(sources: object) -> str:
+    """How many files there are of each source of a corpus. Raises NotHere or Refused where there are none."""
+    files = {what: listing.audio_in(corpora_folder() / place)[0] for what, place in vars(sources).items()}
+    return ", ".join(f"{len(found)} files of {what}" for what, found in files.items())
 
 
 def weights() -> Iterator[Finding]:

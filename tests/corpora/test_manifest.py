@@ -55,6 +55,18 @@ def test_a_split_without_audio_is_named():
         prepare({"a": corpus("a", absent=["aeval0", "aeval1"])}, settings(max_absent=1.0))
 
 
+def test_a_recording_without_one_of_its_files_is_absent():
+    pairs = corpus("a")
+    pairs.trials["clean"] = pairs.trials["path"].str.replace("a", "clean/a", n=1)
+    pairs.trials["clean_bytes"] = pd.array([9, 9, 9, None, 9, 9], "Int64")
+    with pytest.raises(Refused, match=r"1 of 6 recordings .* are absent \(16.7%.*: clean/adev1.flac"):
+        prepare({"a": pairs}, settings(max_absent=0.1))
+    splits = prepare({"a": pairs}, settings(max_absent=0.2))
+    assert splits["dev"]["utterances"]["id"].tolist() == ["adev0"]
+    published = dataclasses.replace(pairs, departures=())
+    assert manifest.departures(published) == ["1 of 6 recordings are absent, such as clean/adev1.flac"]
+
+
 WHERE = "tasks.emotion.prepare"
 SAVEE = {"labels": None, "speakers": None, "folds": "standard", "official": True, "allow_departures": False}
 SENTENCES = [f"{code}{n:02d}" for code in ("a", "d", "f", "h", "n", "sa", "su") for n in range(1, 16)]

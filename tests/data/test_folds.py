@@ -18,7 +18,7 @@ FOLDS = tuple(
 
 def trials(prefix="x"):
     rows = [
-        {"id": f"{prefix}{speaker}{label}{i}", "speaker": speaker, "label": label, "bytes": 9}
+        {"id": f"{prefix}{speaker}{label}{i}", "path": f"{i}.wav", "speaker": speaker, "label": label, "bytes": 9}
         for speaker in SPEAKERS
         for label in ("happy", "sad")
         for i in range(3)

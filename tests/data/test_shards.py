@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from voxdag.audio import decode
 from voxdag.core.errors import Refused
 from voxdag.data import shards
 from voxdag.data.shards import Shards, Track
@@ -225,3 +226,7 @@ def test_the_rate_of_what_a_stage_between_made_has_no_key_of_a_task(tmp_path):
         folder = packed(tmp_path / made_by / "emotion/train", 1)
         with pytest.raises(Refused, match=f"train is at 16000 Hz, the network takes 8000 Hz{key}$"):
             folder.waves(8000, "the network")
+
+
+def test_full_scale_is_that_of_the_decoder():
+    assert shards.INT16_SCALE == decode.INT16_SCALE

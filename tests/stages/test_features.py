@@ -14,7 +14,7 @@ from voxdag.audio.decode import Decoding
 from voxdag.audio.front_end import FrontEnd
 from voxdag.core import parallel
 from voxdag.core.errors import Refused
-from voxdag.data.recordings import Features
+from voxdag.data.recordings import Features, read_audio
 from voxdag.data.shards import Shards
 
 SETTINGS = Features(Decoding(16000, 0.1, 1e-4, 0.01), None, 0.5, 1)
@@ -77,16 +77,72 @@ def test_too_many_broken_recordings_are_refused_with_examples():
 PAIR = {"noisy": "path", "clean": "clean_path"}
 
 
-def test_a_recording_of_several_files_is_packed_whole_or_not_at_all(utterances, tmp_path):
-    pairs = utterances.assign(clean_path=[f"{(i + 1) % 12}.wav" for i in range(12)])  # 4.wav is broken, so 3 and 4 are
-    read = functools.partial(features.read, folder=tmp_path, features=SETTINGS)
+def write(path, samples, channels=1, rate=16000):
+    """Noise that no other file of that many samples has."""
+    draw = np.random.default_rng([samples, *path.name.encode()])
+    soundfile.write(path, draw.uniform(-0.5, 0.5, (samples, channels)), rate)
+
+
+def packed_pairs(pairs, folder):
+    read = functools.partial(features.read, folder=folder, features=SETTINGS)
     found = parallel.stream(read, features.paths(pairs, PAIR), 1, "files")
-    _, quarantine = features.pack(pairs, found, tmp_path / "out", SETTINGS, PAIR)
-    assert quarantine[["id", "path"]].to_numpy().tolist() == [["u3", "4.wav"], ["u4", "4.wav"]]
-    folder, kept = Shards(tmp_path / "out"), [i for i in range(12) if i not in (3, 4)]
-    assert folder.track("noisy").lengths.tolist() == [2000 + 100 * i for i in kept]
-    assert folder.track("clean").lengths.tolist() == [2000 + 100 * ((i + 1) % 12) for i in kept]
-    assert "clean_path" not in folder.index and folder.index["seconds"][1] == 2100 / 16000
+    return features.pack(pairs, found, folder / "out", SETTINGS, PAIR)
+
+
+def test_a_recording_of_several_files_is_packed_whole_or_not_at_all(utterances, tmp_path):
+    pairs = utterances.assign(clean_path=[f"clean-{i}.wav" for i in range(12)], clean_path_bytes=1)
+    for i in range(12):
+        write(tmp_path / f"clean-{i}.wav", 2000 + 100 * i)
+    (tmp_path / "clean-6.wav").write_bytes(b"RIFF")
+    _, quarantine = packed_pairs(pairs, tmp_path)
+    assert quarantine[["id", "path"]].to_numpy().tolist() == [["u4", "4.wav"], ["u6", "clean-6.wav"]]
+    folder, kept = Shards(tmp_path / "out"), [i for i in range(12) if i not in (4, 6)]
+    for track in PAIR:
+        assert folder.track(track).lengths.tolist() == [2000 + 100 * i for i in kept]
+    assert not {"clean_path", "clean_path_bytes"} & set(folder.index) and folder.index["seconds"][1] == 2100 / 16000
+    # digests of what was decoded: the noisy one is the recording's own, the clean one stands beside it
+    again = [read_audio(f"{name}1.wav", tmp_path, SETTINGS).columns["audio"] for name in ("", "clean-")]
+    assert folder.index.loc[1, ["audio", "clean.audio"]].tolist() == again and again[0] != again[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"samples": 1999}, "has 2000 samples, from 1 channels at 16000 Hz, but clean.wav has 1999 samples, from 1 "),
+        ({"channels": 2}, "but clean.wav has 2000 samples, from 2 channels at 16000 Hz: expected the same of both"),
+        ({"samples": 6000, "rate": 48000}, "but clean.wav has 2000 samples, from 1 channels at 48000 Hz"),
+    ],
+)
+def test_files_that_are_no_tracks_of_one_recording_are_set_aside_with_both_names(tmp_path, changed, message):
+    write(tmp_path / "noisy.wav", 2000)
+    write(tmp_path / "clean.wav", **{"samples": 2000} | changed)
+    pairs = pd.DataFrame([{"id": "u", "path": "noisy.wav", "clean_path": "clean.wav", "split": "dev"}])
+    _, quarantine = packed_pairs(pairs, tmp_path)
+    assert quarantine["path"].tolist() == ["noisy.wav"] and message in quarantine["reason"][0]
+
+
+def test_channels_of_both_tracks_are_averaged_alike(tmp_path):
+    # the mean of channels is linear, so what was added to them is still what differs between the tracks
+    draw = np.random.default_rng(1)
+    clean, noise = draw.uniform(-0.4, 0.4, (2, 2000, 2))
+    for name, wave in (("clean.wav", clean), ("noisy.wav", clean + noise)):
+        soundfile.write(tmp_path / name, wave, 16000, subtype="DOUBLE")
+    pairs = pd.DataFrame([{"id": "u", "path": "noisy.wav", "clean_path": "clean.wav", "split": "dev"}])
+    packed_pairs(pairs, tmp_path)
+    noisy, heard = (Shards(tmp_path / "out").track(track)[0].astype(int) for track in PAIR)
+    assert np.abs(noisy - heard - 32768 * noise.mean(axis=1)).max() <= 1  # each is rounded once
+
+
+def test_two_splits_may_share_the_audio_of_no_track():
+    rows = [("u0", "train", "n0", "c0"), ("u1", "train", "n1", "c0"), ("u2", "eval", "n2", "c1")]
+    index = pd.DataFrame(rows, columns=["id", "split", "audio", "clean.audio"]).assign(speaker="s")
+    account = features.accounts(index, PAIR)["fixed"]
+    assert account["shared_audio"] == account["shared_clean.audio"] == 0  # two noisy ones of one clean one in a split
+    assert list(account["splits"]) == ["eval", "train"]
+    for column, message in (("audio", "1 audio values are in two"), ("clean.audio", "1 clean.audio values are in")):
+        leaking = index.assign(**{column: [*index[column][:2], index[column][1]]})
+        with pytest.raises(Refused, match=f"{message}.*u1 in train, u2 in eval|{message}.*u0 in train, u2 in eval"):
+            features.accounts(leaking, PAIR)
 
 
 def test_a_front_end_would_cut_each_track_elsewhere():

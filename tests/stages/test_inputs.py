@@ -122,6 +122,19 @@ def test_the_folder_of_all_corpora_can_be_moved(outside, monkeypatch):
     assert before == "savee: absent\n" != inputs.corpora(task("savee", savee={"root": "savee"}))
 
 
+def test_of_a_corpus_that_is_made_from_others_the_sources_are_looked_at_and_not_what_is_made(outside):
+    options = {"mixture": {"root": "mixed", "sources": {"speech": "libri", "noise": "esc"}}}
+    speech = fill(outside / "corpora/libri", FILES)
+    before = inputs.corpora(task("mixture", **options))
+    assert before == f"mixture: {inputs.listing(speech)}; absent\n"
+    fill(outside / "corpora/mixed/abc", FILES)
+    assert inputs.corpora(task("mixture", **options)) == before
+    fill(outside / "corpora/esc", FILES)
+    assert (
+        inputs.corpora(task("mixture", **options)) == f"mixture: {inputs.listing(speech)}; {inputs.listing(speech)}\n"
+    )
+
+
 def test_a_simulated_corpus_is_its_readers_business(outside):
     fill(outside / "corpora/simulated_la", FILES)
     made = inputs.corpora(task("simulated_la", simulated_la={"root": "simulated_la"}))

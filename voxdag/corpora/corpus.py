@@ -9,9 +9,13 @@ params.yaml gives its options under tasks.<task>.prepare.corpora.<corpus>. It of
                                                    published one raises CorpusMissing
     read(folder: Path, options) -> Corpus          provides, then reads
 
-where `folder` is the corpora folder. A corpus whose name starts with "simulated_" is made by its reader. The Options of
-a published corpus have `official`, whether to compare it with what was published, and `allow_departures`, whether to go
-on where it differs: the reader lists the departures, `voxdag.corpora.manifest` refuses them.
+where `folder` is the corpora folder. A corpus whose name starts with "simulated_" is made by its reader. One that is
+made from others' recordings has `sources` among its Options, whose fields are their folders: each run of the pipeline
+looks at these, and not at root, where the reader writes what it makes.
+
+The Options of a published corpus have `official`, whether to compare it with what was published, and
+`allow_departures`, whether to go on where it differs: the reader lists the departures, `voxdag.corpora.manifest`
+refuses them.
 """
 
 from collections.abc import Iterator
@@ -39,7 +43,8 @@ class Corpus:
 
     trials: one row per listed utterance: id, path (posix, relative to the corpora folder), split (train, dev, eval; not
         where the corpus has folds), speaker, label, the columns to break results down by, bytes (file size, Int64;
-        missing if the file is absent).
+        missing if the file is absent). Of recordings of several files also the path <name> and the size <name>_bytes of
+        each other one, as in clean, clean_bytes.
     tables: further official tables, by name.
     report: JSON-able account of counts, absent and unlisted files, and departures from what was published.
     folds: the standard cross-validation of a corpus that has no fixed split; else none.

@@ -13,7 +13,7 @@ import pandas as pd
 from voxdag.core import bounds, params
 from voxdag.core.errors import Refused
 from voxdag.core.workspace import corpora_folder
-from voxdag.corpora import listing
+from voxdag.corpora import files
 from voxdag.corpora.corpus import Corpus, reader, root_is_set_by
 from voxdag.data import folds
 
@@ -82,14 +82,14 @@ def departures(corpus: Corpus) -> list[str]:
     """
     if corpus.departures is None:
         return []
-    absent = corpus.trials["path"][corpus.trials["bytes"].isna()]
+    absent = files.absent(corpus.trials).dropna()
     lacking = [f"{len(absent)} of {len(corpus.trials)} recordings are absent, such as {path}" for path in absent[:1]]
     return [*corpus.departures, *lacking, *pointers(corpus)]
 
 
 def pointers(corpus: Corpus) -> list[str]:
     """A sentence on the recordings that are pointers of Git LFS; none where there are none."""
-    found = listing.pointers(corpora_folder(), corpus.trials)
+    found = files.pointers(corpora_folder(), corpus.trials)
     share = f"{len(found)} of {len(corpus.trials)} recordings are pointers of Git LFS"
     return [f"{share}, such as {path}: `git lfs pull` fetches the audio" for path in found[:1]]
 
@@ -170,10 +170,10 @@ def describe(listed: dict[str, pd.DataFrame], settings: Prepare) -> dict[str, di
 
 def check_absent(trials: pd.DataFrame, max_absent: float) -> None:
     """Raises Refused where more than `max_absent` of the listed recordings are not on disk."""
-    absent = trials[trials["bytes"].isna()]
+    absent = files.absent(trials).dropna()
     share = len(absent) / max(len(trials), 1)
     if share > max_absent:
-        examples = ", ".join(absent["path"].head(3))
+        examples = ", ".join(absent.head(3))
         raise Refused(
             f"{len(absent)} of {len(trials)} recordings that the protocols list are absent ({share:.1%}, max_absent is "
             f"{max_absent:.1%}) under {corpora_folder()}: {examples}, ..."
