@@ -7,6 +7,7 @@ Reads:  data/checkpoints/<system>/<member>/<checkpoint>.safetensors   of each fo
         params.yaml              seed, num_threads, device, tasks.<task>.scoring, systems.<system>
 Writes: data/predictions/<system>/dev.csv, eval.csv                   one row per utterance and member
         data/predictions/<system>/<split>/<member>/                   audio, where that is what the task predicts
+        data/predictions/<system>/<split>/<member>/listen/            of that, the first recordings as WAV files
         data/predictions/<system>/eval.scores.txt                     eval in the field's own format; a file a member
                                                                       where there are several (eval_<member>...)
         data/predictions/<system>/decisions.csv                       where the task decides: what that takes, fitted
@@ -17,10 +18,14 @@ Writes: data/predictions/<system>/dev.csv, eval.csv                   one row pe
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
+import soundfile
 import torch
+from torch import nn
 
 from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.errors import Refused
@@ -33,6 +38,8 @@ from voxdag.networks import by_name
 from voxdag.networks.weights import digest
 from voxdag.scoring import members as scoring_members
 from voxdag.tasks import decisions, results
+
+AUDIBLE = 4  # recordings of each split and member that are written as files
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
@@ -50,13 +57,41 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
         ).to(device)
         for split, rows in predictions.items():
             packed = shards[split].fold(member.fold)
-            rows.append(member.mark(inference.predict(network, packed, settings, device, tables[split])))
             if hasattr(inference, "enhanced"):
                 folder = layout.predictions(name) / split / member.name
-                with torch.inference_mode():
-                    waves = inference.enhanced(network, packed, settings, device)
-                    write(folder, waves, inference.tracks(packed), MEGABYTES)
+                made = write_enhanced(folder, inference, network, packed, settings, device)
+                rows.append(member.mark(inference.measured(network, packed, made)))
+            else:
+                rows.append(member.mark(inference.predict(network, packed, settings, device, tables[split])))
     return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}
+
+
+def write_enhanced(
+    folder: Path,
+    inference: ModuleType,
+    network: nn.Module,
+    recordings: Shards,
+    settings: object,
+    device: torch.device,
+) -> Shards:
+    """Write what the network makes of recordings, where that is audio."""
+    with torch.inference_mode():
+        waves = inference.enhanced(network, recordings, settings, device)
+        write(folder, waves, inference.tracks(recordings), MEGABYTES)
+    write_audible(folder)
+    return Shards(folder)
+
+
+def write_audible(folder: Path) -> None:
+    """Write the first recordings of a folder of shards as files to listen to."""
+    packed = Shards(folder)
+    for track in (
+        packed.track(name) for name, kind in packed.tracks.items() if kind.dtype == "int16" and not kind.shape
+    ):
+        for name, wave in zip(track.ids[:AUDIBLE], track, strict=False):
+            content = BytesIO()
+            soundfile.write(content, wave, int(track.track.rate), format="WAV", subtype="PCM_16")
+            artifacts.write_bytes(folder / "listen" / f"{name.replace('/', '_')}.wav", content.getvalue())
 
 
 def write_decisions(name: str, system: System, dev: pd.DataFrame) -> None:

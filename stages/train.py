@@ -18,7 +18,7 @@ and hardware is written to data/runs/<system>/, which is no output of the stage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -52,14 +52,17 @@ SPLITS = ("train", "dev")
 def train(loop: Loop, out: Path) -> dict:
     """Run the loop and write what it keeps; gives the summary."""
     progress = loop.run()
-    calibrate_and_write(loop, out / "last.safetensors")
+    stopping, averaging = loop.recipe.stopping, loop.recipe.averaging
+    stopped_by = set() if stopping.patience is None else {stopping.criterion}
+    calibrate_and_write(loop, out / "last.safetensors", stopped_by)
     averaged = None
     if loop.load_average():
         averaged = {"weights": loop.average.count, **defined(loop.score_dev())}
-        calibrate_and_write(loop, out / "averaged.safetensors")
+        averaged_by = {stopping.criterion} if averaging.over == "best" else set()
+        calibrate_and_write(loop, out / "averaged.safetensors", stopped_by | averaged_by)
     for criterion, best in progress.best.items():
         load(loop.network, loop.run_state.best_file(criterion, best["epoch"]), held=frozen_names(loop.network))
-        calibrate_and_write(loop, out / f"best_{criterion}.safetensors")
+        calibrate_and_write(loop, out / f"best_{criterion}.safetensors", stopped_by | {criterion})
     return {
         "epochs": progress.epoch,
         "steps": progress.step,
@@ -71,11 +74,14 @@ def train(loop: Loop, out: Path) -> dict:
     }
 
 
-def calibrate_and_write(loop: Loop, path: Path) -> None:
-    """Write the network as it stands, with what the task fits on dev."""
+def calibrate_and_write(loop: Loop, path: Path, chosen_by: Collection[str]) -> None:
+    """Write the network as it stands, with what the task fits on dev.
+
+    chosen_by: the dev criteria that had a say in which weights these are.
+    """
     loop.network.eval()
     with torch.inference_mode():
-        loop.learner.calibrate()
+        loop.learner.calibrate(chosen_by)
     write_weights(path, loop.network, loop.run_state.about)
 
 

@@ -253,3 +253,8 @@ def test_of_one_system_there_is_no_pair(caplog):
     ):
         table = paired.pairs(systems, {}, mean_value, SCORING, 0)
         assert table.empty and list(table) == list(paired.COLUMNS)
+
+
+def test_a_task_without_labels_is_compared_all_the_same():
+    without = [{"eval": eval_of(value)["eval"].drop(columns="label")} for value in (3.0, 1.0)]
+    assert compare(*without)["difference"] == 2

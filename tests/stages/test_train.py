@@ -8,8 +8,11 @@ import pytest
 from torch import nn
 
 from stages import train
+from tests.training import toys
 from voxdag.core import code, params, runtime
 from voxdag.data.members import Member
+from voxdag.training.averaging import Averaging
+from voxdag.training.early_stopping import StoppingRules
 
 ROOT = Path(__file__).parents[2]
 READ = (
@@ -132,3 +135,24 @@ def test_other_weights_to_start_from_have_another_key(files, tmp_path, monkeypat
     before = key(model=model)
     (tmp_path / "start.pth").write_bytes(b"two")
     assert key(model=model) != before
+
+
+@pytest.mark.parametrize(
+    ("over", "patience", "last", "averaged"),
+    [("tail", None, set(), set()), ("best", None, set(), {"mse"}), ("tail", 9, {"mse"}, {"mse"})],
+)
+def test_the_task_is_told_which_criteria_had_a_say_in_the_weights(tmp_path, over, patience, last, averaged):
+    told = []
+
+    class Told(toys.Regression):
+        def criteria(self):
+            return super().criteria() | {"other": 1.0}
+
+        def calibrate(self, chosen_by):
+            told.append(set(chosen_by))
+
+    rules = StoppingRules("mse", patience, 0.0, 0.0, 1)
+    run = toys.loop(tmp_path / "state", Told, averaging=Averaging(over, 0.3), stopping=rules)
+    summary = train.train(run, tmp_path)
+    assert set(summary["best"]) == {"mse", "other"}
+    assert told == [last, averaged, *(last | {criterion} for criterion in summary["best"])]

@@ -25,7 +25,7 @@ def test_every_learner_has_what_the_loop_asks_for(learner):
     assert all(isinstance(value, torch.Tensor) for value in first.values())
     assert learner.networks[learner.main](*learner.inputs(first)) is not None
     learner.load(learner.state())
-    learner.calibrate()
+    learner.calibrate(())
 
 
 def test_one_loss_is_one_update_of_its_network():

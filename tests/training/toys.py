@@ -283,7 +283,7 @@ class Gan:
         made = self.networks["generator"](noise)
         return {"mse": ((made.mean(0) - self.real.mean(0)) ** 2).mean().item()}
 
-    def calibrate(self):
+    def calibrate(self, chosen_by):
         pass
 
     def state(self):

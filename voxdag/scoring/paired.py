@@ -166,5 +166,7 @@ def _check_utterances(name_a: str, a: Members, name_b: str, b: Members) -> None:
 
 
 def _utterances(members: Members) -> set[tuple[str, str, str]]:
-    tables = [rows.reindex(columns=["id", "speaker", "label"]).fillna("") for rows in members.rows.values()]
+    tables = [
+        rows.reindex(columns=["id", "speaker", "label"]).astype(object).fillna("") for rows in members.rows.values()
+    ]
     return set(pd.concat(tables).astype(str).itertuples(index=False, name=None))

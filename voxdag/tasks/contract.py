@@ -45,7 +45,8 @@ class Data(Protocol):
     """COLUMNS: the columns that a manifest of this task must have, and their types.
 
     A task whose recordings have several files each (noisy and clean) also has TRACKS: track -> the column of the
-    manifest with the path of its file. Without it there is one track, wave, of the column path.
+    manifest with the path of its file, all of one recording equally long. Without it there is one track, wave, of the
+    column path.
     """
 
     COLUMNS: Mapping[str, type]
@@ -107,6 +108,15 @@ class Inference(Protocol):
 class WaveInference(Inference, Protocol):
     """Of a task whose predictions are audio, which evaluate packs; `predict` gives what is measured of it."""
 
+    def measured(self, network: nn.Module, shards: Shards, made: Shards) -> pd.DataFrame:
+        """What `predict` gives, of what `enhanced` made and evaluate packed: the network runs once a recording."""
+
+    def enhance(
+        self, network: nn.Module, recordings: Recordings, settings: object, device: torch.device
+    ) -> Iterator[np.ndarray]:
+        """What the network makes of each recording, as long as it was: (n,) float32, full scale at 1, in bounded memory
+        whatever its length. Raises NotFinite for an output that is no number."""
+
     def tracks(self, shards: Shards) -> Tracks:
         """The tracks of what `enhanced` gives."""
 
@@ -154,6 +164,13 @@ class Figures(Protocol):
 
     def comparison(self, tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:
         """Those of all systems: `tables` are the figures' by name, with a column system."""
+
+
+class WaveFigures(Figures, Protocol):
+    """Of a task whose predictions are audio: also what shows some of it."""
+
+    def examples(self, recordings: Shards, enhanced: Shards) -> dict[str, Plot]:
+        """Pictures, by name, of a few recordings of eval and of what one member made of them, in the same order."""
 
 
 class Baseline(Protocol):

@@ -14,7 +14,7 @@ A task of one network and one loss is a `OneLoss` with a `loss`; a task with sev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,8 +94,11 @@ class Learner(Protocol):
         """The dev criteria that select checkpoints: None where dev does not define one, NaN where these weights do not
         have one (a correlation with a constant)."""
 
-    def calibrate(self) -> None:
-        """Fit on dev what is fitted after training (a temperature), into the main network's buffers."""
+    def calibrate(self, chosen_by: Collection[str]) -> None:
+        """Fit on dev what is fitted after training (a temperature), into the main network's buffers.
+
+        chosen_by: the dev criteria that had a say in which weights these are.
+        """
 
     def state(self) -> dict[str, object]:
         """What training carries from step to step besides networks and optimizers (a replay buffer): tensors, numbers
@@ -140,7 +143,7 @@ class OneLoss(ABC):
     def criteria(self) -> dict[str, float | None]:
         """The dev criteria that select checkpoints."""
 
-    def calibrate(self) -> None:  # noqa: B027 (most tasks have nothing to fit)
+    def calibrate(self, chosen_by: Collection[str]) -> None:  # noqa: B027 (most tasks have nothing to fit)
         """Nothing is fitted after training."""
 
     def state(self) -> dict[str, object]:

@@ -174,7 +174,7 @@ def test_shuffled_labels_keep_their_counts_and_change_their_order(splits):
 
 def test_calibration_changes_nothing(splits):
     ours = learner(splits, Sign(3))
-    ours.calibrate()
+    ours.calibrate(())
     assert ours.network.gain.item() == 3.0
 
 

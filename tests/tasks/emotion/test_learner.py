@@ -159,7 +159,7 @@ def test_the_temperature_is_fitted_on_dev(learner, tmp_path, packed, scoring):
     loop = trained(ours, tmp_path)
     loop.network.eval()
     with torch.inference_mode():
-        ours.calibrate()
+        ours.calibrate(())
     assert loop.network.temperature.item() != 1.0
     table = inference.predict(loop.network, packed["dev"], scoring(), CPU, {})
     place = [["neutral", "happy", "sad"].index(label) for label in table["label"]]

@@ -3,7 +3,7 @@ criteria that select checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +120,7 @@ class Recogniser(OneLoss):
         """UAR and loss on dev."""
         return criteria.criteria(self._predict())
 
-    def calibrate(self) -> None:
+    def calibrate(self, chosen_by: Collection[str]) -> None:
         """Fit the temperature on dev (Guo et al., "On calibration of modern neural networks", ICML 2017)."""
         self.network.temperature.fill_(criteria.temperature(self._predict()))
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from voxdag.audio.decode import to_int16
 from voxdag.data.shards import Row, Shards, Tracks, wave_at
 from voxdag.tasks.denoise.inference import BUFFERS, OUTPUT_SIZE, RATE, TASK, enhance
 
@@ -35,5 +36,5 @@ def clean(
 ) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
     """Each recording, denoised, as long as it was."""
     waves = shards.waves(RATE, TASK)
-    for name, wave in zip(waves.ids, enhance(network, waves, settings.batch_size, device), strict=True):
-        yield {"id": name}, {"wave": wave}
+    for name, wave in zip(waves.ids, enhance(network, waves, settings, device), strict=True):
+        yield {"id": name}, {"wave": to_int16(wave)[0]}

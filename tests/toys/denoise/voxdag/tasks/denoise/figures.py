@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from voxdag.data.shards import Shards
 from voxdag.figures import comparison as systems
-from voxdag.figures import groups
+from voxdag.figures import groups, spectrograms
 from voxdag.figures.history import Quantity, draw_history
 from voxdag.figures.metric import Metric
 from voxdag.figures.plot import Plot
@@ -24,6 +25,13 @@ def figures(
     overall = groups.Overall(float(predictions["noise_left"].mean()), "all")
     snrs = groups.draw_groups(breakdown, "snr", LEFT, overall)
     return {"history": draw_history(history, CRITERIA), "snrs": snrs}
+
+
+def examples(recordings: Shards, enhanced: Shards) -> dict[str, Plot]:
+    """spectrograms of the first recording."""
+    waves = {"noisy": recordings.track("noisy"), "enhanced": enhanced.track("wave"), "clean": recordings.track("clean")}
+    shown = {name: track.wave(0) for name, track in waves.items()}
+    return {"spectrograms": spectrograms.draw(shown, int(waves["clean"].track.rate), recordings.index["id"][0])}
 
 
 def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> dict[str, Plot]:

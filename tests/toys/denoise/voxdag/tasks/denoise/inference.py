@@ -59,12 +59,26 @@ def predict(
 
     def measures(noisy: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
         wanted = float_waves(padded([clean[i] for i in rows])[0], device)
-        enhanced = network(noisy, lengths)
-        left = ((enhanced - wanted) ** 2).sum(1) / (((noisy - wanted) ** 2).sum(1) + TINY)
-        return torch.stack([si_sdr(noisy, wanted), si_sdr(enhanced, wanted), left], dim=1)
+        return torch.stack(_measures(noisy, wanted, network(noisy, lengths)), dim=1)
 
     table = _table(network, track(shards, "noisy"), settings, measures, MEASURES, device)
     return prediction_tables.tabulate(shards.about, table)
+
+
+def measured(network: nn.Module, shards: Shards, made: Shards) -> pd.DataFrame:
+    """The same, of what `enhanced` made."""
+    noisy, clean, wave = track(shards, "noisy"), track(shards, "clean"), made.track("wave")
+    rows = []
+    for i in range(len(clean)):
+        heard, wanted, given = (torch.from_numpy(one.wave(i))[None] for one in (noisy, clean, wave))
+        rows.append(torch.cat(_measures(heard, wanted, given)).tolist())
+    return prediction_tables.tabulate(shards.about, pd.DataFrame(rows, columns=list(MEASURES)))
+
+
+def _measures(noisy: Tensor, clean: Tensor, made: Tensor) -> tuple[Tensor, ...]:
+    """MEASURES of waves (B, T): (B,) each."""
+    left = ((made - clean) ** 2).sum(1) / (((noisy - clean) ** 2).sum(1) + TINY)
+    return si_sdr(noisy, clean), si_sdr(made, clean), left
 
 
 def tracks(shards: Shards) -> Tracks:
@@ -76,18 +90,21 @@ def enhanced(
     network: nn.Module, shards: Shards, settings: Settings, device: torch.device
 ) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
     """Each noisy recording, denoised."""
-    waves = enhance(network, track(shards, "noisy"), settings.batch_size, device)
+    waves = enhance(network, track(shards, "noisy"), settings, device)
     for row, wave in zip(shards.about.to_dict("records"), waves, strict=True):
-        yield row, {"wave": wave}
+        yield row, {"wave": to_int16(wave)[0]}
 
 
-def enhance(network: nn.Module, noisy: PackedTrack, batch_size: int, device: torch.device) -> Iterator[np.ndarray]:
-    """Each recording, denoised, as long as it was: (n,) int16."""
+@torch.inference_mode()
+def enhance(
+    network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device
+) -> Iterator[np.ndarray]:
+    """Each recording, denoised, as long as it was: (n,) float32."""
     scoring_loop.check_takes(network, TAKES, TASK)
-    for rows in scoring_loop.in_order(noisy, batch_size):
-        waves, lengths = padded([noisy[i] for i in rows])
+    for rows in scoring_loop.in_order(recordings, settings.batch_size):
+        waves, lengths = padded([recordings[i] for i in rows])
         made = network(float_waves(waves, device), lengths.to(device)).cpu().numpy()
-        yield from (to_int16(wave[:length])[0] for wave, length in zip(made, lengths.tolist(), strict=True))
+        yield from (wave[:length] for wave, length in zip(made, lengths.tolist(), strict=True))
 
 
 def track(shards: Shards, name: str) -> PackedTrack:

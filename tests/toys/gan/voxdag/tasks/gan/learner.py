@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -114,7 +114,7 @@ class Gan:
         """Those of the predictions of dev."""
         return criteria.criteria(inference.predict(self.generator, self._dev, self._scoring, self.device, {}))
 
-    def calibrate(self) -> None:
+    def calibrate(self, chosen_by: Collection[str]) -> None:
         """Nothing is fitted after training."""
 
     def state(self) -> dict[str, object]:
