@@ -12,7 +12,9 @@ from voxdag.networks import by_name
 BATCH, TIME = 3, 9_000  # samples or frames
 LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
-SMALL = {"aasist": "aasist_s", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
+SMALL = {"aasist": "aasist_s", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
+SMALL |= {"metric_discriminator": "half"}
+ENHANCERS, HELPERS = ("bsrnn", "demucs"), ("metric_discriminator",)  # HELPERS are never scored
 
 
 def inputs(network):
@@ -39,7 +41,12 @@ def test_build_takes_a_size_and_the_number_of_outputs(name):
     assert list(inspect.signature(MODULES[name].build).parameters) == ["config", "outputs"]
 
 
-@pytest.mark.parametrize("name", MODULES)
+def test_a_network_that_is_never_scored_takes_nothing_that_a_task_gives():
+    built = {name: module.build(module.CONFIGS[SMALL[name]], 1) for name, module in MODULES.items()}
+    assert {name for name, network in built.items() if not hasattr(network, "TAKES")} == set(HELPERS)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in HELPERS])
 @pytest.mark.parametrize("outputs", [1, 4])
 def test_forward_takes_what_takes_says_and_is_as_wide_as_asked(name, outputs):
     network = MODULES[name].build(MODULES[name].CONFIGS[SMALL[name]], outputs).eval()
@@ -47,5 +54,5 @@ def test_forward_takes_what_takes_says_and_is_as_wide_as_asked(name, outputs):
     with torch.inference_mode():
         given = logits(network(*inputs(network)))
     enhanced = (BATCH, TIME) if outputs == 1 else (BATCH, outputs, TIME)
-    assert given.shape == (enhanced if name == "demucs" else (BATCH, outputs))
+    assert given.shape == (enhanced if name in ENHANCERS else (BATCH, outputs))
     assert given.isfinite().all()

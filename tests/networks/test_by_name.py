@@ -17,6 +17,7 @@ from voxdag.networks.weights import write_weights
 
 WORDS = ("aasist", "aasist_s", {"dropout": 0.2}, 3)
 BUFFERS = {"temperature": torch.ones(()), "trained": torch.tensor([True, False, True])}
+NETWORKS = ("aasist", "bsrnn", "demucs", "metric_discriminator", "tier1")
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
@@ -50,7 +51,7 @@ def toys(tmp_path, monkeypatch):
 
 
 def test_a_module_with_sizes_is_a_network_and_is_not_imported_to_know_it(toys):
-    assert by_name.names() == ["aasist", "broken", "demucs", "tier1", "toy"]
+    assert by_name.names() == sorted([*NETWORKS, "broken", "toy"])
     assert not {"models.toy", "models.broken"} & set(sys.modules)
     built = by_name.build("toy", "wide", {"width": 3}, 2)
     assert (built.in_features, built.out_features) == (3, 2)
@@ -58,7 +59,7 @@ def test_a_module_with_sizes_is_a_network_and_is_not_imported_to_know_it(toys):
 
 def test_an_unknown_network_lists_those_there_are():
     for wrong in ("cpu_convolution", "rawnet", "__init__"):
-        with pytest.raises(ValueError, match=f"no network '{wrong}'; the networks are aasist, demucs, tier1$"):
+        with pytest.raises(ValueError, match=f"no network '{wrong}'; the networks are {', '.join(NETWORKS)}$"):
             by_name.build(wrong, "s", {}, 2)
 
 
@@ -186,7 +187,7 @@ def test_a_further_network_is_bound_from_settings_and_refused_by_its_words():
     settings = {"network": "aasist", "config": "aasist_s", "changes": {"dropout": 0.5}}
     built = params.bind(by_name.Further, settings, "objective.discriminator").build(outputs=1)
     assert built.out_layer.out_features == 1 and built.config.dropout == 0.5
-    with pytest.raises(ValueError, match="no network 'critic'; the networks are aasist, demucs, tier1"):
+    with pytest.raises(ValueError, match=f"no network 'critic'; the networks are {', '.join(NETWORKS)}"):
         by_name.Further("critic", "small", {}).build(outputs=1)
 
 

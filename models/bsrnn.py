@@ -1,0 +1,423 @@
+"""Band-split RNN (BSRNN): a mask and a residual for a noisy spectrum, by recurrences over time and over bands in turns.
+
+    waves (B, samples)
+      STFT             a frame every `hop` samples; real and imaginary parts X, magnitudes to the power `compression`
+      band split       norm, linear map of each band's bins -> N features a band
+      `layers` times   norm, LSTM over time, linear map, added to what went in
+                       norm, bidirectional LSTM over bands (or attention), linear map, added to what went in
+      mask decoder     of each band: norm, linear map, tanh, linear map, GLU -> mask M; another one -> residual R
+      Y = M X + R      complex, each bin for itself; magnitudes back, inverse STFT
+    waves (B, samples)
+
+Source: Luo and Yu, "Music Source Separation with Band-split RNN", IEEE/ACM TASLP 31 (2023), arXiv 2209.15174, and Yu,
+Chen, Luo, Gu and Weng, "High Fidelity Speech Enhancement with Band-split RNN", Interspeech 2023, arXiv 2212.00406. The
+two recurrences take turns, as in the papers and in espnet (espnet2/enh/layers/bsrnn.py); sungwon23/BSRNN, whose figures
+on VoiceBank+DEMAND are published, runs all of one kind before all of the other. Bands at 16 kHz are those of that
+program.
+
+Departures:
+  norms have no gain and bias: a linear map follows each of them, and can do the same;
+  weights start so that the mask is 1 and the residual near 0: an untrained network passes the wave on;
+  compression (ours; exponent 1, none, in the sizes "paper") makes quiet bins count, as in the losses;
+  magnitudes (ours, a choice) go into the split beside real and imaginary parts. Of parts alone a network has to learn
+  first what a magnitude is, which takes longer than all that the default system is trained for;
+  attention over bands (ours) is a choice, beside the papers' recurrence;
+  frames are cut so that every sample is in the same number of them, beyond both ends too, where the wave is zero. So
+  they are those that a stream cuts, and a recording is as long as it was, from one sample on;
+  the size "paper" has the width and depth of sungwon23/BSRNN (N = 64, 5 layers), which trains on one GPU.
+
+Causal sizes have no recurrence backward in time, and norms that hear one frame (layer) or none (batch, whose statistics
+are fixed in evaluation); models/bsrnn_stream.py runs them hop by hop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.stft import STFT, magnitudes, powered, times
+
+RATE = 16_000  # Hz
+NORMS = ("group", "layer", "batch")
+BAND_MODELS = ("lstm", "attention")
+EPS = 1e-8  # of variances
+WIDE = (2, *[3] * 10, *[8] * 12, *[16] * 7, 17)  # bins of 31.25 Hz; about 1 kHz in bands of 94 Hz, then 250, then 500
+MIDDLE = (*[4] * 8, *[8] * 6, *[16] * 4, *[32] * 3, 17)  # 22 bands, 125 Hz wide at first, then twice, 4, 8 times
+COARSE = (*[5] * 6, *[10] * 4, *[20] * 3, *[40] * 2, 47)  # 16 bands, about 156 Hz wide at first, then twice, 4, 8 times
+
+States = Sequence[tuple[Tensor, Tensor]]  # of each layer's LSTM over time: h and c, (1, B K, hidden)
+
+
+@dataclass(frozen=True)
+class BSRNNConfig:
+    """channels     N, features of a band
+    layers       pairs of recurrences
+    hidden       units of the recurrences, in each direction; 2 N in the papers
+    decoder      hidden units of the mask decoder of a band; 4 N in the papers
+    norm         group: over all of a recording, all of its bands too between split and decoder; layer: over the
+                 features of a band in a frame; batch
+    causal       nothing is heard before it sounds, but for the frame that it is in
+    bands        their widths in bins, from 0 Hz up
+    band_model   lstm, or attention with `heads` heads
+    compression  exponent of magnitudes, 1 for none
+    magnitudes   whether the split hears them too, normed apart from real and imaginary parts
+    window, hop  of the STFT, samples
+    """
+
+    channels: int
+    layers: int
+    hidden: int
+    decoder: int
+    norm: str
+    causal: bool
+    bands: tuple[int, ...] = WIDE
+    band_model: str = "lstm"
+    heads: int = 4
+    compression: float = 0.3
+    magnitudes: bool = False
+    window: int = 512
+    hop: int = 128
+
+    def __post_init__(self) -> None:
+        sizes = (self.channels, self.layers, self.hidden, self.decoder, self.heads, self.hop, *self.bands)
+        if min(sizes) < 1:
+            raise ValueError(f"{self}: expected every size to be 1 or more")
+        if self.norm not in NORMS or self.band_model not in BAND_MODELS:
+            choices = f"norm {self.norm!r}, band_model {self.band_model!r}"
+            raise ValueError(f"{choices}: expected one of {', '.join(NORMS)}; one of {', '.join(BAND_MODELS)}")
+        if self.causal and self.norm == "group":
+            raise ValueError(
+                "norm 'group' hears the whole recording, so the network is not causal: expected layer, batch"
+            )
+        if self.window % 2 or self.window % self.hop or self.window == self.hop:
+            raise ValueError(f"window {self.window}, hop {self.hop}: expected an even window of two hops or more")
+        if sum(self.bands) != self.bins:
+            raise ValueError(f"bands hold {sum(self.bands)} bins, a window of {self.window} samples has {self.bins}")
+        if self.channels % self.heads:
+            raise ValueError(f"channels {self.channels}, heads {self.heads}: expected a multiple")
+        if not 0 < self.compression <= 1:
+            raise ValueError(f"compression {self.compression}: expected above 0, 1 at most")
+
+    @property
+    def bins(self) -> int:
+        """Of a spectrum."""
+        return self.window // 2 + 1
+
+
+TINY = BSRNNConfig(channels=24, layers=2, hidden=24, decoder=24, norm="batch", causal=False)
+SMALL = BSRNNConfig(channels=32, layers=3, hidden=32, decoder=32, norm="batch", causal=False)
+PAPER = BSRNNConfig(channels=64, layers=5, hidden=128, decoder=256, norm="group", causal=False, compression=1.0)
+QUICK = BSRNNConfig(
+    channels=48,
+    layers=2,
+    hidden=48,
+    decoder=48,
+    norm="group",
+    causal=False,
+    bands=COARSE,
+    magnitudes=True,
+    hop=256,
+)
+BASE = replace(QUICK, channels=64, layers=3, hidden=64, decoder=64, bands=MIDDLE, hop=128)
+CONFIGS = {
+    "tiny": TINY,
+    "quick": QUICK,  # learns most in a few minutes of two CPU cores
+    "small": SMALL,
+    "base": BASE,  # the same for a GPU
+    "paper": PAPER,
+    "tiny_causal": replace(TINY, causal=True),
+    "small_causal": replace(SMALL, causal=True),
+    "paper_causal": replace(PAPER, causal=True, norm="batch"),
+}
+
+
+class Norm(nn.Module):
+    """To mean 0 and variance 1 over `axes` of (T, B, K, C)."""
+
+    def __init__(self, axes: tuple[int, ...]):
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, features: Tensor, valid: Tensor | None) -> Tensor:
+        """(T, B, K, C), valid (T, B) -> the same; frames that are not valid are zero."""
+        features = features.float()
+        if valid is None:
+            centred = features - features.mean(self.axes, keepdim=True)
+            return centred * (centred.square().mean(self.axes, keepdim=True) + EPS).rsqrt()
+        weights = valid[:, :, None, None].float().expand_as(features)
+        count = weights.sum(self.axes, keepdim=True).clamp(min=1)
+        centred = (features - (features * weights).sum(self.axes, keepdim=True) / count) * weights
+        variance = centred.square().sum(self.axes, keepdim=True) / count
+        return centred * (variance + EPS).rsqrt()
+
+
+class BatchNorm(nn.Module):
+    """Batch norm of each of the last `axes` axes' features, over valid frames."""
+
+    def __init__(self, features: int, axes: int):
+        super().__init__()
+        self.axes, self.norm = axes, nn.BatchNorm1d(features, affine=False)
+
+    def forward(self, features: Tensor, valid: Tensor | None) -> Tensor:
+        """(T, B, K, C), valid (T, B) -> the same."""
+        if valid is None or not self.training:
+            return self.norm(features.flatten(-self.axes).flatten(0, -2)).view(features.shape)
+        heard = features[valid]  # (frames, K, C)
+        normed = self.norm(heard.flatten(-self.axes).flatten(0, -2)).view_as(heard)
+        return torch.zeros_like(features).index_put((valid,), normed)
+
+
+def band_norm(kind: str, bands: int, features: int) -> nn.Module:
+    """Of each band for itself."""
+    if kind == "batch":
+        return BatchNorm(bands * features, axes=2)
+    return Norm((0, 3) if kind == "group" else (3,))
+
+
+def shared_norm(kind: str, channels: int) -> nn.Module:
+    """Of all bands alike."""
+    if kind == "batch":
+        return BatchNorm(channels, axes=1)
+    return Norm((0, 2, 3) if kind == "group" else (3,))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring bands of one width: their places among the bands, and those of their bins among the bins."""
+
+    width: int
+    bands: slice
+    bins: slice
+
+    @property
+    def count(self) -> int:
+        """Of its bands."""
+        return self.bands.stop - self.bands.start
+
+
+def runs(widths: Sequence[int]) -> list[Run]:
+    """All bands, from 0 Hz up: those of a run go through one product."""
+    made, band, start = [], 0, 0
+    for width, alike in groupby(widths):
+        count = len(list(alike))
+        made.append(Run(width, slice(band, band + count), slice(start, start + count * width)))
+        band, start = band + count, start + count * width
+    return made
+
+
+def uniform(*shape: int, fan_in: Tensor) -> nn.Parameter:
+    """Uniform up to 1 / sqrt(fan in), as linear maps of torch begin; fan_in: of each row."""
+    bound = fan_in.float().rsqrt().view(-1, *[1] * (len(shape) - 1))
+    return nn.Parameter((2 * torch.rand(shape) - 1) * bound)
+
+
+class BandSplit(nn.Module):
+    """Features of each band from its bins, all bands of one width in one product."""
+
+    def __init__(self, config: BSRNNConfig):
+        super().__init__()
+        widths = torch.tensor(config.bands)
+        self.runs = runs(config.bands)
+        self.sizes = (2, 1) if config.magnitudes else (2,)  # numbers of a bin that are normed together
+        parts = sum(self.sizes)
+        self.norms = nn.ModuleList(
+            nn.ModuleList(band_norm(config.norm, run.count, size * run.width) for size in self.sizes)
+            for run in self.runs
+        )
+        self.weight = uniform(config.bins, parts, config.channels, fan_in=parts * widths.repeat_interleave(widths))
+        self.bias = uniform(len(widths), config.channels, fan_in=parts * widths)
+
+    def forward(self, spectrum: Tensor, valid: Tensor | None) -> Tensor:
+        """(T, B, F, 2), (T, B) -> (T, B, K, N)."""
+        heard = [spectrum] if len(self.sizes) == 1 else [spectrum, magnitudes(spectrum)]  # (T, B, F, size) each
+        of_runs = [self.run(run, norms, heard, valid) for run, norms in zip(self.runs, self.norms, strict=True)]
+        return torch.cat(of_runs).transpose(0, 1).contiguous().unflatten(0, spectrum.shape[:2])
+
+    def run(self, run: Run, norms: nn.ModuleList, heard: Sequence[Tensor], valid: Tensor | None) -> Tensor:
+        """Of a run of n bands: (n, T B, N)."""
+        parts = []
+        for norm, numbers in zip(norms, heard, strict=True):
+            bins = numbers[:, :, run.bins].unflatten(2, (run.count, run.width))  # (T, B, n, w, size)
+            parts.append(norm(bins.flatten(3), valid).view(bins.shape))
+        bins = torch.cat(parts, dim=4).flatten(3).flatten(0, 1).transpose(0, 1)  # (n, T B, parts w)
+        weight = self.weight[run.bins].view(run.count, bins.shape[2], -1)  # (n, parts w, N)
+        return torch.baddbmm(self.bias[run.bands, None], bins, weight)
+
+
+class BandDecoder(nn.Module):
+    """`values` numbers of each bin from the features of its band, all bands of one width in one product; they begin at
+    `first`."""
+
+    def __init__(self, config: BSRNNConfig, values: int, first: Tensor):
+        super().__init__()
+        bands = len(config.bands)
+        self.runs = runs(config.bands)
+        self.norm = band_norm(config.norm, bands, config.channels)
+        of_band = torch.full((bands,), config.channels)
+        self.hidden = uniform(bands, config.channels, config.decoder, fan_in=of_band)
+        self.hidden_bias = uniform(bands, config.decoder, fan_in=of_band)
+        of_bin = torch.full((config.bins,), config.decoder)
+        self.weight = uniform(config.bins, config.decoder, 2 * values, fan_in=16 * of_bin)  # a quarter of the usual
+        gated = torch.cat([2 * first, torch.zeros(values)])  # half of it passes a gate that begins at 0
+        self.bias = nn.Parameter(gated.repeat(config.bins, 1))
+
+    def forward(self, features: Tensor, valid: Tensor | None) -> Tensor:
+        """(T, B, K, N), (T, B) -> (values, T, B, F)."""
+        flat = self.norm(features, valid).flatten(0, 1).transpose(0, 1)  # (K, T B, N)
+        hidden = torch.tanh(torch.baddbmm(self.hidden_bias[:, None], flat, self.hidden))  # (K, T B, H)
+        bins = torch.cat([self.run(run, hidden[run.bands]) for run in self.runs], dim=2)  # (values, T B, F)
+        return bins.unflatten(1, features.shape[:2])
+
+    def run(self, run: Run, hidden: Tensor) -> Tensor:
+        """Of a run of n bands (n, T B, H): (values, T B, n w)."""
+        weight = self.weight[run.bins].unflatten(0, (run.count, run.width)).permute(0, 2, 3, 1)  # (n, H, 2 values, w)
+        bias = self.bias[run.bins].unflatten(0, (run.count, run.width)).transpose(1, 2)  # (n, 2 values, w)
+        made = torch.baddbmm(bias.flatten(1)[:, None], hidden, weight.flatten(2))  # (n, T B, 2 values w)
+        gated = F.glu(made).unflatten(2, (-1, run.width))  # (n, T B, values, w)
+        return gated.permute(2, 1, 0, 3).flatten(2)
+
+
+class TimeRecurrence(nn.Module):
+    """Norm, LSTM over time of each band alike, a linear map; backward in time too where it is not causal."""
+
+    def __init__(self, config: BSRNNConfig):
+        super().__init__()
+        self.norm = shared_norm(config.norm, config.channels)
+        self.ahead = nn.LSTM(config.channels, config.hidden)
+        self.back = None if config.causal else nn.LSTM(config.channels, config.hidden)
+        self.out = nn.Linear(config.hidden * (1 if config.causal else 2), config.channels)
+
+    def forward(
+        self, features: Tensor, valid: Tensor | None, state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """(T, B, K, N), (T, B), state of the LSTM before -> (T, B, K, N) to add, and its state behind."""
+        normed = self.norm(features, valid).flatten(1, 2)  # (T, B K, N)
+        hidden, state = self.ahead(normed, state)
+        if self.back is not None:
+            places = mirror(features.shape, valid)
+            turned = normed.flip(0) if places is None else normed.gather(0, places.expand_as(normed))
+            back = self.back(turned)[0]
+            back = back.flip(0) if places is None else back.gather(0, places.expand_as(back))
+            hidden = torch.cat([hidden, back], dim=2)  # (T, B K, 2 hidden)
+        return self.out(hidden).view_as(features), state
+
+
+def mirror(shape: torch.Size, valid: Tensor | None) -> Tensor | None:
+    """(T, B K, 1): the place of each frame in its recording reversed, of (T, B, K, N); None where all are as long."""
+    if valid is None:
+        return None
+    time = torch.arange(len(valid), device=valid.device)[:, None]  # (T, 1)
+    places = torch.where(valid, valid.sum(0) - 1 - time, time)  # (T, B)
+    return places.repeat_interleave(shape[2], dim=1)[:, :, None]
+
+
+class BandRecurrence(nn.Module):
+    """Norm, bidirectional LSTM over the bands of a frame, a linear map."""
+
+    def __init__(self, config: BSRNNConfig):
+        super().__init__()
+        self.norm = shared_norm(config.norm, config.channels)
+        self.lstm = nn.LSTM(config.channels, config.hidden, bidirectional=True)
+        self.out = nn.Linear(2 * config.hidden, config.channels)
+
+    def forward(self, features: Tensor, valid: Tensor | None) -> Tensor:
+        """(T, B, K, N), (T, B) -> (T, B, K, N) to add."""
+        bands = self.norm(features, valid).permute(2, 0, 1, 3).flatten(1, 2)  # (K, T B, N)
+        hidden = self.out(self.lstm(bands)[0])  # (K, T B, N)
+        return hidden.transpose(0, 1).reshape(features.shape)
+
+
+class BandAttention(nn.Module):
+    """Norm, self-attention among the bands of a frame (Vaswani et al., NeurIPS 2017), a linear map.
+
+    It needs no code of places: each band's features begin with a bias of its own.
+    """
+
+    def __init__(self, config: BSRNNConfig):
+        super().__init__()
+        self.heads = config.heads
+        self.norm = shared_norm(config.norm, config.channels)
+        self.parts = nn.Linear(config.channels, 3 * config.channels)
+        self.out = nn.Linear(config.channels, config.channels)
+
+    def forward(self, features: Tensor, valid: Tensor | None) -> Tensor:
+        """(T, B, K, N), (T, B) -> (T, B, K, N) to add."""
+        parts = self.parts(self.norm(features, valid)).flatten(0, 1)  # (T B, K, 3 N)
+        heads = parts.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, T B, heads, K, N / heads)
+        heard = F.scaled_dot_product_attention(*heads)  # (T B, heads, K, N / heads)
+        return self.out(heard.transpose(1, 2).flatten(2)).view_as(features)
+
+
+class BSRNN(nn.Module):
+    """waves (B, samples), lengths (B,) -> waves (B, samples), or (B, outputs, samples) where there are several."""
+
+    TAKES = "waves"
+
+    def __init__(self, config: BSRNNConfig, outputs: int = 1):
+        super().__init__()
+        self.config, self.outputs = config, outputs
+        self.stft = STFT(config.window, config.hop)
+        self.split = BandSplit(config)
+        over_bands = {"lstm": BandRecurrence, "attention": BandAttention}[config.band_model]
+        self.over_time = nn.ModuleList(TimeRecurrence(config) for _ in range(config.layers))
+        self.over_bands = nn.ModuleList(over_bands(config) for _ in range(config.layers))
+        one = torch.tensor([1.0, 0.0]).repeat(outputs)
+        self.mask = BandDecoder(config, 2 * outputs, first=one)
+        self.residual = BandDecoder(config, 2 * outputs, first=0 * one)
+
+    def forward(self, waves: Tensor, lengths: Tensor) -> Tensor:
+        """Waves at 16 kHz, full scale 1; behind a recording's length, what goes in has no effect, and zeros come out.
+
+        Raises ValueError unless `waves` are float, (B, samples), of at least one sample.
+        """
+        check_waves(waves)
+        samples = waves.shape[1]
+        inside = torch.arange(samples, device=waves.device) < lengths[:, None]  # (B, samples)
+        spectrum = self.stft(waves * inside)
+        valid = self.valid(lengths, len(spectrum))
+        enhanced, _ = self.enhance(spectrum, valid, None)  # (T, B, F, outputs, 2)
+        made = self.stft.inverse(enhanced.permute(0, 1, 3, 2, 4).flatten(1, 2), samples)  # (B outputs, samples)
+        made = made.unflatten(0, (-1, self.outputs)) * inside[:, None]
+        return made.squeeze(1) if self.outputs == 1 else made
+
+    def valid(self, lengths: Tensor, frames: int) -> Tensor | None:
+        """Which frames (T, B) hold something of their recording; None where all do."""
+        of_each = self.stft.frames(lengths)
+        if bool((of_each >= frames).all()):
+            return None
+        return torch.arange(frames, device=lengths.device)[:, None] < of_each
+
+    def enhance(
+        self, spectrum: Tensor, valid: Tensor | None, states: States | None
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Spectrum (T, B, F, 2), valid (T, B) -> (T, B, F, outputs, 2), and the layers' states behind its frames."""
+        noisy = powered(spectrum, self.config.compression)
+        features = self.split(noisy, valid)  # (T, B, K, N)
+        behind = []
+        for i, (over_time, over_bands) in enumerate(zip(self.over_time, self.over_bands, strict=True)):
+            added, state = over_time(features, valid, None if states is None else states[i])
+            features = features + added
+            features = features + over_bands(features, valid)
+            behind.append(state)
+        mask, residual = (
+            decoder(features, valid).float().unflatten(0, (self.outputs, 2)).movedim((0, 1), (3, 4))
+            for decoder in (self.mask, self.residual)
+        )  # (T, B, F, outputs, 2)
+        enhanced = times(mask, noisy.unsqueeze(3)) + residual
+        return powered(enhanced, 1 / self.config.compression), behind
+
+
+def check_waves(waves: Tensor) -> None:
+    if waves.ndim != 2 or not waves.is_floating_point() or waves.shape[1] < 1:
+        found = f"{waves.dtype} of shape {tuple(waves.shape)}"
+        raise ValueError(f"expected float waves of shape (B, samples) of at least 1 sample, got {found}")
+
+
+def build(config: BSRNNConfig, outputs: int) -> BSRNN:
+    """See `models`."""
+    return BSRNN(config, outputs)
