@@ -66,11 +66,12 @@ def test_one_member_has_its_best_epoch_whether_it_is_named_or_not():
 
 
 def test_every_loss_and_criterion_is_drawn_known_or_not_and_the_note_is_about_criteria():
-    rows = member(1, 2).assign(dev_cost_x=1.0)
+    rows = member(1, 2).assign(dev_cost_x=1.0, train_two_words=1.0)
     table = draw_history(rows, {"dev_eer": Quantity("Dev EER (%)", 100, "min")}, "leaky").table
     assert list(dict.fromkeys(table["quantity"])) == [
         "Training loss, generator",
         "Training loss, discriminator",
+        "Training loss, two words",
         "Dev EER (%), leaky",
         "Dev cost x, leaky",
         "Learning rate (×10⁻⁴)",

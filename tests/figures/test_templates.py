@@ -8,7 +8,7 @@ from dvc_render import VegaRenderer
 
 FOLDER = Path(__file__).parents[2] / ".dvc" / "plots"
 TEMPLATES = sorted(path.stem for path in FOLDER.glob("*.json"))
-BY_COLOUR = {"det", "roc", "history"}  # all systems in one frame
+BY_COLOUR = {"along", "det", "roc", "history"}  # all systems in one frame
 
 
 @pytest.fixture(params=TEMPLATES)
@@ -31,7 +31,7 @@ def channels(tree, name: str) -> list[dict]:
 
 
 def test_there_are_templates():
-    assert len(TEMPLATES) == 13
+    assert len(TEMPLATES) == 14
 
 
 def test_groups_of_rates_and_of_other_values_differ_in_how_numbers_are_written_alone():

@@ -50,7 +50,8 @@ def _quantities(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str)
 
 
 def _loss(column: str) -> Quantity:
-    return LOSS if column == "train_loss" else Quantity(f"{LOSS.label}, {column.removeprefix('train_')}")
+    name = column.removeprefix("train_").replace("_", " ")
+    return LOSS if name == "loss" else Quantity(f"{LOSS.label}, {name}")
 
 
 def _words(column: str) -> str:
