@@ -17,6 +17,7 @@ import torch
 from voxdag import predict
 from voxdag.core import artifacts, params
 from voxdag.core.errors import NotHere, Refused
+from voxdag.core.modules import load_module
 from voxdag.data.members import Member
 from voxdag.networks import by_name
 from voxdag.networks.weights import digest, write_weights
@@ -313,3 +314,73 @@ def test_files_are_not_heard_in_another_way_than_in_training():
         message = rf"a.safetensors was trained with features.{section} .*, params.yaml has .*evaluate@tier1"
         with pytest.raises(Refused, match=message):
             file_scoring.check_features(now, replace(now, **{section: {"rate": 8000}}), Path("a.safetensors"), "tier1")
+
+
+# A system whose outputs are audio
+
+
+@pytest.fixture
+def denoiser(tmp_path, tree):
+    """Weights of an enhancer as it is before training."""
+    torch.manual_seed(0)
+    size = {"channels": 4, "layers": 1, "hidden": 4, "decoder": 4}
+    scoring = {"task": "enhance", "recordings": "features/enhance", "front_end": None}
+    scoring |= {"inference": {"batch_size": 2, "samples": 16_000, "overlap": 1000}}
+    scoring |= {"decoding": {"rate": 16_000, "min_seconds": 0.1, "min_peak": 1e-4, "max_clipped": 0.01}}
+    about = by_name.about("bsrnn", "tiny", size, 1) | {"system": "bsrnn", "scoring": scoring}
+    inference = load_module("voxdag.tasks.{task}.inference", task="enhance")
+    made = by_name.build("bsrnn", "tiny", size, 1, inference.BUFFERS)
+    write_weights(tmp_path / "denoiser.safetensors", made, about)
+    return tmp_path / "denoiser.safetensors", made.eval(), inference
+
+
+def test_a_file_is_enhanced_as_the_task_enhances_its_samples(tmp_path, denoiser, capsys, monkeypatch):
+    weights, made, inference = denoiser
+    path = audio(tmp_path / "in.wav", 1.7)
+    monkeypatch.chdir(tmp_path)  # no params.yaml here
+    (row,) = run(capsys, "--weights", weights, path, "-o", tmp_path / "out/enhanced.wav")
+    samples, rate = soundfile.read(tmp_path / "out/enhanced.wav", dtype="int16")
+    settings = inference.Settings(2, 16_000, 1000)
+    (expected,) = inference.enhance(made, [soundfile.read(path, dtype="int16")[0]], settings, torch.device("cpu"))
+    assert rate == 16_000 and np.abs(samples / 32768 - expected.clip(-1, 1)).max() < 1 / 32768
+    assert row == {
+        "path": str(path), "seconds": "1.7", "rate": "16000", "channels": "1", "clipped": "0",
+        "enhanced": str(tmp_path / "out/enhanced.wav"), "system": "bsrnn", "weights": digest(weights), "error": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("samples", [1, 2, 511, 512, 513, 16_001])
+def test_the_enhanced_file_is_as_long_as_the_file(tmp_path, denoiser, capsys, samples):
+    wave = np.random.default_rng(0).normal(0, 0.1, (samples, 2))
+    soundfile.write(tmp_path / "in.wav", wave, 44_100)
+    run(capsys, "--weights", denoiser[0], tmp_path / "in.wav", "-o", tmp_path / "out.wav")
+    there = soundfile.info(tmp_path / "out.wav")
+    assert (there.frames, there.channels, there.samplerate) == (samples, 2, 44_100)
+
+
+def test_a_folder_is_enhanced_into_a_folder_and_what_cannot_be_has_no_output(tmp_path, denoiser, capsys):
+    audio(tmp_path / "in/a.wav")
+    (tmp_path / "in/b.wav").write_bytes(b"RIFF no audio")
+    with pytest.raises(Refused, match="1 of 2 files have no output"):
+        predict.run(predict.parse(["--weights", str(denoiser[0]), str(tmp_path / "in"), "-o", str(tmp_path / "out")]))
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [bool(row["error"]) for row in rows] == [False, True]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.wav"]
+
+
+def test_without_o_an_enhancer_says_how_much_it_removes(tmp_path, denoiser, capsys):
+    (row,) = run(capsys, "--weights", denoiser[0], audio(tmp_path / "a.wav"))
+    assert 0 < float(row["removed"]) < 1 and row["error"] == ""
+
+
+def test_audio_of_a_system_that_makes_none_is_refused(tmp_path, weights, capsys):
+    path = audio(tmp_path / "a.wav")
+    with pytest.raises(Refused, match="-o is given, but what aasist says is no audio: it is of the task antispoof"):
+        run(capsys, "--weights", weights, path, "-o", tmp_path / "b.wav")
+
+
+@pytest.mark.parametrize("words", [["--segments"], ["--pool", "mean"], ["--threshold", "0"], ["--plot", "plots"]])
+def test_words_that_say_how_to_score_do_not_go_with_audio(tmp_path, denoiser, capsys, words):
+    path = audio(tmp_path / "a.wav")
+    with pytest.raises(Refused, match=f"{words[0]} is given with -o"):
+        run(capsys, "--weights", denoiser[0], path, "-o", tmp_path / "b.wav", *words)

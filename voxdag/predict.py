@@ -1,9 +1,11 @@
-"""Score any audio file or folder with a trained system, or with other weights, and decide.
+"""Score any audio file or folder with a trained system, or with other weights, and decide; or enhance it.
 
 Usage:  voxdag predict --system aasist PATH...                              the mean of its members
         voxdag predict --system tier1 --member fold-3_seed-1234 PATH...     one of them
         voxdag predict --weights best_eer.safetensors PATH...               our own weights, anywhere: no params.yaml
         voxdag predict --weights AASIST.pth --preset aasist_official_la2019 PATH...     those of others
+        voxdag predict --system bsrnn noisy.wav -o enhanced.wav             what it makes of a file, where that is audio
+        voxdag predict --system bsrnn FOLDER -o OUT_FOLDER
         python -m voxdag.predict ...                                        the same in a checkout
 Reads:  the audio, of any format that libsndfile or ffmpeg reads (voxdag.audio.decode), and any rate; PATH may be a
         folder, or - for a list of paths, one a line, on standard input
@@ -19,6 +21,12 @@ Prints: CSV, or JSON lines (--json), one row per file:
             system, weights              whose; the first digits of the SHA-256 of each weights file
             error                        why a file has no output
         With --segments a row per segment, from start to end (s). The exit status is 1 if any file has no output.
+Writes: with -o, WAV or FLAC files of 16 bits, exactly as long as what went in, at its rate and in its channels, each of
+        which is enhanced for itself; what lies above half the rate that the system takes is lost. Files of any length
+        are enhanced in stretches. Rows then are
+            path, seconds, rate, channels    of the file (Hz)
+            enhanced, clipped                the output, and how many of its samples lay beyond full scale
+            system, weights, error           as above
 """
 
 from __future__ import annotations
@@ -36,11 +44,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from voxdag.audio.decode import INT16_SCALE
@@ -59,13 +68,14 @@ from voxdag.figures import waveform
 from voxdag.figures.png import save_png
 from voxdag.networks import by_name
 from voxdag.networks.weights import digest
-from voxdag.tasks import decisions, file_scoring, sources
+from voxdag.tasks import decisions, file_enhancing, file_scoring, sources
 from voxdag.tasks.scorer import POOLS, Decide, Said, Scorer
 from voxdag.tasks.sources import Source
 
 log = logging.getLogger(__name__)
 
 STDIN = "-"
+OF_SCORING = ("pool", "threshold", "decisions", "segments", "plot")  # words that say how to score
 PLOT_HOPS = 4  # scores per window length along a recording
 TITLE_CHARACTERS = 60  # of a file's name above its picture
 OF_CORPORA = {"max_quarantined": 0.0, "shard_megabytes": 1}  # settings of features that no single file has a use for
@@ -140,8 +150,23 @@ def source(arguments: argparse.Namespace) -> Source:
     return sources.of_system(arguments.system, arguments.member)
 
 
-def open_predictor(found: Source, arguments: argparse.Namespace) -> Predictor:
-    """The networks, opened, and what dev fitted for decisions with them.
+@dataclass(frozen=True)
+class Opened:
+    """What a command line names: networks, and how their task runs them.
+
+    hashes: the first digits of the SHA-256 of each weights file
+    """
+
+    inference: ModuleType
+    settings: object
+    features: Features
+    networks: list[nn.Module]
+    hashes: list[str]
+    device: torch.device
+
+
+def opened(found: Source, device: str | None) -> Opened:
+    """The networks, read.
 
     Raises Refused for a system whose recordings a file cannot be made into here, and for settings or weights that are
     none of the task's.
@@ -153,16 +178,23 @@ def open_predictor(found: Source, arguments: argparse.Namespace) -> Predictor:
     heard = {"decoding": scoring.decoding, "front_end": scoring.front_end}
     features = params.bind(Features, heard | OF_CORPORA, found.features_key, found.said_in)
     check_rate(features.decoding.rate, inference.RATE, f"features of {scoring.task} are", found.name, scoring.task)
-    device = runtime.setup(_run(found, arguments.device))
+    chosen = runtime.setup(_run(found, device))
     networks = [
         by_name.restore(file, *found.words, inference.OUTPUT_SIZE, inference.BUFFERS).eval() for file in found.files
     ]
-    hashes = [digest(file) for file in found.files]
-    decision = load_optional("voxdag.tasks.{task}.decision", task=scoring.task)
-    decide = _decide(decision, found, hashes, arguments) if decision is not None else None
-    scorer = Scorer(networks, inference, settings, features, device, arguments.pool or found.pool, decide)
+    return Opened(inference, settings, features, networks, [digest(file) for file in found.files], chosen)
+
+
+def open_predictor(found: Source, arguments: argparse.Namespace) -> Predictor:
+    """The networks, opened, and what dev fitted for decisions with them. Raises Refused as `opened` does."""
+    there = opened(found, arguments.device)
+    decision = load_optional("voxdag.tasks.{task}.decision", task=found.scoring.task)
+    decide = _decide(decision, found, there.hashes, arguments) if decision is not None else None
+    pool = arguments.pool or found.pool
+    scorer = Scorer(there.networks, there.inference, there.settings, there.features, there.device, pool, decide)
     decided = decision.DECIDED if decision is not None else ()
-    return Predictor(scorer, tuple(dict.fromkeys((*inference.OUTPUTS, *decided))), found.name, "+".join(hashes))
+    columns = tuple(dict.fromkeys((*there.inference.OUTPUTS, *decided)))
+    return Predictor(scorer, columns, found.name, "+".join(there.hashes))
 
 
 def _run(found: Source, device: str | None) -> Run:
@@ -287,18 +319,49 @@ def predict(
     return failed
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Score what the command line names. Raises Refused in the end where a file has no output."""
-    files = listed(arguments.paths, sys.stdin.buffer)
-    check_output(arguments.output, files)
-    predictor = open_predictor(source(arguments), arguments)
+def enhance(found: Source, files: Sequence[Path], arguments: argparse.Namespace, out: TextIO) -> int:
+    """Write what the networks make of the files, and rows of it; gives how many have no output.
+
+    Raises Refused for a task whose outputs are no audio, for words that say how to score, and as `opened` and
+    `file_enhancing.outputs` do.
+    """
+    words = {name: getattr(arguments, name) for name in OF_SCORING}
+    given = [name for name, word in words.items() if word is not None and word is not False]
+    if given:
+        raise Refused(f"--{given[0]} is given with -o: what is written is audio, and is not scored")
+    there, places = opened(found, arguments.device), file_enhancing.outputs(files, arguments.audio)
+    if not hasattr(there.inference, "enhance"):
+        raise Refused(f"-o is given, but what {found.name} says is no audio: it is of the task {found.scoring.task}")
+    enhancer = file_enhancing.Enhancer(
+        [network.to(there.device) for network in there.networks], there.inference, there.settings, there.device
+    )
+    rows = Rows(out, [*file_enhancing.COLUMNS, "system", "weights", "error"], arguments.json)
+    failed = 0
+    for path in tqdm(files, unit="file", disable=not sys.stderr.isatty()):
+        row = enhancer.file(path, places[path])
+        rows.write(row | {"system": found.name, "weights": "+".join(there.hashes)})
+        failed += "error" in row
+    return failed
+
+
+def score(found: Source, files: Sequence[Path], arguments: argparse.Namespace, out: TextIO) -> int:
+    """Write the rows of the files, and pictures where they are asked for; gives how many have no output."""
+    predictor = open_predictor(found, arguments)
     draw = None
     if arguments.plot is not None:
         pictures = picture_names(files, arguments.plot)
         draw = lambda said: predictor.plot(said, pictures[said.path])  # noqa: E731
-    out = io.StringIO() if arguments.output is not None else sys.stdout
     rows = Rows(out, predictor.header(arguments.segments), arguments.json)
-    failed = predict(predictor, files, rows, arguments.segments, draw)
+    return predict(predictor, files, rows, arguments.segments, draw)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score or enhance what the command line names. Raises Refused in the end where a file has no output."""
+    files = listed(arguments.paths, sys.stdin.buffer)
+    check_output(arguments.output, files)
+    out = io.StringIO() if arguments.output is not None else sys.stdout
+    work = score if arguments.audio is None else enhance
+    failed = work(source(arguments), files, arguments, out)
     if arguments.output is not None:
         artifacts.write_bytes(arguments.output, out.getvalue().encode())
     if failed:
@@ -325,6 +388,9 @@ def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="JSON lines instead of CSV")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the rows here, whole, instead of printing them"
+    )
+    parser.add_argument(
+        "-o", dest="audio", type=Path, metavar="PATH", help="write enhanced audio here: a file, or a folder for several"
     )
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
     parser.add_argument("--device", choices=params.DEVICES, help="default: as params.yaml says, or auto")

@@ -1,0 +1,129 @@
+"""Enhancing files of any rate, number of channels and length, with the networks of a system whose outputs are waves.
+
+    file -> stretches that overlap -> each channel for itself: resampled to the networks' rate, 16 bits, enhanced (the
+    mean over members), resampled back -> faded into one another -> file of the same rate, channels and length
+
+So what lies above half the networks' rate is not in the output. A stretch is in memory at a time, but for formats that
+cannot be read in parts (see `decode.Frames`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import soundfile
+import torch
+from torch import nn
+
+from voxdag.audio.decode import BadAudio, Frames, resample, to_int16
+from voxdag.core.errors import Refused
+from voxdag.core.files import text_of, writing
+from voxdag.tasks.scoring_loop import NotFinite
+
+FORMATS = {".wav": "WAV", ".flac": "FLAC"}  # of outputs, in 16 bits
+STRETCH, OVERLAP = 60, 1  # seconds: of a file at once, and in which one stretch fades into the next
+MAX_BEYOND = 0.01  # share of a stretch's samples that may lie beyond full scale, as in features: more is another scale
+COLUMNS = ("path", "seconds", "rate", "channels", "enhanced", "clipped")
+
+
+@dataclass(frozen=True)
+class Enhancer:
+    """The networks of a system's members; what they make of a wave is their mean."""
+
+    networks: Sequence[nn.Module]
+    inference: ModuleType
+    settings: object
+    device: torch.device
+
+    def __call__(self, frames: np.ndarray, rate: int) -> np.ndarray:
+        """Enhance (n, channels) at `rate` Hz, full scale at 1: -> (n, channels). Raises NotFinite."""
+        recordings = [to_int16(resample(channel, rate, self.inference.RATE))[0] for channel in frames.T]
+        by_network = (
+            list(self.inference.enhance(network, recordings, self.settings, self.device)) for network in self.networks
+        )
+        made = np.mean(list(by_network), axis=0, dtype=np.float64)  # (channels, m)
+        return np.stack([resample(wave, self.inference.RATE, rate)[: len(frames)] for wave in made], axis=1)
+
+    def stretches(self, frames: Frames) -> Iterator[np.ndarray]:
+        """What is made of a file, piece by piece: (m, channels), as many frames as it has. Raises as `__call__`, and
+        BadAudio."""
+        total, overlap = len(frames), OVERLAP * frames.rate
+        rise = ((np.arange(overlap) + 0.5) / overlap)[:, None]
+        before = None
+        for start in range(0, total, (STRETCH - OVERLAP) * frames.rate):
+            stop = min(start + STRETCH * frames.rate, total)
+            made = self(_on_scale(frames.read(start, stop)), frames.rate)
+            if before is not None:
+                made[:overlap] = before * (1 - rise) + made[:overlap] * rise
+            if stop == total:
+                yield made
+                return
+            yield made[:-overlap]
+            before = made[-overlap:]
+
+    def file(self, path: Path, out: Path) -> dict[str, object]:
+        """Enhance a file; gives its row (COLUMNS), or path and error.
+
+        clipped: samples of the output beyond full scale. Raises Refused for an output that is a file that is enhanced.
+        """
+        row: dict[str, object] = {"path": text_of(path)}
+        try:
+            with Frames(path) as frames:
+                row |= {"seconds": len(frames) / frames.rate, "rate": frames.rate, "channels": frames.channels}
+                return row | {"clipped": write(out, frames, self.stretches(frames)), "enhanced": text_of(out)}
+        except (BadAudio, NotFinite, soundfile.LibsndfileError) as reason:
+            return row | {"error": str(reason)}
+        except MemoryError:
+            return row | {"error": "asks for more memory than there is"}
+
+
+def _on_scale(wave: np.ndarray) -> np.ndarray:
+    """The wave (n, channels). Raises BadAudio for one that is no audio with full scale at 1."""
+    share = float(np.mean(np.abs(wave) > 1)) if wave.size else 0.0
+    if share > MAX_BEYOND:
+        raise BadAudio(
+            f"{100 * share:.1f} % of the samples lie beyond full scale: peak {np.abs(wave).max():.3g}, where 1 is full "
+            "scale"
+        )
+    return wave
+
+
+def write(out: Path, frames: Frames, stretches: Iterator[np.ndarray]) -> int:
+    """Write pieces (m, channels) to a file whole, in 16 bits, as they come; gives how many samples were clipped."""
+    clipped = 0
+    with writing(out) as file:
+        kind = {"format": FORMATS[out.suffix.lower()], "subtype": "PCM_16"}
+        with soundfile.SoundFile(file.name, "w", frames.rate, frames.channels, **kind) as audio:
+            for stretch in stretches:
+                channels, beyond = zip(*map(to_int16, stretch.T), strict=True)
+                audio.write(np.stack(channels, axis=1))
+                clipped += sum(beyond)
+    return clipped
+
+
+def outputs(files: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Where each file's output goes: `out` itself where it names a file, else into the folder `out`, as WAV files.
+
+    Raises Refused for several files and one name, for a name that is of no format that is written, for two files whose
+    outputs would have one name, and for an output that is one of the files.
+    """
+    into_folder = out.is_dir() or not out.suffix
+    if not into_folder and out.suffix.lower() not in FORMATS:
+        raise Refused(f"-o is {out}: expected a folder, or a name that ends in {', '.join(FORMATS)}")
+    if not into_folder and len(files) != 1:
+        raise Refused(f"-o is {out}, one file, for {len(files)}: expected a folder")
+    names = {file: out / f"{file.stem}.wav" if into_folder else out for file in files}
+    twice = [name for name, count in Counter(names.values()).items() if count > 1]
+    if twice:
+        of = ", ".join(text_of(file) for file, name in names.items() if name == twice[0])
+        raise Refused(f"{of}: their outputs would all be {text_of(twice[0])}; enhance them one by one")
+    heard = {file.resolve() for file in files}
+    own = [name for name in names.values() if name.resolve() in heard]
+    if own:
+        raise Refused(f"the output {text_of(own[0])} is one of the files to enhance: name another place")
+    return names
