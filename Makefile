@@ -4,7 +4,8 @@
 # make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
 # make test      the tests, in the same environment
 # make lint      style
-# make lock      resolve requirements.in into requirements.txt anew, with hashes
+# make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
+# make lock      resolve requirements.in and requirements-judges.in into the .txt beside them anew, with hashes
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +14,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results prove test lint lock
+.PHONY: repro demo results prove test lint judges lock
 
 repro: $(READY)
 	dvc repro
@@ -34,10 +35,16 @@ test: $(READY)
 lint: $(READY)
 	ruff check . && ruff format --check .
 
+judges: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-judges.txt
+
+COMPILE := uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
+  --generate-hashes --quiet
+
 lock: $(READY)
 	python -m pip install --quiet uv
-	uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
-	  --generate-hashes --quiet requirements.in -o requirements.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) -c requirements.txt requirements-judges.in -o requirements-judges.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

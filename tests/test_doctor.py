@@ -62,8 +62,12 @@ def test_the_parameters_as_they_are_pass(tree):
     written(tree)
     [finding] = doctor.parameters()
     assert finding.level == "ok"
-    listed = "tasks antispoof, emotion; systems aasist, tier1; baselines chance, majority, svm"
-    assert finding.text == f"params.yaml: {listed}"
+    listed = {
+        "tasks": "antispoof, emotion, enhance",
+        "systems": "aasist, bsrnn, tier1",
+        "baselines": "chance, majority, noisy, rnnoise, spectral_gate, svm",
+    }
+    assert finding.text == "params.yaml: " + "; ".join(f"{what} {names}" for what, names in listed.items())
 
 
 @pytest.mark.parametrize("section", ["baselines", "cleaned", "embedded", "synthetic"])
@@ -131,6 +135,24 @@ def test_pointers_of_git_lfs_in_a_corpus_fail(tree, used, official):
     assert finding.text.endswith(
         "; 1 of 8 recordings are pointers of Git LFS, such as savee/JE/a01.wav: `git lfs pull` fetches the audio"
     )
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_corpus_that_is_made_from_others_recordings_is_not_made_to_look_at_it(tree, used):
+    prepare = tree["tasks"]["enhance"]["prepare"]
+    prepare["corpora"] = {name: prepare["corpora"][name] for name in ("simulated_noisy", "mixture")}
+    prepare["corpus"] = "mixture" if used else "simulated_noisy"
+    tree["tasks"] = {"enhance": tree["tasks"]["enhance"]}
+    written(tree)
+    lacking, _ = doctor.corpora()
+    assert lacking.level == ("FAIL" if used else "note") and "corpora/mixture/speech is no folder" in lacking.text
+    for name in ("speech/anna/1.flac", "speech/otto/1.wav", "noise/rain/1.ogg", "noise/readme.txt"):
+        path = Path("corpora/mixture", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    ready, _ = doctor.corpora()
+    assert ready.level == "ok" and ready.text.endswith("first needed, from 2 files of speech, 1 files of noise")
+    assert not Path("corpora/mixture/made").exists()
 
 
 def test_a_corpus_that_cannot_be_read_does_not_hide_the_others(tree):

@@ -30,6 +30,19 @@ TINY = {
     "systems.tier1.seeds": [1],
     "systems.tier1.train.epochs": 1,
     "systems.tier1.model.config": "tier1_s",
+    "tasks.enhance.prepare.corpora.simulated_noisy.train": {"speakers": 2, "utterances": 8, "snrs": [0.0, 10.0]},
+    "tasks.enhance.prepare.corpora.simulated_noisy.dev": {"speakers": 2, "utterances": 4, "snrs": [5.0]},
+    "tasks.enhance.prepare.corpora.simulated_noisy.eval": {"speakers": 2, "utterances": 6, "snrs": [5.0, 10.0]},
+    "tasks.enhance.prepare.corpora.simulated_noisy.seconds": [1.0, 1.5],
+    "tasks.enhance.scoring.replicates": 40,
+    "systems.bsrnn.model.changes": {"channels": 4, "hidden": 4, "decoder": 4},
+    "systems.bsrnn.objective.samples": 8000,
+    "systems.bsrnn.objective.crops": 1,
+    "systems.bsrnn.objective.adversarial": {"weight": 0.3, "start": 1, "warmup": 0},
+    "systems.bsrnn.objective.discriminator.config": "half",
+    "systems.bsrnn.train.epochs": 2,
+    "systems.bsrnn.train.batch_size": 4,
+    "systems.bsrnn.train.averaging.over": "tail",
 }
 
 
@@ -90,6 +103,28 @@ def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
         assert len(pd.read_csv(clone.folder / f"plots/tier1/{figure}.csv"))
     for baseline in ("chance", "majority", "svm"):
         assert json.loads((clone.folder / f"metrics/{baseline}/evaluate.json").read_text()).keys() == headline.keys()
+
+
+def test_every_promised_file_of_an_enhancer_is_there(clone):
+    headline = json.loads((clone.folder / "metrics/bsrnn/evaluate.json").read_text())
+    assert {"estoi", "si_sdr", "dnsmos_ovrl", "stoi", "dev_optimised_pesq"} <= headline.keys()
+    history = pd.read_csv(clone.folder / "data/checkpoints/bsrnn/history.csv")
+    assert history[["dev_loss", "dev_pesq", "dev_stoi", "dev_composite"]].notna().all(axis=None)
+    assert history["train_discriminator"].notna().tolist() == [False, True]  # it begins with the second epoch
+    weights = {path.stem for path in (clone.folder / "data/checkpoints/bsrnn/seed-1").glob("*.safetensors")}
+    assert weights == {"averaged", "last", *(f"best_{name}" for name in ("loss", "pesq", "stoi", "composite"))}
+    predictions = pd.read_csv(clone.folder / "data/predictions/bsrnn/eval.csv")
+    assert len(predictions) == 6 and predictions["pesq"].between(1, 4.65).all()
+    made = pd.read_csv(clone.folder / "data/predictions/bsrnn/eval/seed-1/index.csv")
+    packed = pd.read_csv(clone.folder / "data/features/enhance/eval/index.csv")
+    assert made["length"].tolist() == packed["noisy.length"].tolist()
+    assert len(list((clone.folder / "data/predictions/bsrnn/eval/seed-1/listen").glob("*.wav"))) == 4
+    for figure in ("snr", "speakers", "history", "spectrograms"):
+        assert (clone.folder / f"plots/bsrnn/{figure}.png").read_bytes()[:4] == b"\x89PNG"
+    for baseline in ("noisy", "spectral_gate", "rnnoise"):
+        assert "pesq" in json.loads((clone.folder / f"metrics/{baseline}/evaluate.json").read_text())
+    pairs = pd.read_csv(clone.folder / "compare/enhance/pairs.csv")
+    assert set(pairs["system_a"]) | set(pairs["system_b"]) == {"bsrnn", "noisy", "spectral_gate", "rnnoise"}
 
 
 def test_the_split_is_disjoint_by_speaker_and_by_audio_and_says_so(clone):

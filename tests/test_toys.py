@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.torch
+import soundfile
 import torch
 
 from tests.clone import ROOT, Clone
@@ -112,6 +113,20 @@ def test_the_denoiser_denoises_and_its_predictions_are_waves_as_long_as_what_it_
     values = headline(clone, "denoiser")
     assert values["si_sdr"] == pytest.approx(table["si_sdr"].mean(), abs=2e-6)
     assert values["si_sdr"] > values["si_sdr_noisy"] + 5 and values["noise_left"] < 0.3
+
+
+def test_some_of_what_the_denoiser_made_can_be_heard_and_seen(clone):
+    folder, made = (
+        clone.folder / "data/predictions/denoiser/eval/seed-1",
+        shards(clone, "predictions/denoiser/eval", "seed-1"),
+    )
+    heard = sorted((folder / "listen").iterdir())
+    assert [path.stem for path in heard] == made.index["id"][:4].tolist()
+    wave, rate = soundfile.read(heard[1], dtype="int16")
+    assert rate == 8000 and (wave == made.track("wave")[1]).all()
+    table = pd.read_csv(clone.folder / "plots/denoiser/spectrograms.csv")
+    assert set(table["track"]) == {"noisy", "enhanced", "clean"}
+    assert (clone.folder / "plots/denoiser/spectrograms.png").is_file()
 
 
 def test_noise_is_what_was_added(clone):

@@ -10,7 +10,7 @@ from tests.toys.installed import NAMES, TOYS, importable
 from voxdag.core.modules import load_module, load_optional
 from voxdag.tasks import contract
 
-TASKS = ("antispoof", "emotion")
+TASKS = ("antispoof", "emotion", "enhance")
 PARTS = contract.MODULES | contract.OPTIONAL
 
 
@@ -58,8 +58,10 @@ def methods(protocol):
 
 
 def protocol_of(found, part):
-    """That of the part; of inference, that of waves where it gives any."""
-    return contract.WaveInference if part == "inference" and hasattr(found, "enhanced") else PARTS[part]
+    """That of the part; of inference and figures, that of waves where they give or show any."""
+    of_waves = {"inference": ("enhanced", contract.WaveInference), "figures": ("examples", contract.WaveFigures)}
+    mark, protocol = of_waves.get(part, ("", None))
+    return protocol if protocol and hasattr(found, mark) else PARTS[part]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -73,7 +75,8 @@ def test_a_task_keeps_the_contract(task, part):
 def test_every_optional_part_is_offered_by_one_task_at_least():
     offered = {part for task in (*TASKS, *NAMES) for part in contract.OPTIONAL if module(task, part) is not None}
     assert offered == set(contract.OPTIONAL)
-    assert {task for task in NAMES if hasattr(module(task, "inference"), "enhanced")} == {"denoise"}
+    for part, mark in {"inference": "enhanced", "figures": "examples"}.items():
+        assert {task for task in NAMES if hasattr(module(task, part), mark)} == {"denoise"}
 
 
 BROKEN = """
