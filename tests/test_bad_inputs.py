@@ -159,7 +159,7 @@ OTHERS = [
     (f"{LA}.scoring.by", ["attack", "attack"], "each once"),
     (f"{SER}.prepare.corpora.savee.folds", "random", "one of standard, leave_one_speaker_out"),
     (f"{SIMULATED}.root", "../../x", "a folder inside the corpora folder"),
-    (f"{SIMULATED}.root", "/tmp/x", "a folder inside the corpora folder"),
+    (f"{SIMULATED}.root", "/x", "a folder inside the corpora folder"),
     (f"{SIMULATED}.root", "", "a folder inside the corpora folder"),
     (f"{SPEECH}.root", "a/../../x", "a folder inside the corpora folder"),
     (f"{SIMULATED}.train.speakers", 1, "2 or more"),
