@@ -47,7 +47,9 @@ def convolution(channels: int, outputs: int) -> nn.Sequential:
 
 
 class MetricDiscriminator(nn.Module):
-    """reference (B, F, T), judged (B, F, T) -> (B, outputs)."""
+    """reference (B, F, T), judged (B, F, T) -> (B, outputs), of FRAMES or more."""
+
+    FRAMES = 2**CONVOLUTIONS  # each convolution halves them
 
     def __init__(self, config: DiscriminatorConfig, outputs: int):
         super().__init__()
@@ -64,7 +66,7 @@ class MetricDiscriminator(nn.Module):
         self.slope = nn.Parameter(torch.ones(outputs))
 
     def forward(self, reference: Tensor, judged: Tensor) -> Tensor:
-        """Magnitudes to a power, of 17 frames or more."""
+        """Magnitudes to a power."""
         maps = self.convolutions(torch.stack([reference, judged], dim=1))  # (B, C, F / 16, T / 16)
         return self.top * torch.sigmoid(self.slope * self.head(maps.amax((2, 3))))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.metric_discriminator import CONFIGS, DiscriminatorConfig, build
+from models.metric_discriminator import CONFIGS, DiscriminatorConfig, MetricDiscriminator, build
 
 
 def magnitudes(seed, frames=40):
@@ -81,7 +81,7 @@ def test_a_pair_is_judged_alone():
         np.testing.assert_allclose(network(*pair), one_by_one, atol=1e-5)
 
 
-@pytest.mark.parametrize("frames", [17, 250])
+@pytest.mark.parametrize("frames", [MetricDiscriminator.FRAMES, 250])
 def test_gradients_reach_what_is_judged_and_every_parameter(frames):
     torch.manual_seed(0)
     network, judged = build(CONFIGS["half"], 2).train(), magnitudes(4, frames).requires_grad_()

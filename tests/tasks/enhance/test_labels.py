@@ -1,12 +1,12 @@
 """Labels of a metric discriminator: normalised metrics, a fixed delay, crops without a label, a state to go on from."""
 
 import math
-from concurrent.futures import Executor, Future
 
 import numpy as np
 import pytest
 import torch
 
+from tests.executors import Now
 from voxdag.scoring import enhancement
 from voxdag.tasks.enhance import labels
 from voxdag.tasks.enhance.labels import Labels
@@ -15,18 +15,6 @@ RNG = np.random.default_rng(0)
 TIME = np.arange(16000) / 16000
 SPEECH = (0.2 * np.sin(2 * np.pi * 200 * TIME) * (np.sin(2 * np.pi * 3 * TIME) > 0)).astype(np.float32)
 NOISY = (SPEECH + RNG.normal(0, 0.02, 16000)).astype(np.float32)
-
-
-class Now(Executor):
-    """Does the work when it comes, and counts it."""
-
-    def __init__(self):
-        self.done = 0
-
-    def submit(self, function, *arguments):
-        future, self.done = Future(), self.done + 1
-        future.set_result(function(*arguments))
-        return future
 
 
 def batch(*waves):
@@ -38,6 +26,8 @@ def test_a_label_is_the_metric_on_a_scale_from_nothing_to_perfect():
     values = enhancement.score(SPEECH, NOISY, 16000)
     expected = [(values["pesq"] - 1) / 3.5, values["stoi"], (values["ssnr"] + 10) / 45]
     assert found == pytest.approx(expected, abs=1e-9)
+    both = [enhancement.stoi(SPEECH.astype(float), NOISY.astype(float), extended) for extended in (False, True)]
+    assert labels.label(SPEECH, NOISY, ["stoi", "estoi"]) == pytest.approx(both) and both[0] != pytest.approx(both[1])
     assert labels.label(SPEECH, SPEECH, ["pesq"]) == pytest.approx([(4.6439 - 1) / 3.5], abs=1e-4)  # 4.64 is its top
 
 

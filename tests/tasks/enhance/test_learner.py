@@ -1,13 +1,13 @@
 """Training an enhancer: pairs cut alike, when the discriminator has a say, labels that are late, resume to the byte."""
 
 import math
-from concurrent.futures import Executor, Future
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from tests.executors import Now
 from tests.training.toys import KillAt, all_bytes, killed_and_resumed, loop, nothing, recipe
 from voxdag.core.errors import Refused
 from voxdag.core.parallel import Processes
@@ -16,8 +16,10 @@ from voxdag.data.shards import Track
 from voxdag.networks.by_name import Further
 from voxdag.scoring import enhancement
 from voxdag.tasks.enhance import inference, learner, losses, metrics
+from voxdag.tasks.enhance.labels import LEAST, label
 from voxdag.tasks.enhance.learner import Settings
 from voxdag.tasks.enhance.losses import Adversarial, Weights
+from voxdag.tasks.scoring_loop import float_waves
 from voxdag.training.batches import LoaderSettings
 from voxdag.training.early_stopping import StoppingRules
 from voxdag.training.learner import Materials
@@ -56,18 +58,6 @@ class Filter(nn.Module):
         return waves + self.layers(waves[:, None])[:, 0]
 
 
-class Now(Executor):
-    """Does the work when it comes, and counts it."""
-
-    def __init__(self):
-        self.done = 0
-
-    def submit(self, function, *arguments):
-        future, self.done = Future(), self.done + 1
-        future.set_result(function(*arguments))
-        return future
-
-
 def recordings(count, split, silent=()):
     """Pulsed tones, and the same in noise; of `silent` ones the clean recording is silence. STOI needs 0.4 s of dev."""
     length = LENGTH if split == "train" else 16000
@@ -97,9 +87,11 @@ def dev_by_ssnr(clean, enhanced, rate):
     return {name: enhancement.over_frames(clean, enhanced)["ssnr"] for name in ("pesq", "stoi")}
 
 
-def made(splits, made_recipe=None, **changes):
+def made(splits, made_recipe=None, network=None, **changes):
     made_recipe = made_recipe or recipe_of()
-    materials = Materials(splits, {}, LoaderSettings(made_recipe.batch_size, 1, CPU, 0), made_recipe, Filter())
+    materials = Materials(
+        splits, {}, LoaderSettings(made_recipe.batch_size, 1, CPU, 0), made_recipe, network or Filter()
+    )
     torch.manual_seed(4)
     return learner.make(materials, Settings(**SETTINGS | changes), SCORING)
 
@@ -149,6 +141,41 @@ def test_an_epoch_of_several_crops_a_recording_is_as_many_epochs_of_one(splits):
     assert all(torch.equal(found[name], expected[name]) for name in ("noisy", "clean"))
 
 
+def test_what_goes_in_is_the_noisy_track(splits):
+    one = made(splits)
+    batch = next(one.batches(0, 0))
+    waves, lengths = one.inputs(batch)
+    assert torch.equal(waves, float_waves(batch["noisy"], CPU)) and lengths.tolist() == [SAMPLES, SAMPLES]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_delay": (EPOCHS - 1) * STEPS}, "label_delay is 12, expected less than the 12 updates"),
+        ({"label_delay": 10**9}, "label_delay is 1000000000, expected less than"),
+        ({"samples": 100}, "samples is 100, expected 1920 or more"),
+        ({"samples": 3999, "metrics": ("ssnr", "pesq")}, "samples is 3999, expected 4000 or more"),
+        ({"samples": 6599, "metrics": ("estoi",)}, "samples is 6599, expected 6600 or more"),
+        ({"discriminator": Further("bsrnn", "tiny", {})}, "network is bsrnn, which takes waves: it judges no pairs"),
+        ({"discriminator": Further("aasist", "aasist_s", {})}, "network is aasist, which takes wave"),
+    ],
+)
+def test_a_discriminator_that_could_not_be_taught_is_refused(splits, changes, message):
+    with pytest.raises(Refused, match=message):
+        made(splits, **changes)
+    made(splits, **changes | {"adversarial": Adversarial(0.0, 0, 0)})  # where it has no say it does not matter
+
+
+@pytest.mark.parametrize("metric", LEAST)
+def test_the_shortest_crop_that_is_taken_has_a_label_and_a_much_shorter_one_has_none(metric):
+    time = np.arange(LEAST[metric]) / 16000
+    speech = 0.2 * np.sin(2 * np.pi * 200 * time) * (1.2 + np.sin(2 * np.pi * 9 * time))
+    noisy = speech + np.random.default_rng(0).normal(0, 0.02, time.size)
+    assert np.isfinite(label(speech, noisy, [metric])).all()
+    shorter = 9 * time.size // 10
+    assert np.isnan(label(speech[:shorter], noisy[:shorter], [metric])).all()
+
+
 def test_before_its_start_the_discriminator_has_no_say_and_nothing_is_measured(splits):
     one, update = made(splits), Update(step=STEPS - 1)
     said = one.step(next(one.batches(0, 0)), update)
@@ -170,7 +197,8 @@ def test_afterwards_it_learns_from_the_crops_of_the_step_before(splits):
     one.judge = lambda clean, enhanced: taught.append((clean, enhanced)) or torch.full((2, 1), 0.25, requires_grad=True)
     said = one.step(batches[1], second)
     assert second.names == ["generator", "discriminator"] and one.executor.done == 4
-    (clean, _), (perfect, same), (reference, enhanced) = taught
+    (clean, noisy), (perfect, same), (reference, enhanced) = taught
+    assert torch.equal(clean, float_waves(batches[1]["clean"], CPU)) and noisy.requires_grad
     assert torch.equal(reference, sent[0]) and torch.equal(enhanced, sent[1]) and torch.equal(perfect, same)
     assert not torch.equal(clean, reference)
     labels = [enhancement.over_frames(*map(np.float64, pair))["ssnr"] for pair in zip(*sent, strict=True)]
@@ -255,8 +283,8 @@ def test_the_loss_of_a_long_recording_is_that_of_its_blocks(splits, monkeypatch)
         ({}, set(), {"ssnr", "cbak"}),
         ({"discriminator": None}, set(), set()),
         ({"discriminator": None}, {"loss"}, set()),
-        ({"discriminator": None}, {"stoi"}, {"stoi"}),
-        ({"discriminator": None}, {"composite"}, {"pesq", "pesq_nb", "csig", "cbak", "covl", "stoi"}),
+        ({"discriminator": None}, {"stoi"}, {"stoi", "estoi"}),
+        ({"discriminator": None}, {"composite"}, {"pesq", "pesq_nb", "csig", "cbak", "covl", "stoi", "estoi"}),
         ({"adversarial": Adversarial(0.3, EPOCHS, 1)}, set(), set()),
         ({"adversarial": Adversarial(0.0, 0, 1)}, set(), set()),
     ],
@@ -268,11 +296,12 @@ def test_the_weights_say_which_metrics_had_a_part_in_them(splits, changes, chose
 
 
 def test_what_the_first_weights_were_optimised_for_stays_with_them(splits):
-    one = made(splits, discriminator=None)
-    one._brought = metrics.mask({"stoi"})
+    brought = Filter()
+    brought.optimised.copy_(torch.tensor(metrics.mask({"stoi"})))
+    one = made(splits, network=brought, discriminator=None)
     for _ in range(2):
         one.calibrate({"loss"})
-        assert metrics.of_mask(one.generator.optimised.tolist()) == ("stoi",)
+        assert set(metrics.of_mask(one.generator.optimised.tolist())) == {"stoi", "estoi"}
 
 
 @pytest.mark.parametrize("wrong", [[], ["pesq", "pesq"], ["wss"]])

@@ -25,6 +25,7 @@ RANGES = {  # metric -> what is 0 and what is 1 to a discriminator
     "estoi": (0.0, 1.0),
     "ssnr": (-10.0, 35.0),  # its frames are limited to that
 }
+LEAST = {"pesq": 4000, "stoi": 6600, "estoi": 6600, "ssnr": 600}  # metric -> samples that it needs, without a pause
 Crops = tuple[Tensor, Tensor]  # clean and enhanced waves, (B, samples) each
 
 

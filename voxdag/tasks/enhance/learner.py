@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from voxdag.audio.segments import fit_length
 from voxdag.core import bounds, command
@@ -31,7 +31,7 @@ from voxdag.scoring.pairs import Pair
 from voxdag.scoring.pairs import table as score_pairs
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.enhance import criteria, inference, losses, metrics
-from voxdag.tasks.enhance.labels import RANGES, Labels, quality
+from voxdag.tasks.enhance.labels import LEAST, RANGES, Labels, quality
 from voxdag.tasks.enhance.measures import RATE, TASK, track
 from voxdag.tasks.scoring_loop import float_waves
 from voxdag.training.batches import Batch, Batches, Crops
@@ -74,6 +74,20 @@ class Settings:
         return self.discriminator is not None and self.adversarial.weight > 0 and self.adversarial.start < epochs
 
 
+def make_discriminator(settings: Settings) -> nn.Module:
+    """The discriminator, which can say its metrics of crops of `samples`. Raises Refused for one that cannot."""
+    further, network = settings.discriminator, settings.discriminator.build(outputs=len(settings.metrics))
+    if hasattr(network, "TAKES"):
+        raise Refused(f"discriminator.network is {further.network}, which takes {network.TAKES}: it judges no pairs")
+    least = max((network.FRAMES - 1) * losses.HOP, *(LEAST[metric] for metric in settings.metrics))
+    if settings.samples < least:
+        raise Refused(
+            f"samples is {settings.samples}, expected {least} or more: in shorter crops the discriminator, or a metric "
+            "that it learns, has nothing to say"
+        )
+    return network
+
+
 class Pairs(Crops):
     """Crops of noisy and clean recordings, at the same place; `crops` of each in an epoch."""
 
@@ -106,13 +120,13 @@ class Enhancer:
         scoring_loop.check_takes(self.generator, inference.TAKES, TASK)
         self.networks = {GENERATOR: self.generator}
         if settings.judges(materials.recipe.epochs):
-            discriminator = settings.discriminator.build(outputs=len(settings.metrics))
-            self.networks[DISCRIMINATOR] = discriminator.to(self.device)
+            self.networks[DISCRIMINATOR] = make_discriminator(settings).to(self.device)
         self.optimizers = {name: make_optimizer(materials.recipe, network) for name, network in self.networks.items()}
         noisy, clean = (track(materials.splits["train"], name) for name in ("noisy", "clean"))
         self._batches = Batches(
             Pairs(noisy, clean, settings.samples, settings.crops, materials.loader.seed), materials.loader
         )
+        self._check_delay(materials.recipe.epochs)
         self._dev, self._epochs = materials.splits["dev"], materials.recipe.epochs
         # by the weights that training starts from
         self._brought = self.generator.get_buffer(metrics.OPTIMISED).tolist()
@@ -121,6 +135,15 @@ class Enhancer:
 
     def __len__(self) -> int:
         return len(self._batches)
+
+    def _check_delay(self, epochs: int) -> None:
+        """Raises Refused where no label is due before training ends: the discriminator would object untaught."""
+        updates = (epochs - self.settings.adversarial.start) * len(self)
+        if DISCRIMINATOR in self.networks and self.settings.label_delay >= updates:
+            raise Refused(
+                f"label_delay is {self.settings.label_delay}, expected less than the {updates} updates in which the "
+                "discriminator has a say"
+            )
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Crops of an epoch from batch `first` on."""

@@ -5,7 +5,7 @@ predictions: one row per utterance and member: id, fold and seed (see `scoring.m
     metrics, apart by spaces, that had a part in training or in the choice of these weights.
 
 A metric that had a part in either is no judge: it is printed as optimised_<metric>. So is one that contains it (the
-composites contain PESQ, SSNR, LLR and WSS).
+composites contain PESQ, SSNR, LLR and WSS), and one that is another form of it (PESQ's bands, STOI and ESTOI).
 
 The metric of a member is the mean over the utterances that define it. How many do not is counted in `undefined`: where
 it is not 0, systems are not compared over the same utterances.
@@ -28,8 +28,10 @@ from voxdag.tasks.enhance.names import OF_PAIRS as OF_PAIRS
 from voxdag.tasks.reports import MemberReport
 
 LOWER_IS_BETTER = frozenset({"llr", "wss"})
-CONTAINED = {  # metric -> those that it has a part in
+FOLLOWING = {  # metric -> those that it has a part in, and its other forms
     "pesq": ("pesq_nb", "csig", "cbak", "covl"),
+    "stoi": ("estoi",),
+    "estoi": ("stoi",),
     "ssnr": ("cbak",),
     "llr": ("csig", "covl"),
     "wss": ("csig", "cbak", "covl"),
@@ -46,14 +48,15 @@ HIGHER = frozenset(name for name in PRINTED if name.removeprefix(PREFIX) not in 
 
 
 def with_parts(optimised: Collection[str]) -> tuple[str, ...]:
-    """The metrics that were optimised, and those that contain one of them, in the order of METRICS.
+    """The metrics that were optimised, and those that contain one of them or are another form of it, in the order of
+    METRICS.
 
     Raises Refused for a name that is no metric.
     """
     unknown = sorted(set(optimised) - set(METRICS))
     if unknown:
         raise Refused(f"{', '.join(unknown)} cannot be optimised: expected some of {', '.join(METRICS)}")
-    reached = set(optimised).union(*(CONTAINED.get(metric, ()) for metric in optimised))
+    reached = set(optimised).union(*(FOLLOWING.get(metric, ()) for metric in optimised))
     return tuple(metric for metric in METRICS if metric in reached)
 
 
