@@ -86,14 +86,20 @@ def unusable(found: Mapping[str, Recording | str]) -> tuple[str, str]:
     """Which of a recording's files (by path) cannot be used, and why; ("", "") where all can.
 
     Files that are not equally long, of one rate and number of channels, are no tracks of one recording: they are cut at
-    the same places, and to average or to resample one alone would change their difference.
+    the same places, and to average or to resample one alone would change their difference. Nor are files of the same
+    samples.
     """
     for path, recording in found.items():
         if isinstance(recording, str):
             return path, recording
     (first, expected), *others = ((path, _extent(recording)) for path, recording in found.items())
     unlike = [(path, extent) for path, extent in others if extent != expected]
-    return (first, f"{expected}, but {unlike[0][0]} {unlike[0][1]}: expected the same of both") if unlike else ("", "")
+    if unlike:
+        return first, f"{expected}, but {unlike[0][0]} {unlike[0][1]}: expected the same of both"
+    digests = {path: recording.columns[AUDIO] for path, recording in found.items()}
+    if len(set(digests.values())) < len(digests):
+        return first, f"holds the audio of {', '.join(path for path in digests if path != first)}"
+    return "", ""
 
 
 def _extent(recording: Recording) -> str:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from voxdag.audio import vad
+from voxdag.core.threads import one_thread
 from voxdag.simulation.speech import draw_speaker, synthesise
 
 RATE = 16_000
@@ -74,7 +75,7 @@ def three_threads():
 
 
 def test_the_callers_number_of_threads_is_neither_used_nor_changed(three_threads):
-    with vad.one_thread():
+    with one_thread():
         alone = vad.speech_probabilities(recording(), RATE)
         assert torch.get_num_threads() == 1
     np.testing.assert_array_equal(vad.speech_probabilities(recording(), RATE), alone)

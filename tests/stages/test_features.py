@@ -105,6 +105,15 @@ def test_a_recording_of_several_files_is_packed_whole_or_not_at_all(utterances, 
     assert folder.index.loc[1, ["audio", "clean.audio"]].tolist() == again and again[0] != again[1]
 
 
+def test_a_recording_whose_files_hold_the_same_audio_is_quarantined(utterances, tmp_path):
+    pair = utterances[:1].assign(path="noisy.wav", clean_path="clean.flac", clean_path_bytes=1)
+    write(tmp_path / "noisy.wav", 2000)
+    wave, rate = soundfile.read(tmp_path / "noisy.wav", dtype="int16")
+    soundfile.write(tmp_path / "clean.flac", wave, rate)
+    index, quarantine = packed_pairs(pair, tmp_path)
+    assert not len(index) and quarantine["reason"].tolist() == ["holds the audio of clean.flac"]
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

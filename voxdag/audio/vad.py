@@ -9,8 +9,6 @@ Source: Silero Team, "Silero VAD" (github.com/snakers4/silero-vad), release 6.2;
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -18,6 +16,7 @@ import numpy as np
 import torch
 
 from voxdag.core.errors import Refused
+from voxdag.core.threads import one_thread
 
 FRAMES = {8_000: 256, 16_000: 512}  # rate in Hz -> samples of one decision: 32 ms
 THRESHOLD, LOW_THRESHOLD = 0.5, 0.3  # probability of speech: the network's own default, and for what it barely hears
@@ -84,17 +83,6 @@ def energy_segments(wave: np.ndarray, rate: int) -> Segments:
     power = np.mean(np.square(_frames(wave, rate), dtype=np.float64), axis=1)
     active = power > power.max() * 10 ** (-ENERGY_RANGE / 10)
     return [] if active.all() else _segments(active.astype(np.float32), THRESHOLD, len(wave), rate)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread within; after it on as many as before."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _segments(probabilities: np.ndarray, threshold: float, samples: int, rate: int) -> Segments:

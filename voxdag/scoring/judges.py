@@ -16,8 +16,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from voxdag.core.errors import Refused
+from voxdag.core.threads import one_thread
 
 METRICS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "distillmos", "speaker_similarity")
 HIGHER = frozenset(METRICS)
@@ -90,7 +90,7 @@ def distillmos(wave: np.ndarray) -> float:
     """The rating of a wave (n,), the mean over windows of 7.68 s."""
     import torch
 
-    with _one_torch_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         return float(_distillmos_network()(torch.from_numpy(wave[None])))
 
 
@@ -100,7 +100,7 @@ def speaker_similarity(clean: np.ndarray, enhanced: np.ndarray) -> float:
     Both get the level that the encoder expects. Their silence is not cut, as the package does: it would be cut in
     other places of either.
     """
-    with _one_torch_thread():
+    with one_thread():
         encoder = _speaker_encoder()
         embeddings = [encoder.embed_utterance(wave * SPEAKER_LEVEL / _rms(wave)) for wave in (clean, enhanced)]
     return float(embeddings[0] @ embeddings[1])
@@ -108,18 +108,6 @@ def speaker_similarity(clean: np.ndarray, enhanced: np.ndarray) -> float:
 
 def _rms(wave: np.ndarray) -> np.float32:
     return np.sqrt(np.mean(np.square(wave)))
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @functools.cache
