@@ -7,7 +7,8 @@ Reads:  data/predictions/<system>/dev.csv, eval.csv      of every system and bas
         data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
         params.yaml                                      seed, tasks.<task>.scoring, systems, baselines,
                                                          tasks.<task>.prepare: the corpus's name
-Writes: compare/<task>/figures/<figure>.csv              that of each system below one another, with a column system
+Writes: compare/<task>/figures/<figure>.csv              that of each system below one another, with a column system;
+                                                         of baselines too where the task says so
         compare/<task>/figures/<figure>.png, .pdf        what the task draws of all systems
         compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
 
@@ -40,6 +41,21 @@ def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd
     return {figure: pd.concat(tables, ignore_index=True) for figure, tables in sorted(rows.items())}
 
 
+def of_baselines(
+    baselines: list[str], task: str, report: ModuleType, figures: ModuleType, tree: Mapping
+) -> dict[str, pd.DataFrame]:
+    """The figures that a task draws of its baselines too (`OF_BASELINES`), by name: the tables of all of them."""
+    scoring, seed, held = results.scoring(tree, task), params.run(tree).seed, results.tables(task)
+    rows: dict[str, list[pd.DataFrame]] = {}
+    for name in baselines if getattr(figures, "OF_BASELINES", ()) else ():
+        predictions = results.read(name, task)
+        breakdown = report.breakdown(predictions, held, scoring, seed)
+        plots = figures.figures(predictions["dev"], predictions["eval"], breakdown, pd.DataFrame())
+        for figure in plots.keys() & set(figures.OF_BASELINES):
+            rows.setdefault(figure, []).append(plots[figure].table.assign(system=name))
+    return {figure: pd.concat(tables, ignore_index=True) for figure, tables in rows.items()}
+
+
 def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
     """The paired differences; no row where there is one system alone."""
     predictions = {name: results.read(name, task) for name in names}
@@ -56,8 +72,12 @@ def main(task: str) -> None:
     folder = layout.comparison(task) / "figures"
     folder.mkdir(parents=True, exist_ok=True)  # of a task without systems too
     of_systems = figure_tables(systems, {})  # as text: as they were written
-    plots = figures.comparison(figure_tables(systems, NUMBERS), results.mean_intervals(names, task)) if names else {}
-    for figure, table in ({figure: plot.table for figure, plot in plots.items()} | of_systems).items():
+    further = of_baselines(baselines, task, report, figures, tree)
+    drawn = figure_tables(systems, NUMBERS)
+    drawn |= {figure: pd.concat([drawn.get(figure), table], ignore_index=True) for figure, table in further.items()}
+    plots = figures.comparison(drawn, results.mean_intervals(names, task)) if names else {}
+    tables = {figure: plot.table for figure, plot in plots.items()}
+    for figure, table in (tables | of_systems | {figure: tables[figure] for figure in further}).items():
         artifacts.write_table(folder / f"{figure}.csv", table)
     for figure, plot in plots.items():
         plot.save(folder / figure, f"{task}, eval of {results.corpus(tree, task)}")

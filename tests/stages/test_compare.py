@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from stages import breakdown, compare
 from tests.toys.installed import TOYS, importable
 from voxdag.core import artifacts, params
 from voxdag.core.modules import load_module
 from voxdag.data import layout
+from voxdag.figures.plot import Plot
 
 SCORING = {"replicates": 20, "confidence": 0.9, "by": ["room"]}
 TREE = {key: {} for key in params.TOP_LEVEL} | {
@@ -80,6 +82,28 @@ def test_a_figure_has_the_mean_over_members_of_systems_and_baselines_with_its_in
     # a misses by 0.1 and 0.2, b by 0.2 and 0.4
     assert pairs.loc["mae", ["difference", "members_a", "members_b"]].tolist() == [pytest.approx(-0.15), 2, 2]
     assert list(pd.read_csv(place / "compare/regress/figures/codecs.csv")["system"].unique()) == ["a"]
+
+
+def test_a_figure_that_the_task_names_has_its_baselines_too(place, monkeypatch):
+    configure(baselines=["b"], a=(0.1, "speaker_independent"), b=(0.2, "speaker_independent"))
+    figures = load_module("voxdag.tasks.{task}.figures", task="regress")
+    headline = figures.comparison
+
+    def of_one(dev, predictions, breakdown, history):
+        rooms = breakdown[breakdown["column"] == "room"]
+        assert predictions["room"].notna().all() and not len(history)
+        return {"codecs": Plot(pd.DataFrame({"codec": rooms["value"], "rate": rooms["mae"]}), Figure()), "more": None}
+
+    def of_all(tables, intervals):
+        return headline(tables, intervals) | {"codecs": Plot(tables["codecs"], Figure())}
+
+    monkeypatch.setattr(figures, "OF_BASELINES", ("codecs",), raising=False)
+    monkeypatch.setattr(figures, "figures", of_one)
+    monkeypatch.setattr(figures, "comparison", of_all)
+    compare.main("regress")
+    drawn = pd.read_csv(place / "compare/regress/figures/codecs.csv", dtype=str)
+    assert drawn["system"].tolist() == ["a", "a", "b", "b", "b"]
+    assert drawn.loc[drawn["system"] == "b", "rate"].astype(float).tolist() == pytest.approx([0.2] * 3)
 
 
 def test_once_more_after_a_change_nothing_of_before_is_left(place):

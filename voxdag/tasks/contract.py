@@ -155,7 +155,10 @@ class Report(Protocol):
 
 
 class Figures(Protocol):
-    """Pictures of one system, and of all systems of the task."""
+    """Pictures of one system, and of all systems of the task.
+
+    OF_BASELINES  (where there are any) names of figures of one system that are drawn of baselines too, beside systems
+    """
 
     def figures(
         self, dev: pd.DataFrame, predictions: pd.DataFrame, breakdown: pd.DataFrame, history: pd.DataFrame

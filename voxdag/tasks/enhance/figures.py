@@ -31,6 +31,7 @@ KINDS = {  # in the order in which they are preferred
     "distillmos": Metric("distillmos", "DistillMOS", "", worst="lowest"),
     "speaker_similarity": Metric("speaker_similarity", "Speaker similarity", "", worst="lowest"),
 }
+OF_BASELINES = ("snr",)  # figures that baselines have beside systems
 ALONG = 4  # metrics that are drawn along the SNR
 SNR = "SNR of the noisy speech (dB)"
 OPTIMISED = "optimised"  # behind the name of a system
