@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from voxdag.core import code
+from tests.corpora.readers import making
 from voxdag.core.errors import Refused
 from voxdag.corpora.corpus import CorpusMissing
 from voxdag.corpora.material import Piece
@@ -226,18 +226,9 @@ def test_the_same_folders_make_the_same_bytes_by_one_process_or_two(folder, tmp_
 
 def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(tmp_path, monkeypatch, alone):
     lay_out(tmp_path)
-
-    def killed(*args: object, **kwargs: object) -> None:
-        [unfinished] = (tmp_path / "made").glob(".*-*")
-        shutil.copytree(unfinished, unfinished.with_name(f"{unfinished.name}-left"))  # what SIGKILL would leave
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(mixture, "_write", killed)
-        provide(tmp_path, OPTIONS)
-    assert [path.name[-5:] for path in (tmp_path / "made").iterdir() if path.is_dir()] == ["-left"]
+    making.kill_while_writing(monkeypatch, mixture, tmp_path / "made", lambda: provide(tmp_path, OPTIONS))
     assert len(read(tmp_path, OPTIONS).trials) == 12
-    [made] = [path for path in (tmp_path / "made").iterdir() if path.is_dir()]
+    [made] = making.folders(tmp_path / "made")
     assert sorted(path.name for path in made.iterdir()) == ["dev", "eval", "left_out.json", "mixtures.csv", "train"]
 
 
@@ -339,8 +330,7 @@ def test_no_utterances_are_refused():
 
 
 def test_the_fingerprint_covers_the_mixing_and_the_decoding():
-    names = {path.relative_to(code.ROOT).as_posix() for path in code.closure([mixture.__name__], {})}
-    assert {f"voxdag/{name}.py" for name in ("audio/mixing", "audio/decode", "corpora/material")} <= names
+    assert {"audio/mixing", "audio/decode", "corpora/material"} <= making.sources(mixture)
 
 
 def test_a_mixture_is_called_by_its_files_where_it_fails():

@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +6,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+from tests.corpora.readers import making
 from voxdag.audio.pitch import track_pitch
-from voxdag.core import code
 from voxdag.corpora.readers import simulated_emotional as emotional
 from voxdag.corpora.readers.simulated_emotional import (
     Options,
@@ -180,29 +179,15 @@ def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(tmp_path,
     some = utterances(SMALL)[:3]
     monkeypatch.setattr(emotional, "utterances", lambda options: some)
     monkeypatch.setenv("VOXDAG_JOBS", "1")
-
-    def killed(*args: object, **kwargs: object) -> None:
-        [unfinished] = (tmp_path / SMALL.root).glob(".*-*")
-        shutil.copytree(unfinished, unfinished.with_name(f"{unfinished.name}-left"))  # what SIGKILL would leave
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(emotional, "_write", killed)
-        provide(tmp_path, SMALL)
-    left = [path for path in (tmp_path / SMALL.root).iterdir() if path.is_dir()]
-    assert [path.name[-5:] for path in left] == ["-left"]
+    making.kill_while_writing(monkeypatch, emotional, tmp_path / SMALL.root, lambda: provide(tmp_path, SMALL))
     provide(tmp_path, SMALL)
-    [made] = [path for path in (tmp_path / SMALL.root).iterdir() if path.is_dir()]
+    [made] = making.folders(tmp_path / SMALL.root)
     assert sorted(path.relative_to(made).as_posix() for path in made.rglob("*.flac")) == sorted(u.path for u in some)
 
 
 def test_the_fingerprint_covers_the_table_of_emotions_and_the_synthesiser():
-    names = {path.relative_to(code.ROOT).as_posix() for path in code.closure([emotional.__name__], {})}
-    expected = {
-        "corpora/readers/simulated_emotional",
-        *(f"simulation/{name}" for name in ("emotions", "speech", "scene", "speaker")),
-    }
-    assert {f"voxdag/{name}.py" for name in expected} <= names
+    made_by = {f"simulation/{name}" for name in ("emotions", "speech", "scene", "speaker")}
+    assert {"corpora/readers/simulated_emotional", *made_by} <= making.sources(emotional)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,3 @@
-import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -6,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from voxdag.core import code
+from tests.corpora.readers import making
 from voxdag.core.errors import Refused
 from voxdag.corpora.readers import simulated_noisy
 from voxdag.corpora.readers.simulated_noisy import (
@@ -186,29 +185,15 @@ def test_a_second_call_makes_nothing(folder, monkeypatch):
 def test_a_killed_run_leaves_no_half_corpus_and_the_next_one_cleans_up(tmp_path, monkeypatch):
     monkeypatch.setattr(simulated_noisy, "utterances", lambda options: utterances(SMALL)[:2])
     monkeypatch.setenv("VOXDAG_JOBS", "1")
-
-    def killed(*args: object, **kwargs: object) -> None:
-        [unfinished] = (tmp_path / SMALL.root).glob(".*-*")
-        shutil.copytree(unfinished, unfinished.with_name(f"{unfinished.name}-left"))  # what SIGKILL would leave
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(simulated_noisy, "_write", killed)
-        provide(tmp_path, SMALL)
-    assert [path.name[-5:] for path in (tmp_path / SMALL.root).iterdir() if path.is_dir()] == ["-left"]
+    making.kill_while_writing(monkeypatch, simulated_noisy, tmp_path / SMALL.root, lambda: provide(tmp_path, SMALL))
     provide(tmp_path, SMALL)
-    [made] = [path for path in (tmp_path / SMALL.root).iterdir() if path.is_dir()]
+    [made] = making.folders(tmp_path / SMALL.root)
     assert len(list(made.rglob("*.flac"))) == 4
 
 
 def test_the_fingerprint_covers_the_noises_the_mixing_and_the_synthesiser():
-    names = {path.relative_to(code.ROOT).as_posix() for path in code.closure([simulated_noisy.__name__], {})}
-    expected = {
-        "audio/mixing",
-        "corpora/readers/simulated_noisy",
-        *(f"simulation/{name}" for name in ("noises", "speech", "scene", "speaker")),
-    }
-    assert {f"voxdag/{name}.py" for name in expected} <= names
+    made_by = {f"simulation/{name}" for name in ("noises", "speech", "scene", "speaker")}
+    assert {"audio/mixing", "corpora/readers/simulated_noisy", *made_by} <= making.sources(simulated_noisy)
 
 
 @pytest.mark.parametrize(
