@@ -6,7 +6,7 @@
       `layers` times   norm, LSTM over time, linear map, added to what went in
                        norm, bidirectional LSTM over bands (or attention), linear map, added to what went in
       mask decoder     of each band: norm, linear map, tanh, linear map, GLU -> mask M; another one -> residual R
-      Y = M X + R      complex, each bin for itself; magnitudes back, inverse STFT
+      Y = M X + R      complex, each bin for itself, and 0 in a frame of digital silence; magnitudes back, inverse STFT
     waves (B, samples)
 
 Source: Luo and Yu, "Music Source Separation with Band-split RNN", IEEE/ACM TASLP 31 (2023), arXiv 2209.15174, and Yu,
@@ -189,7 +189,8 @@ class BSRNN(nn.Module):
             decoder(features, valid).float().unflatten(0, (self.outputs, 2)).movedim((0, 1), (3, 4))
             for decoder in (self.mask, self.residual)
         )  # (T, B, F, outputs, 2)
-        enhanced = times(mask, noisy.unsqueeze(3)) + residual
+        sounding = noisy.abs().amax((2, 3)) > 0  # (T, B): digital silence stays what it is, whatever the residual
+        enhanced = (times(mask, noisy.unsqueeze(3)) + residual) * sounding[..., None, None, None]
         return powered(enhanced, 1 / self.config.compression), behind
 
 

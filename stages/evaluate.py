@@ -7,7 +7,8 @@ Reads:  data/checkpoints/<system>/<member>/<checkpoint>.safetensors   of each fo
         params.yaml              seed, num_threads, device, tasks.<task>.scoring, systems.<system>
 Writes: data/predictions/<system>/dev.csv, eval.csv                   one row per utterance and member
         data/predictions/<system>/<split>/<member>/                   audio, where that is what the task predicts
-        data/predictions/<system>/<split>/<member>/listen/            of that, the first recordings as WAV files
+        data/predictions/<system>/<split>/<member>/listen/            of some recordings, as WAV files: what was made
+                                                                      (<id>.wav), what went in (<id>_<track>.wav)
         data/predictions/<system>/eval.scores.txt                     eval in the field's own format; a file a member
                                                                       where there are several (eval_<member>...)
         data/predictions/<system>/decisions.csv                       where the task decides: what that takes, fitted
@@ -18,10 +19,12 @@ Writes: data/predictions/<system>/dev.csv, eval.csv                   one row pe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import soundfile
 import torch
@@ -39,7 +42,7 @@ from voxdag.networks.weights import digest
 from voxdag.scoring import members as scoring_members
 from voxdag.tasks import decisions, results
 
-AUDIBLE = 4  # recordings of each split and member that are written as files
+AUDIBLE = 4  # recordings of each split and member that are written as files, from all over the split
 
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
@@ -78,20 +81,23 @@ def write_enhanced(
     with torch.inference_mode():
         waves = inference.enhanced(network, recordings, settings, device)
         write(folder, waves, inference.tracks(recordings), MEGABYTES)
-    write_audible(folder)
-    return Shards(folder)
+    made = Shards(folder)
+    rows = sorted(set(np.linspace(0, len(made) - 1, AUDIBLE).round().astype(int).tolist())) if len(made) else []
+    write_audible(folder / "listen", made, rows, "{id}.wav")
+    write_audible(folder / "listen", recordings, rows, "{id}_{track}.wav")
+    return made
 
 
-def write_audible(folder: Path) -> None:
-    """Write the first recordings of a folder of shards as files to listen to."""
-    packed = Shards(folder)
-    for track in (
-        packed.track(name) for name, kind in packed.tracks.items() if kind.dtype == "int16" and not kind.shape
-    ):
-        for name, wave in zip(track.ids[:AUDIBLE], track, strict=False):
+def write_audible(folder: Path, shards: Shards, rows: Sequence[int], name: str) -> None:
+    """Write the waves of these rows as files to listen to."""
+    waves = [track for track, kind in shards.tracks.items() if kind.dtype == "int16" and not kind.shape]
+    for track in waves:
+        packed = shards.track(track)
+        for i in rows:
             content = BytesIO()
-            soundfile.write(content, wave, int(track.track.rate), format="WAV", subtype="PCM_16")
-            artifacts.write_bytes(folder / "listen" / f"{name.replace('/', '_')}.wav", content.getvalue())
+            soundfile.write(content, packed[i], int(packed.track.rate), format="WAV", subtype="PCM_16")
+            file = name.format(id=packed.ids[i].replace("/", "_"), track=track)
+            artifacts.write_bytes(folder / file, content.getvalue())
 
 
 def write_decisions(name: str, system: System, dev: pd.DataFrame) -> None:

@@ -240,6 +240,13 @@ def test_what_does_not_go_together_is_refused(words, message):
         predict.source(predict.parse([*words, "a.wav"]))
 
 
+@pytest.mark.parametrize("word", ["-o", "--output", "--plot", "--weights", "--decisions"])
+def test_an_empty_path_is_not_this_folder(word, capsys):
+    with pytest.raises(SystemExit):
+        predict.parse([word, "", "a.wav"])
+    assert f"argument {word}: it is '', expected a path" in capsys.readouterr().err
+
+
 def test_our_weights_are_of_their_own_system(weights):
     with pytest.raises(Refused, match=r"is of the system aasist, --system is tier1: leave --system away"):
         sources.of_header(weights, "tier1")

@@ -5,8 +5,8 @@ Usage:  python -m voxdag.make_la FOLDER OUT [--speaker parent|prefix] [--seconds
 Reads:  FOLDER/**    audio in any format that libsndfile or ffmpeg reads, of any rate and number of channels
 Writes: OUT/LA       audio, protocols and ASV scores; read it with corpus asvspoof2019_la, official: false
 
-A speaker is the name of the folder that the file is in, or the file name up to its first '-', or all of it without its
-ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances is bona fide.
+A speaker is the name of the folder that the file is in, or the file name up to its first '-' or '_', or all of it
+without its ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances is bona fide.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from voxdag.core import command, streams
 from voxdag.core.errors import Refused
 from voxdag.core.files import text_of
 from voxdag.core.parallel import alone, parallel_map
-from voxdag.corpora import listing
+from voxdag.corpora import listing, material
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
 from voxdag.corpora.readers import asvspoof2019_la
@@ -55,9 +55,8 @@ class Segment(Recording):
 
 
 def speaker_of(path: Path, rule: str) -> str:
-    """The speaker that a file's place or name gives: `rule` is "parent" or "prefix"."""
-    name = path.parent.name if rule == "parent" else path.stem.split("-")[0]
-    return "_".join(text_of(name).split())  # columns of a protocol are separated by spaces
+    """The speaker that a file's place or name gives (see `material.speaker_of`), without spaces."""
+    return "_".join(material.speaker_of(path, rule).split())  # columns of a protocol are separated by spaces
 
 
 def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> list[tuple[int, int]]:
@@ -85,9 +84,10 @@ def cut_points(wave: np.ndarray, rate: int, seconds: tuple[float, float]) -> lis
 def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: int) -> list[Segment]:
     """All segments of all audio below a folder; what cannot be decoded is left out with a warning.
 
-    Raises NotHere or Refused if there is no folder or no audio.
+    Raises NotHere or Refused if there is no folder or no audio, and as `material.check_speakers` does.
     """
     paths, left_out = listing.audio_in(folder)
+    material.check_speakers((path.relative_to(folder) for path in paths), rule)
     if left_out:
         logger.warning("left out %s", listing.in_words(left_out))
     found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")

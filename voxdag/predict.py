@@ -55,7 +55,7 @@ from tqdm import tqdm
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.errors import NotHere, Refused
-from voxdag.core.files import text_of
+from voxdag.core.files import apart, text_of
 from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import Run
 from voxdag.core.rows import Rows
@@ -238,14 +238,12 @@ def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
 
     Files that differ in their endings alone keep those in their pictures' names.
     """
-    common = Path(os.path.commonpath([file.absolute().parent for file in files])) if files else Path()
-    stems = Counter(file.absolute().with_suffix("") for file in files)
-    names = {}
-    for file in files:
-        below = file.absolute().relative_to(common)
-        alone = stems[file.absolute().with_suffix("")] == 1
-        names[file] = folder / (below.with_suffix(".png") if alone else below.with_name(f"{below.name}.png"))
-    return names
+    places = apart(files)
+    stems = Counter(below.with_suffix("") for below in places.values())
+    return {
+        file: folder / (below.with_suffix(".png") if stems[below.with_suffix("")] == 1 else f"{below}.png")
+        for file, below in places.items()
+    }
 
 
 def check_output(output: Path | None, files: Sequence[Path]) -> None:
@@ -368,6 +366,12 @@ def run(arguments: argparse.Namespace) -> None:
         raise Refused(f"{failed} of {len(files)} files have no output; the column error says why")
 
 
+def _path(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"it is {text!r}, expected a path")
+    return Path(text)
+
+
 def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -375,7 +379,7 @@ def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--system", help="a system of params.yaml")
     parser.add_argument("--member", help="one training, such as seed-1 or fold-3_seed-1; default: the mean of all")
     parser.add_argument(
-        "--weights", type=Path, help="safetensors or torch state dict; default: the system's checkpoints"
+        "--weights", type=_path, help="safetensors or torch state dict; default: the system's checkpoints"
     )
     parser.add_argument("--preset", help="what says how weights of others score: a file of presets/, without .yaml")
     parser.add_argument("--config", help="the size of the network that --weights holds, where nothing else says it")
@@ -383,16 +387,16 @@ def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
         "--pool", choices=POOLS, help="over the segments of a long file; default: mean, with --preset first"
     )
     parser.add_argument("--threshold", type=float, help="accept scores above it; default: what dev chose")
-    parser.add_argument("--decisions", type=Path, metavar="FILE.csv", help="what dev fitted; default: evaluate's")
+    parser.add_argument("--decisions", type=_path, metavar="FILE.csv", help="what dev fitted; default: evaluate's")
     parser.add_argument("--segments", action="store_true", help="a row per segment")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of CSV")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the rows here, whole, instead of printing them"
+        "--output", type=_path, metavar="FILE", help="write the rows here, whole, instead of printing them"
     )
     parser.add_argument(
-        "-o", dest="audio", type=Path, metavar="PATH", help="write enhanced audio here: a file, or a folder for several"
+        "-o", dest="audio", type=_path, metavar="PATH", help="write enhanced audio here: a file, or a folder for several"
     )
-    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
+    parser.add_argument("--plot", type=_path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
     parser.add_argument("--device", choices=params.DEVICES, help="default: as params.yaml says, or auto")
     return parser.parse_args(line)
 

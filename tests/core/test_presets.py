@@ -100,6 +100,11 @@ def test_what_a_size_changes_is_added(tmp_path):
     assert params.system(changed(tmp_path, tree), "aasist").model.changes == changes
 
 
+def test_an_entry_of_an_empty_group_is_added_key_by_key():
+    tree = {"cleaned": {"calm": {"task": "enhance", "settings": {"vad": "trim"}}}}
+    assert presets.flags(tree, params.read())[1::2] == ["++cleaned.calm.task=enhance", "++cleaned.calm.settings.vad=trim"]
+
+
 @pytest.mark.parametrize("value", ["a b", "it's", "${x}", "a,b", "a*", "a\\b"])
 def test_a_value_that_a_shell_would_take_apart_is_refused(value):
     with pytest.raises(ValueError, match="cannot be passed on a command line without quotes"):

@@ -8,7 +8,7 @@ import soundfile
 
 from voxdag.core.errors import Refused
 from voxdag.corpora import material
-from voxdag.corpora.material import Piece, noises, pieces, sound, speaker_of, stretch, stretch_of
+from voxdag.corpora.material import Piece, check_speakers, noises, pieces, sound, speaker_of, stretch, stretch_of
 
 
 def tone(path, seconds, rate=16000, channels=1, amplitude=0.3, hz=440.0):
@@ -83,6 +83,27 @@ def test_a_type_of_noise_is_the_folder_of_its_file(tmp_path):
     found, left_out = noises(tmp_path, names, 1)
     assert found == {"noise/rain/a.ogg": "rain", "noise/bus/b.wav": "bus"}
     assert left_out == {"empty file": ["noise/bus/c.wav"]}
+
+
+def test_a_copy_is_not_heard_again_as_another_type_or_speaker(tmp_path):
+    names = ["bus/hum.wav", "rain/same.wav", "rain/other.wav"]
+    for name, hz in zip(names, (440, 440, 441), strict=True):
+        tone(tmp_path / name, 2.0, hz=hz)
+    found, left_out = noises(tmp_path, names, 1)
+    assert found == {"bus/hum.wav": "bus", "rain/other.wav": "rain"}
+    assert left_out == {"a copy of another file": ["rain/same.wav"]}
+    found, left_out = pieces(tmp_path, names, "parent", 4.0, 1)
+    assert [piece.path for piece in found] == ["bus/hum.wav", "rain/other.wav"]
+    assert left_out == {"a copy of another file": ["rain/same.wav"]}
+
+
+def test_parts_of_what_a_speaker_said_are_not_taken_for_speakers(tmp_path):
+    libri = ["speech/84/121123/84-121123-0000.flac", "speech/103/1240/103-1240-0000.flac"]
+    with pytest.raises(Refused, match="84-121123-0000.flac: its name begins with that of the folder 84, of which 121123"):
+        pieces(tmp_path, libri, "parent", 2.0, 1)
+    for apart in (["84/84-121123-0000.flac", "103/103-1240-0000.flac"], ["speech/anna/speech_1.wav"] * 2):
+        check_speakers(map(PurePosixPath, apart), "parent")  # folders of speakers; a word that all names begin with
+    check_speakers(map(PurePosixPath, libri), "prefix")
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (48000, 1)])

@@ -286,6 +286,18 @@ def test_silence_stays_finite_and_so_do_its_gradients():
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@torch.inference_mode()
+def test_digital_silence_stays_digital_silence(kind):
+    made, wave = network(**KINDS[kind]).eval(), 0.1 * torch.randn(1, 12_000, generator=torch.Generator().manual_seed(3))
+    silent = torch.zeros(12_000, dtype=torch.bool)
+    silent[3000:9000] = True
+    wave[:, silent] = 0
+    out = made(wave, torch.tensor([12_000]))[0]
+    inside = slice(3000 + made.config.window, 9000 - made.config.window)
+    assert not out[inside].any() and out[~silent].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_parameter_has_a_part_in_the_output(kind):
     made, (batch, lengths) = network(**KINDS[kind]).train(), waves()
     made(batch, lengths).square().sum().backward()

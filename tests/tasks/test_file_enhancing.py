@@ -145,6 +145,8 @@ def test_outputs_go_to_a_file_or_below_a_folder(tmp_path):
     a, b = tmp_path / "a.mp3", tmp_path / "b.wav"
     assert outputs([a], tmp_path / "x.flac") == {a: tmp_path / "x.flac"}
     assert outputs([a, b], tmp_path / "new") == {a: tmp_path / "new/a.wav", b: tmp_path / "new/b.wav"}
+    below = [tmp_path / "in/one/a.wav", tmp_path / "in/two/a.wav"]
+    assert list(outputs(below, tmp_path / "new").values()) == [tmp_path / "new/one/a.wav", tmp_path / "new/two/a.wav"]
     (tmp_path / "there.d").mkdir()
     assert outputs([a], tmp_path / "there.d") == {a: tmp_path / "there.d/a.wav"}
 

@@ -7,7 +7,7 @@ import fcntl
 import heapq
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -84,6 +84,12 @@ def _is_still(path: Path, file: BinaryIO) -> bool:
 def text_of(path: str | os.PathLike[str]) -> str:
     """A path as text that any file or terminal takes: a byte that is not UTF-8 as \\xff."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def apart(files: Sequence[Path]) -> dict[Path, Path]:
+    """Each file's path below the innermost folder that holds all of them."""
+    common = Path(os.path.commonpath([file.absolute().parent for file in files])) if files else Path()
+    return {file: file.absolute().relative_to(common) for file in files}
 
 
 def walk(folder: Path) -> Iterator[tuple[str, int]]:

@@ -115,8 +115,10 @@ def _leaves(tree: Tree, base: Tree, where: str) -> Iterator[tuple[str, object]]:
             raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")
         if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
             yield from _leaves(value, base[name], f"{where}{name}.")
+        elif base:
+            yield f"{where}{name}", value
         else:
-            yield f"{where}{name}" if base else f"++{where}{name}", value
+            yield from _whole({name: value}, f"++{where}")
 
 
 def _whole(tree: Tree, where: str) -> Iterator[tuple[str, object]]:

@@ -32,7 +32,7 @@ def once(target: Path, make: Callable[[], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with alone(target):
         if not target.is_dir():  # made by the process that this one waited for
-            logger.info("making the simulated corpus %s", target)
+            logger.info("making the corpus %s", target)
             make()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -17,6 +18,7 @@ from voxdag.core.parallel import parallel_map
 from voxdag.corpora.listing import LeftOut, in_words
 
 RATE = 16_000  # Hz
+COPY = "a copy of another file"  # it would be heard in another split, as another speaker's or another type
 SPEAKER_RULES = ("parent", "prefix")
 SHORTEST = 1.0  # s of a piece of speech
 LEAST_PEAK = 1e-3  # of full scale: below it a piece holds no speech, a file no noise
@@ -39,17 +41,42 @@ def speaker_of(path: PurePosixPath, rule: str) -> str:
     return text_of(name)
 
 
+def check_speakers(paths: Iterable[PurePosixPath], rule: str) -> None:
+    """Raises Refused where the folders that files lie in are parts of what a speaker said, as in LibriSpeech.
+
+    There the names of files begin with those of folders further up: 84/121123/84-121123-0000.flac.
+    """
+    if rule != "parent":
+        return
+    further_up = {}
+    for path in paths:
+        speaker = speaker_of(path, "prefix")
+        if speaker in map(text_of, path.parts[:-2]) and speaker != speaker_of(path, rule):
+            further_up.setdefault(speaker, path)
+    if len(further_up) > 1:
+        speaker, path = next(iter(further_up.items()))
+        raise Refused(
+            f"{text_of(path)}: its name begins with that of the folder {speaker}, of which {speaker_of(path, rule)} is "
+            "a part, so one speaker's parts would come into several splits: expected speaker prefix, not parent"
+        )
+
+
 def pieces(folder: Path, names: Sequence[str], rule: str, longest: float, jobs: int) -> tuple[list[Piece], LeftOut]:
     """Files of speech, by name in `folder`, cut into equal pieces of at most `longest` s, but for silent ones.
 
-    rule: of `speaker_of`. Also the files that cannot be used, or of which some is silent, by reason.
+    rule: of `speaker_of`. Also the files that cannot be used, or of which some is silent, by reason. Of files that hold
+    the same samples the first one is used.
 
-    Raises Refused where nothing is left.
+    Raises Refused where nothing is left, and as `check_speakers` does.
     """
+    check_speakers(map(PurePosixPath, names), rule)
     left_out: LeftOut = {}
     cut = parallel_map(partial(_cut, folder=folder, longest=longest), names, jobs, "files of speech")
-    found = []
-    for name, (stretches, reason) in zip(names, cut, strict=True):
+    found, known = [], set()
+    for name, (audio, stretches, reason) in zip(names, cut, strict=True):
+        if stretches and audio in known:
+            stretches, reason = [], COPY
+        known.add(audio)
         if reason:
             left_out.setdefault(reason, []).append(name)
         speaker = speaker_of(PurePosixPath(name), rule)
@@ -62,15 +89,20 @@ def pieces(folder: Path, names: Sequence[str], rule: str, longest: float, jobs: 
 def noises(folder: Path, names: Sequence[str], jobs: int) -> tuple[dict[str, str], LeftOut]:
     """File of noise, by name in `folder` -> its type, the folder that it is in; and what cannot be used, by reason.
 
+    Of files that hold the same samples the first one is used.
+
     Raises Refused where nothing is left.
     """
     left_out: LeftOut = {}
-    reasons = parallel_map(partial(_unusable, folder=folder), names, jobs, "files of noise")
-    found = {}
-    for name, reason in zip(names, reasons, strict=True):
+    heard = parallel_map(partial(_heard, folder=folder), names, jobs, "files of noise")
+    found, known = {}, set()
+    for name, (audio, reason) in zip(names, heard, strict=True):
+        if not reason and audio in known:
+            reason = COPY
         if reason:
             left_out.setdefault(reason, []).append(name)
         else:
+            known.add(audio)
             found[name] = text_of(PurePosixPath(name).parent.name)
     if not found:
         raise Refused(f"no file of noise can be used: {in_words(left_out)}")
@@ -102,28 +134,32 @@ def stretch(noise: np.ndarray, samples: int, rng: np.random.Generator) -> np.nda
     return noise[(np.argmax(np.abs(noise)) + np.arange(samples)) % len(noise)]
 
 
-def _cut(name: str, folder: Path, longest: float) -> tuple[list[tuple[int, int]], str]:
-    """The stretches of a file that hold speech, and why the file, or some of it, cannot be used."""
+def _cut(name: str, folder: Path, longest: float) -> tuple[bytes, list[tuple[int, int]], str]:
+    """A digest of a file, its stretches that hold speech, and why it, or some of it, cannot be used."""
     try:
         wave, rate = read(folder / name)
         mono = mix(wave)
     except BadAudio as reason:
-        return [], str(reason)
+        return b"", [], str(reason)
     seconds = len(mono) / rate
     if seconds < SHORTEST:
-        return [], SHORT
+        return b"", [], SHORT
     ends = np.linspace(0, len(mono), int(np.ceil(seconds / longest)) + 1).round().astype(int).tolist()
     heard = [(start, stop) for start, stop in pairwise(ends) if _peak(mono[start:stop]) >= LEAST_PEAK]
-    return heard, "" if len(heard) == len(ends) - 1 else SILENT
+    return _digest(mono), heard, "" if len(heard) == len(ends) - 1 else SILENT
 
 
-def _unusable(name: str, folder: Path) -> str:
-    """Why a file of noise cannot be used; nothing where it can."""
+def _heard(name: str, folder: Path) -> tuple[bytes, str]:
+    """A digest of a file of noise, and why it cannot be used; nothing where it can."""
     try:
-        wave, _ = read(folder / name)
-        return "" if _peak(mix(wave)) >= LEAST_PEAK else SILENT
+        mono = mix(read(folder / name)[0])
     except BadAudio as reason:
-        return str(reason)
+        return b"", str(reason)
+    return _digest(mono), "" if _peak(mono) >= LEAST_PEAK else SILENT
+
+
+def _digest(wave: np.ndarray) -> bytes:
+    return hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
 
 
 def _peak(wave: np.ndarray) -> float:

@@ -11,20 +11,22 @@ import importlib.util
 import io
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from models.bsrnn import BSRNN, RATE
+from models.bsrnn import BSRNN, CONFIGS, RATE
 from models.bsrnn_stream import BSRNNStream
 from voxdag.core import artifacts
 from voxdag.core.errors import Refused
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # pip install "voxdag[export]"
+CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")  # loggers
 OPSET = 20
 ERRORS = 3  # of the levels that onnxruntime logs
 SAMPLES, ENHANCED = "samples", "enhanced"
@@ -82,7 +84,8 @@ def stream_of(network: torch.nn.Module) -> BSRNNStream:
     try:
         return BSRNNStream(network).eval()
     except ValueError as reason:
-        raise Refused(f"the network cannot run hop by hop: {reason}") from None
+        sizes = ", ".join(name for name, config in CONFIGS.items() if config.causal)
+        raise Refused(f"the network cannot run hop by hop: {reason}; the causal sizes are {sizes}") from None
 
 
 def in_torch(stream: BSRNNStream) -> Streamed:
@@ -121,15 +124,24 @@ def export(stream: BSRNNStream, path: Path) -> None:
     inputs = [SAMPLES, *(f"carried_{i}" for i in range(len(carried)))]
     outputs = [ENHANCED, *(f"carries_{i}" for i in range(len(carried)))]
     example = (torch.zeros(1, stream.hop), *carried)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that it could know
-    with redirect_stdout(io.StringIO()):  # it reports there what it does
+    with _quiet():
         program = torch.onnx.export(
             stream, example, input_names=inputs, output_names=outputs, dynamo=True, opset_version=OPSET, verbose=False
         )
-    program.optimize()
+        program.optimize()
     said = {"rate": RATE, "hop": stream.hop, "delay": stream.delay}
     program.model.metadata_props.update({name: str(value) for name, value in said.items()})
     artifacts.write_bytes(path, program.model_proto.SerializeToString())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter reports: its passes node by node, warnings of its own insides, packages it could know."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def differences(one: Streamed, other: Streamed, wave: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from torch import nn
 
 from voxdag.audio.decode import BadAudio, Frames, resample, to_int16
 from voxdag.core.errors import Refused
-from voxdag.core.files import text_of, writing
+from voxdag.core.files import apart, text_of, writing
 from voxdag.tasks.scoring_loop import NotFinite
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}  # of outputs, in 16 bits
@@ -107,7 +107,8 @@ def write(out: Path, frames: Frames, stretches: Iterator[np.ndarray]) -> int:
 
 
 def outputs(files: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Where each file's output goes: `out` itself where it names a file, else into the folder `out`, as WAV files.
+    """Where each file's output goes: `out` itself where it names a file, else into the folder `out`, as WAV files below
+    the folders that tell the files apart.
 
     Raises Refused for several files and one name, for a name that is of no format that is written, for two files whose
     outputs would have one name, and for an output that is one of the files.
@@ -117,7 +118,7 @@ def outputs(files: Sequence[Path], out: Path) -> dict[Path, Path]:
         raise Refused(f"-o is {out}: expected a folder, or a name that ends in {', '.join(FORMATS)}")
     if not into_folder and len(files) != 1:
         raise Refused(f"-o is {out}, one file, for {len(files)}: expected a folder")
-    names = {file: out / f"{file.stem}.wav" if into_folder else out for file in files}
+    names = {file: out / below.with_suffix(".wav") if into_folder else out for file, below in apart(files).items()}
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:
         of = ", ".join(text_of(file) for file, name in names.items() if name == twice[0])

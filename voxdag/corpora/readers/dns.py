@@ -113,7 +113,7 @@ def _pairs(folder: Path, place: PurePosixPath, split: str, left_out: LeftOut) ->
     """The pairs of a folder with noisy and clean, matched by file id; none where it is not there."""
     if not (folder / place / "noisy").is_dir():
         return []
-    other = next((name for name in CLEAN_FOLDERS if (folder / place / name).is_dir()), CLEAN_FOLDERS[0])
+    other = next((name for name in CLEAN_FOLDERS if _holds_files(folder / place / name)), CLEAN_FOLDERS[0])
     noisy, clean = (
         _by_id(pairs.files_by(pairs.match(FILE_ID), folder, place / side, left_out)) for side in ("noisy", other)
     )
@@ -122,6 +122,10 @@ def _pairs(folder: Path, place: PurePosixPath, split: str, left_out: LeftOut) ->
         _pair(split, number, file, clean.get(number, (place / other / f"clean_fileid_{number}.{pairs.FORMAT}", None)))
         for number, file in noisy.items()
     ]
+
+
+def _holds_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _by_id(files: Mapping[str, File]) -> dict[str, File]:
