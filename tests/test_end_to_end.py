@@ -33,7 +33,7 @@ TINY = {
     "tasks.enhance.prepare.corpora.simulated_noisy.train": {"speakers": 2, "utterances": 8, "snrs": [0.0, 10.0]},
     "tasks.enhance.prepare.corpora.simulated_noisy.dev": {"speakers": 2, "utterances": 4, "snrs": [5.0]},
     "tasks.enhance.prepare.corpora.simulated_noisy.eval": {"speakers": 2, "utterances": 6, "snrs": [5.0, 10.0]},
-    "tasks.enhance.prepare.corpora.simulated_noisy.seconds": [1.0, 1.5],
+    "tasks.enhance.prepare.corpora.simulated_noisy.seconds": [1.2, 1.4],  # DNSMOS hears one window or two of each
     "tasks.enhance.scoring.replicates": 40,
     "systems.bsrnn.model.changes": {"channels": 4, "hidden": 4, "decoder": 4},
     "systems.bsrnn.objective.samples": 8000,
@@ -45,6 +45,8 @@ TINY = {
     "systems.bsrnn.train.averaging.over": "tail",
 }
 
+
+LEFT_OUT = ("majority", "spectral_gate")  # baselines beside others of their tasks
 
 LOOKED = {"code", "inputs"}  # these run every time
 
@@ -58,6 +60,10 @@ def clone(tmp_path_factory):
     clone = Clone(tmp_path_factory.mktemp("clone"))
     clone.copy_product()
     clone.set(**TINY)
+    tree = clone.tree()
+    clone.write(
+        tree | {"baselines": {name: tree["baselines"][name] for name in tree["baselines"] if name not in LEFT_OUT}}
+    )
     clone.commit_product()
     clone("dvc repro && git add -A && git commit -qm run")
     return clone
@@ -101,7 +107,7 @@ def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
     for figure in ("confusion", "class_bars", "reliability", "folds", "speakers", "history"):
         assert (clone.folder / f"plots/tier1/{figure}.png").read_bytes()[:4] == b"\x89PNG"
         assert len(pd.read_csv(clone.folder / f"plots/tier1/{figure}.csv"))
-    for baseline in ("chance", "majority", "svm"):
+    for baseline in ("chance", "svm"):
         assert json.loads((clone.folder / f"metrics/{baseline}/evaluate.json").read_text()).keys() == headline.keys()
 
 
@@ -118,13 +124,15 @@ def test_every_promised_file_of_an_enhancer_is_there(clone):
     made = pd.read_csv(clone.folder / "data/predictions/bsrnn/eval/seed-1/index.csv")
     packed = pd.read_csv(clone.folder / "data/features/enhance/eval/index.csv")
     assert made["length"].tolist() == packed["noisy.length"].tolist()
-    assert len(list((clone.folder / "data/predictions/bsrnn/eval/seed-1/listen").glob("*.wav"))) == 4
+    heard = sorted(path.stem for path in (clone.folder / "data/predictions/bsrnn/eval/seed-1/listen").glob("*.wav"))
+    chosen = made["id"].iloc[[0, 2, 3, 5]]
+    assert heard == sorted(f"{name}{track}" for name in chosen for track in ("", "_noisy", "_clean"))
     for figure in ("snr", "speakers", "history", "spectrograms"):
         assert (clone.folder / f"plots/bsrnn/{figure}.png").read_bytes()[:4] == b"\x89PNG"
-    for baseline in ("noisy", "spectral_gate", "rnnoise"):
+    for baseline in ("noisy", "rnnoise"):
         assert "pesq" in json.loads((clone.folder / f"metrics/{baseline}/evaluate.json").read_text())
     pairs = pd.read_csv(clone.folder / "compare/enhance/pairs.csv")
-    assert set(pairs["system_a"]) | set(pairs["system_b"]) == {"bsrnn", "noisy", "spectral_gate", "rnnoise"}
+    assert set(pairs["system_a"]) | set(pairs["system_b"]) == {"bsrnn", "noisy", "rnnoise"}
 
 
 def test_the_split_is_disjoint_by_speaker_and_by_audio_and_says_so(clone):
@@ -205,9 +213,7 @@ def test_an_experiment_in_a_folder_of_its_own_uses_the_repositorys_corpora(clone
     made = sorted((clone.folder / "data/corpora").rglob("*.flac"))
     printed = clone("dvc exp run --temp -n aside -S tasks.antispoof.features.max_quarantined=0.5")
     assert "features@antispoof" in ran(printed) and "train@aasist" not in ran(printed)  # the same bytes come out
-    assert (
-        "making the corpus" not in printed and sorted((clone.folder / "data/corpora").rglob("*.flac")) == made
-    )
+    assert "making the corpus" not in printed and sorted((clone.folder / "data/corpora").rglob("*.flac")) == made
 
 
 def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):

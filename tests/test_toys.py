@@ -120,10 +120,16 @@ def test_some_of_what_the_denoiser_made_can_be_heard_and_seen(clone):
         clone.folder / "data/predictions/denoiser/eval/seed-1",
         shards(clone, "predictions/denoiser/eval", "seed-1"),
     )
-    heard = sorted((folder / "listen").iterdir())
-    assert [path.stem for path in heard] == made.index["id"][:4].tolist()
-    wave, rate = soundfile.read(heard[1], dtype="int16")
-    assert rate == 8000 and (wave == made.track("wave")[1]).all()
+    rows = [round(k * (len(made) - 1) / 3) for k in range(4)]  # from all over the split
+    ids = made.index["id"].iloc[rows].tolist()
+    recorded = shards(clone, "features/denoise", "eval")
+    tracks = {"": made.track("wave"), "_noisy": recorded.track("noisy"), "_clean": recorded.track("clean")}
+    assert {path.stem for path in (folder / "listen").iterdir()} == {
+        f"{name}{track}" for name in ids for track in tracks
+    }
+    for track, waves in tracks.items():
+        wave, rate = soundfile.read(folder / f"listen/{ids[1]}{track}.wav", dtype="int16")
+        assert rate == 8000 and (wave == waves[rows[1]]).all()
     table = pd.read_csv(clone.folder / "plots/denoiser/spectrograms.csv")
     assert set(table["track"]) == {"noisy", "enhanced", "clean"}
     assert (clone.folder / "plots/denoiser/spectrograms.png").is_file()

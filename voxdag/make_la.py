@@ -6,7 +6,8 @@ Reads:  FOLDER/**    audio in any format that libsndfile or ffmpeg reads, of any
 Writes: OUT/LA       audio, protocols and ASV scores; read it with corpus asvspoof2019_la, official: false
 
 A speaker is the name of the folder that the file is in, or the file name up to its first '-' or '_', or all of it
-without its ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances is bona fide.
+without its ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances is bona
+fide.
 """
 
 import argparse

@@ -394,9 +394,13 @@ def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
         "--output", type=_path, metavar="FILE", help="write the rows here, whole, instead of printing them"
     )
     parser.add_argument(
-        "-o", dest="audio", type=_path, metavar="PATH", help="write enhanced audio here: a file, or a folder for several"
+        "-o",
+        dest="audio",
+        type=_path,
+        metavar="PATH",
+        help="write enhanced audio here: a file, or a folder",
     )
-    parser.add_argument("--plot", type=_path, metavar="FOLDER", help="draw waveform, spectrogram and score of each file")
+    parser.add_argument("--plot", type=_path, metavar="FOLDER", help="draw waveform, spectrogram, score of each file")
     parser.add_argument("--device", choices=params.DEVICES, help="default: as params.yaml says, or auto")
     return parser.parse_args(line)
 

@@ -102,7 +102,10 @@ def test_what_a_size_changes_is_added(tmp_path):
 
 def test_an_entry_of_an_empty_group_is_added_key_by_key():
     tree = {"cleaned": {"calm": {"task": "enhance", "settings": {"vad": "trim"}}}}
-    assert presets.flags(tree, params.read())[1::2] == ["++cleaned.calm.task=enhance", "++cleaned.calm.settings.vad=trim"]
+    assert presets.flags(tree, params.read())[1::2] == [
+        "++cleaned.calm.task=enhance",
+        "++cleaned.calm.settings.vad=trim",
+    ]
 
 
 @pytest.mark.parametrize("value", ["a b", "it's", "${x}", "a,b", "a*", "a\\b"])

@@ -99,7 +99,9 @@ def test_a_copy_is_not_heard_again_as_another_type_or_speaker(tmp_path):
 
 def test_parts_of_what_a_speaker_said_are_not_taken_for_speakers(tmp_path):
     libri = ["speech/84/121123/84-121123-0000.flac", "speech/103/1240/103-1240-0000.flac"]
-    with pytest.raises(Refused, match="84-121123-0000.flac: its name begins with that of the folder 84, of which 121123"):
+    with pytest.raises(
+        Refused, match="84-121123-0000.flac: its name begins with that of the folder 84, of which 121123"
+    ):
         pieces(tmp_path, libri, "parent", 2.0, 1)
     for apart in (["84/84-121123-0000.flac", "103/103-1240-0000.flac"], ["speech/anna/speech_1.wav"] * 2):
         check_speakers(map(PurePosixPath, apart), "parent")  # folders of speakers; a word that all names begin with

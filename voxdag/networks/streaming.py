@@ -136,7 +136,7 @@ def export(stream: BSRNNStream, path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter reports: its passes node by node, warnings of its own insides, packages it could know."""
+    """Without what the exporter says: its passes node by node, its own insides, packages that it could know."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
