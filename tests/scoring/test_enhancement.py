@@ -144,6 +144,7 @@ def test_a_single_sample_that_is_part_of_the_clean_one_is_a_copy():
         (CLEAN[None], NOISY[None], RATE, r"shapes \(1, 16000\)"),
         (CLEAN, (NOISY * 32768).astype(np.int16), RATE, "the enhanced wave holds int16"),
         (CLEAN * 32768, NOISY, RATE, r"the clean wave has a peak of \d+.*, expected full scale at 1"),
+        (np.minimum(CLEAN * 32768, 0), NOISY, RATE, r"the clean wave has a peak of \d+.*, expected full scale at 1"),
         (CLEAN, np.where(np.arange(RATE) < 3, np.nan, NOISY), RATE, "3 samples of the enhanced wave are not finite"),
         (np.full(RATE, np.inf), NOISY, RATE, "16000 samples of the clean wave are not finite"),
     ],

@@ -50,6 +50,13 @@ def test_a_metric_is_the_mean_over_the_utterances_that_define_it():
     assert np.isnan(means(np.array([0, 1, 0, 1, 0, 0]))["pesq"])
 
 
+def test_what_is_infinite_has_no_part_in_a_mean():
+    table = predictions().assign(
+        si_sdr=[1.0, np.inf, 3.0, -np.inf, 2.0, 2.0]
+    )  # of a wave that is the clean one, of none
+    assert metrics.Means(table)()["si_sdr"] == 2
+
+
 def test_what_was_optimised_has_another_name_and_so_has_what_contains_it_or_is_another_form_of_it():
     assert metrics.with_parts({"stoi"}) == metrics.with_parts({"estoi"}) == ("stoi", "estoi")
     assert metrics.with_parts({"pesq"}) == ("pesq", "pesq_nb", "csig", "cbak", "covl")
