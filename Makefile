@@ -2,7 +2,7 @@
 # make demo      the same on 60 recordings, in a folder of its own: a minute, once the environment is there
 # make results   what the last run gave: metrics with intervals, pictures, what comes next
 # make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
-# make test      the tests, in the same environment
+# make test      the tests, in the same environment, in two processes
 # make lint      style
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
 # make lock      resolve requirements.in and requirements-judges.in into the .txt beside them anew, with hashes
@@ -30,7 +30,7 @@ prove: $(READY)
 	python -m voxdag.prove
 
 test: $(READY)
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	ruff check . && ruff format --check .
