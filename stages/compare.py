@@ -60,7 +60,8 @@ def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.
     """The paired differences; no row where there is one system alone."""
     predictions = {name: results.read(name, task) for name in names}
     scoring, seed = results.scoring(tree, task), params.run(tree).seed
-    return paired.pairs(predictions, results.tables(task), report.statistic, scoring, seed)
+    common = getattr(report, "common", None)
+    return paired.pairs(predictions, results.tables(task), report.statistic, scoring, seed, common)
 
 
 def main(task: str) -> None:

@@ -4,7 +4,6 @@ import signal
 
 import voxdag  # noqa: F401  before torch: it says how threads wait
 
-
 LONGEST = ("test_end_to_end.py", "test_toys.py", "test_howto.py", "test_readme.py")  # they run whole pipelines
 
 

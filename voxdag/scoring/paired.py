@@ -27,13 +27,24 @@ from voxdag.scoring.tables import Scoring, typed
 
 COLUMNS = {
     **{"system_a": str, "system_b": str, "metric": str, "difference": float, "low": float, "high": float, "p": float},
-    **{"resampled": str, "replicates": int, "speakers": int, "members_a": int, "members_b": int},
+    **{"resampled": str, "replicates": int, "utterances": int, "speakers": int, "members_a": int, "members_b": int},
 }
 
 logger = logging.getLogger(__name__)
 
 Splits = Mapping[str, pd.DataFrame]  # predictions by split
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]  # the task's other tables by split
+
+
+class Common(NamedTuple):
+    """Two systems' predictions with what one of them lacks missing in both, and metric -> utterances that are left.
+
+    Predictions of which nothing goes are the same objects.
+    """
+
+    a: Splits
+    b: Splits
+    utterances: Mapping[str, int]
 
 
 class Resampled(NamedTuple):
@@ -51,41 +62,64 @@ def pairs(
     statistic: Callable[[Splits, Tables], Members],
     scoring: Scoring,
     seed: int,
+    common: Callable[[Splits, Splits], Common] | None = None,
 ) -> pd.DataFrame:
     """The difference (a - b) of every metric between every two systems of a task and protocol, with its interval.
 
     systems    name -> predictions
     statistic  of the task's report: what scores the members on eval
+    common     of the task's report, where an utterance may have no value of a metric: what both systems have
 
     Columns: those of COLUMNS. p is two-sided: twice the share of replicates in which the sign flips. low, high and p
     are missing of a metric that is not resampled or whose difference no replicate changes, and of all unless every
     utterance has a speaker and there are at least two.
-    `replicates` are those that define the metric for both systems. `resampled` says what was drawn.
+    `replicates` are those that define the metric for both systems, `utterances` those that have it in both. `resampled`
+    says what was drawn.
 
     Systems of different protocols are not compared, which is logged.
 
     Raises Refused for systems of one protocol with different eval utterances, or as `statistic` does.
     """
-    by_protocol: dict[str, dict[str, Members]] = {}
+    by_protocol: dict[str, dict[str, Splits]] = {}
     for name, splits in systems.items():
-        by_protocol.setdefault(protocol.of(splits["eval"]), {})[name] = statistic(splits, tables)
+        by_protocol.setdefault(protocol.of(splits["eval"]), {})[name] = splits
     if len(by_protocol) > 1:
-        found = "; ".join(f"{', '.join(scores)} {kind}" for kind, scores in by_protocol.items())
+        found = "; ".join(f"{', '.join(named)} {kind}" for kind, named in by_protocol.items())
         logger.warning("systems of different protocols are not compared: %s", found)
-    rows = (_rows(scores, protocol.PREFIXES[kind], scoring, seed) for kind, scores in by_protocol.items())
+
+    def scored(splits: Splits) -> Members:
+        return statistic(splits, tables)
+
+    rows = (_rows(named, scored, common, protocol.PREFIXES[kind], scoring, seed) for kind, named in by_protocol.items())
     return typed(list(itertools.chain.from_iterable(rows)), COLUMNS)
 
 
-def _rows(scores: Mapping[str, Members], prefix: str, scoring: Scoring, seed: int) -> Iterator[dict]:
+def _rows(
+    systems: Mapping[str, Splits],
+    scored: Callable[[Splits], Members],
+    common: Callable[[Splits, Splits], Common] | None,
+    prefix: str,
+    scoring: Scoring,
+    seed: int,
+) -> Iterator[dict]:
     """The rows of all pairs of systems of one protocol."""
-    first = next(iter(scores))
+    scores, first = {name: scored(splits) for name, splits in systems.items()}, next(iter(systems))
     for name in scores:
         _check_utterances(first, scores[first], name, scores[name])
-    speakers = _speakers(scores[first])
-    drawn = {name: _resample(members, speakers, scoring, seed) for name, members in scores.items()}
-    for a, b in itertools.combinations(drawn, 2):
-        for row in compare(drawn[a], drawn[b], speakers, scoring):
-            yield {"system_a": a, "system_b": b, **row, "metric": f"{prefix}{row['metric']}"}
+    speakers, every = _speakers(scores[first]), len(_utterances(scores[first]))
+    whole = {name: _resample(members, speakers, scoring, seed) for name, members in scores.items()}
+    for names in itertools.combinations(systems, 2):
+        both, left = [whole[name] for name in names], {}
+        if common is not None:
+            *parts, left = common(*(systems[name] for name in names))
+            both = [
+                whole[name] if part is systems[name] else _resample(scored(part), speakers, scoring, seed)
+                for name, part in zip(names, parts, strict=True)
+            ]
+        for row in compare(*both, speakers, scoring):
+            about = dict(zip(("system_a", "system_b"), names, strict=True))
+            about |= {"metric": f"{prefix}{row['metric']}", "utterances": left.get(row["metric"], every)}
+            yield row | about
 
 
 def compare(a: Resampled, b: Resampled, speakers: list[str], scoring: Scoring) -> Iterator[dict]:

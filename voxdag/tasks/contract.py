@@ -130,6 +130,8 @@ class Report(Protocol):
     """PREDICTIONS           the types of the columns that predictions add to the manifest's, as far as they are no text
     INTERVALS, BREAKDOWN  the types of the columns of those tables
     HIGHER                the metrics of which the higher value is the better; of the others it is the lower
+
+    Where an utterance may have no value of a metric it also has `common(a, b)`: see `paired.Common`.
     """
 
     Scoring: type[Scoring]

@@ -20,8 +20,11 @@ Splits = Mapping[str, pd.DataFrame]  # predictions by split
 
 
 def metrics(names: Sequence[str], task: str) -> pd.DataFrame:
-    """One row for each system or baseline and metric: system, metric, value, low, high, better (higher or lower)."""
-    rows = results.mean_intervals(names, task)[["system", "metric", "value", "low", "high"]]
+    """One row for each system or baseline and metric: system, metric, value, low, high, better (higher or lower); and
+    undefined, where the task counts the values that are and there are any."""
+    rows = results.mean_intervals(names, task)
+    counted = ["undefined"] if "undefined" in rows and rows["undefined"].any() else []
+    rows = rows[["system", "metric", "value", "low", "high", *counted]]
     higher = load_module("voxdag.tasks.{task}.report", task=task).HIGHER
     return rows.assign(better=[BETTER[plain(metric) in higher] for metric in rows["metric"]])
 
@@ -32,8 +35,11 @@ def differences(
     """What a system's predictions of two revisions differ in, one row a metric.
 
     Columns: metric, before, after, difference (after - before), low, high, p, and which is better, where the interval
-    leaves out 0. See `paired.pairs`, which also refuses.
+    leaves out 0. See `paired.pairs`, which also refuses. Where an utterance may have no value of a metric all are of
+    what both have.
     """
+    if hasattr(report, "common"):
+        before, after, _ = report.common(before, after)
     table = paired.pairs({"after": after, "before": before}, tables, report.statistic, scoring, seed)
     means = {"before": report.statistic(before, tables).mean(), "after": report.statistic(after, tables).mean()}
     for name, values in means.items():

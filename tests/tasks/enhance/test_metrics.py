@@ -139,6 +139,30 @@ def test_a_metric_that_one_system_was_optimised_for_is_not_compared():
     assert rows.loc[["pesq", "optimised_pesq"], "difference"].isna().all()
 
 
+def test_a_difference_is_of_the_utterances_that_both_systems_have():
+    # b lacks the two of which a says 1, so a's mean over the rest is 5, not 3.67, and b's is 4
+    a, b = splits(), splits()
+    a["eval"] = a["eval"].assign(covl=[1.0, 1.0, 5.0, 5.0, 5.0, 5.0])
+    b["eval"] = b["eval"].assign(covl=[np.nan, np.inf, 4.0, 4.0, 4.0, 4.0])
+    rows = pairs({"a": a, "b": b, "c": a}, {}, report.statistic, SCORING, 1, report.common)
+    rows = rows.set_index(["system_a", "system_b", "metric"])
+    assert rows.loc[("a", "b", "covl"), ["difference", "utterances"]].tolist() == [1, 4]
+    assert rows.loc[("b", "c", "covl"), ["difference", "utterances"]].tolist() == [-1, 4]
+    assert rows.loc[("a", "c", "covl"), ["difference", "utterances"]].tolist() == [0, 6]
+    assert (rows.loc[("a", "b")].drop("covl")["utterances"] == 6).all()
+    assert a["eval"]["covl"].notna().all()  # what was given stays as it is
+
+
+def test_an_utterance_that_one_member_lacks_counts_in_none():
+    a, b = splits(seeds=(1, 2)), splits()
+    a["eval"].loc[0, "llr"] = np.nan
+    left = report.common(a, b)
+    gone = a["eval"]["id"] == a["eval"]["id"][0]
+    assert left.a["eval"].loc[gone, "llr"].isna().all() and left.b["eval"]["llr"].isna().sum() == 1
+    assert left.utterances["llr"] == 5 and left.utterances["pesq"] == 6
+    assert left.a["dev"] is a["dev"] and report.common(b, b).a is b
+
+
 def test_a_system_beside_the_same_is_not_better():
     rows = pairs({"a": splits(), "b": splits()}, {}, report.statistic, SCORING, 1)
     assert (rows["difference"] == 0).all() and rows["p"].isna().all()

@@ -101,9 +101,15 @@ def comparison(tables: Mapping[str, pd.DataFrame], intervals: pd.DataFrame) -> d
 
 
 def with_notes(intervals: pd.DataFrame) -> pd.DataFrame:
-    """The intervals with optimised metrics under their own names, and behind the name of the system what they are."""
+    """The intervals with optimised metrics under their own names, and behind the name of the system what they are, and
+    how many values they lack."""
     plain = intervals["metric"].str.replace(metrics.PREFIX, "", regex=False)
-    notes = [OPTIMISED if changed else "" for changed in plain != intervals["metric"]]
+    changed = plain != intervals["metric"]
+    lacking = intervals["undefined"] if "undefined" in intervals else pd.Series(0, intervals.index)
+    notes = [
+        ", ".join([*[OPTIMISED] * is_changed, *[f"{count} undefined"] * bool(count)])
+        for is_changed, count in zip(changed, lacking, strict=True)
+    ]
     return intervals.assign(metric=plain, system=systems.with_notes(intervals["system"], notes))
 
 

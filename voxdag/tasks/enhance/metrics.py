@@ -7,8 +7,9 @@ predictions: one row per utterance and member: id, fold and seed (see `scoring.m
 A metric that had a part in either is no judge: it is printed as optimised_<metric>. So is one that contains it (the
 composites contain PESQ, SSNR, LLR and WSS), and one that is another form of it (PESQ's bands, STOI and ESTOI).
 
-The metric of a member is the mean over the utterances that define it. How many do not is counted in `undefined`: where
-it is not 0, systems are not compared over the same utterances.
+The metric of a member is the mean over the utterances that define it (a finite number). How many do not is counted in
+`undefined`: where it is not 0, the means of two systems are not over the same utterances. Their differences are, by
+`common`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pandas as pd
 from voxdag.core.errors import Refused
 from voxdag.scoring import members, protocol
 from voxdag.scoring import tables as metric_tables
+from voxdag.scoring.paired import Common
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks.enhance.names import METRICS, OPTIMISED
 from voxdag.tasks.enhance.names import OF_JUDGES as OF_JUDGES
@@ -93,9 +95,8 @@ class Means:
 
     def __init__(self, predictions: pd.DataFrame) -> None:
         self.names = list(printed(METRICS, optimised(predictions)).values())
-        values = predictions[list(METRICS)].to_numpy(float)  # (N, metrics)
-        self.defined = np.isfinite(values)
-        self.values = np.where(self.defined, values, 0.0)
+        self.defined = ~_lacking(predictions).to_numpy()  # (N, metrics)
+        self.values = np.where(self.defined, predictions[list(METRICS)].to_numpy(float), 0.0)
 
     def __call__(self, counts: np.ndarray | None = None) -> dict[str, float]:
         """By their printed names, of the set in which row i stands counts[i] times; NaN of no utterance."""
@@ -103,6 +104,23 @@ class Means:
         total, sums = weights.sum(axis=0), (self.values * weights).sum(axis=0)
         means = np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
         return dict(zip(self.names, means.tolist(), strict=True))
+
+
+def common(a: Mapping[str, pd.DataFrame], b: Mapping[str, pd.DataFrame]) -> Common:
+    """What both of two systems have of eval: a metric that one lacks of an utterance, in any member, counts in none.
+
+    Else a mean over all utterances would stand beside one over those that the other system made no harder.
+    """
+    names, tables = list(METRICS), [splits["eval"] for splits in (a, b)]
+    lacking = [_lacking(table).groupby(table["id"]).any() for table in tables]
+    either = lacking[0] | lacking[1]
+    parts = []
+    for splits, table in zip((a, b), tables, strict=True):
+        masked = table[names].mask(either.loc[table["id"]].to_numpy())
+        parts.append(splits if masked.equals(table[names]) else {**splits, "eval": table.assign(**masked)})
+    left = (~either).sum().to_dict()
+    printed_by_either = [printed(METRICS, optimised(table)) for table in tables]
+    return Common(*parts, {name: left[metric] for called in printed_by_either for metric, name in called.items()})
 
 
 def on_dev(predictions: pd.DataFrame) -> dict[str, float]:
@@ -147,7 +165,12 @@ def undefined(predictions: pd.DataFrame) -> dict[tuple, dict[str, int]]:
     """member (fold, seed) -> metric -> how many of its values are undefined; under (None, None) of all members."""
     by_member = {_whose(member.fold, member.seed): rows for member, rows in members.split(predictions).items()}
     every = by_member | {(None, None): predictions}
-    return {member: rows[list(METRICS)].isna().sum().to_dict() for member, rows in every.items()}
+    return {member: _lacking(rows).sum().to_dict() for member, rows in every.items()}
+
+
+def _lacking(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Which values of METRICS are undefined: (N, metrics)."""
+    return ~np.isfinite(predictions[list(METRICS)].astype(float))
 
 
 def _whose(fold: str | float | None, seed: int | float | None) -> tuple[str | None, int | None]:

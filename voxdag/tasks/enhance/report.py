@@ -13,6 +13,7 @@ from voxdag.tasks.enhance.metrics import HIGHER as HIGHER
 from voxdag.tasks.enhance.metrics import INTERVALS as INTERVALS
 from voxdag.tasks.enhance.metrics import PREDICTIONS as PREDICTIONS
 from voxdag.tasks.enhance.metrics import Report
+from voxdag.tasks.enhance.metrics import common as common
 
 Predictions = Mapping[str, pd.DataFrame]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
