@@ -38,7 +38,9 @@ def prepare(
     Raises Refused where a split has no utterance, or too many recordings are absent.
     """
     listed = manifest.split(corpora, settings, strata)
-    manifest.check_absent(pd.concat(listed.values()), settings.max_absent)
+    for corpus in settings.names():
+        own = [trials for split, trials in listed.items() if settings.source(split) == corpus]
+        manifest.check_absent(pd.concat(own), settings.max_absent)
     on_disk = {split: trials[files.absent(trials).isna()] for split, trials in listed.items()}
     for split, trials in on_disk.items():
         if trials.empty:

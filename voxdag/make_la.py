@@ -1,13 +1,13 @@
 """Turn any folder of clean recordings into an anti-spoofing corpus in the layout of ASVspoof 2019 LA.
 
-Usage:  python -m voxdag.make_la FOLDER OUT [--speaker parent|prefix] [--seconds 2 4] [--utterances N] [--seed S]
+Usage:  python -m voxdag.make_la FOLDER OUT [--speaker parent|top|prefix] [--seconds 2 4] [--utterances N] [--seed S]
                                             [--jobs J]
 Reads:  FOLDER/**    audio in any format that libsndfile or ffmpeg reads, of any rate and number of channels
 Writes: OUT/LA       audio, protocols and ASV scores; read it with corpus asvspoof2019_la, official: false
 
-A speaker is the name of the folder that the file is in, or the file name up to its first '-' or '_', or all of it
-without its ending. 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances is bona
-fide.
+A speaker is the name of the folder that the file is in, of the first folder below FOLDER (top), or the file name up to
+its first '-' or '_' (prefix). 60 % of the speakers are in train, 20 % in dev, 20 % in eval. A third of the utterances
+is bona fide.
 """
 
 import argparse
@@ -148,7 +148,7 @@ def _segments(path: Path, folder: Path, rule: str, seconds: tuple[float, float])
         mono = mix(wave)
     except BadAudio as error:
         return str(error)
-    name, speaker = text_of(path.relative_to(folder).as_posix()), speaker_of(path, rule)
+    name, speaker = text_of(path.relative_to(folder).as_posix()), speaker_of(path.relative_to(folder), rule)
     stretches = cut_points(mono, rate, seconds)
     digest = hashlib.blake2b(mono.tobytes(), digest_size=16).hexdigest()
     return _Cut([Segment(speaker, f"{name}:{start}", path, start, stop) for start, stop in stretches], digest)
@@ -193,7 +193,7 @@ def _arguments(line: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m voxdag.make_la", description=__doc__.splitlines()[0])
     parser.add_argument("folder", help="clean recordings, searched with all folders below")
     parser.add_argument("out", type=Path, help="folder to write LA into")
-    parser.add_argument("--speaker", choices=("parent", "prefix"), default="parent", help="what names the speaker")
+    parser.add_argument("--speaker", choices=material.SPEAKER_RULES, default="parent", help="what names the speaker")
     parser.add_argument("--seconds", type=float, nargs=2, default=(2.0, 4.0), metavar=("MIN", "MAX"))
     parser.add_argument("--utterances", type=int, help="utterances in each split; all there is material for if absent")
     parser.add_argument("--seed", type=int, default=0)

@@ -38,7 +38,7 @@ def protocol(name: str, root: str | None, split: str) -> tuple[pd.DataFrame, pd.
     """
     settings = params.bind(Prepare, params.task(params.read(), TASK).prepare, WHERE)
     module, options = settings.open(name, WHERE)
-    with root_is_set_by("Argument --root"):
+    with root_is_set_by("Argument --"):
         found = module.read(corpora_folder(), options if root is None else replace(options, root=root))
     for departure in found.departures or ():
         log.warning("%s is not as published: %s", name, departure)

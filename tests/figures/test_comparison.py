@@ -64,9 +64,9 @@ def test_headline_says_which_system_had_an_easier_protocol():
 @pytest.mark.parametrize(
     ("metric", "values", "label", "written"),
     [
-        (Metric("pesq", "PESQ (wb)", "", "lowest"), [2.914, 1.83], "PESQ (wb)", ["2.914", "1.83"]),
-        (Metric("si_sdr", "SI-SDR", "dB", "lowest"), [-2.5, 12.346], "SI-SDR (dB)", ["-2.5", "12.35"]),
-        (Metric("rmse", "RMSE", "", "highest"), [0.0421, 0.25], "RMSE", ["0.0421", "0.25"]),
+        (Metric("pesq", "PESQ (wb)", "", "lowest"), [2.914, 1.83], "PESQ (wb)", ["2.914", "1.830"]),
+        (Metric("si_sdr", "SI-SDR", "dB", "lowest"), [-2.5, 12.346], "SI-SDR (dB)", ["-2.500", "12.35"]),
+        (Metric("rmse", "RMSE", "", "highest"), [0.0421, 0.25], "RMSE", ["0.04210", "0.2500"]),
     ],
 )
 def test_what_is_no_rate_has_an_axis_of_its_own(metric, values, label, written):

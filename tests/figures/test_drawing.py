@@ -198,7 +198,7 @@ def test_a_metric_has_an_axis_in_its_unit_on_both_sides_of_nought():
     assert axes.get_xlabel() == "SI-SDR (dB)" and legend_texts(canvas.legends[0]) == ["all 5.753 dB"]
     assert tick_texts(canvas) == ["−5", "0", "5", "10", "15"]
     assert [bar.get_width() for bar in axes.patches] == [-4.0, 6.0, 15.26]
-    assert [text.get_text() for text in axes.texts] == ["-4", "6", "15.26"]
+    assert [text.get_text() for text in axes.texts] == ["-4.000", "6.000", "15.26"]
     assert [text.xy[0] for text in axes.texts] == [0, 7, 16]  # right of bar and interval, or of nought
     low, high = axes.get_xlim()
     # 18 % of the values' range, and of what is left of nought, beyond the values' ends: room for the number

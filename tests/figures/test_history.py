@@ -62,7 +62,7 @@ def test_one_member_has_its_best_epoch_whether_it_is_named_or_not():
     for rows in (member(1, 3), member(1, 3).drop(columns="seed"), member(1, 3).assign(fold="2")):
         plot = draw_history(rows, {"dev_eer": Quantity("Dev EER (%)", 100, "min")})
         assert plot.table[plot.table["best"] == 1][["quantity", "epoch"]].to_numpy().tolist() == [["Dev EER (%)", 3]]
-        assert plot.figure.axes[2].get_title(loc="right") == "best 7 at epoch 3"
+        assert plot.figure.axes[2].get_title(loc="right") == "best 7.00 at epoch 3"
 
 
 def test_every_loss_and_criterion_is_drawn_known_or_not_and_the_note_is_about_criteria():

@@ -1,6 +1,7 @@
 """From a corpus to the manifest, and its audio again where that is gone: a toy task, through the stages' own mains."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,8 @@ from stages import prepare, provide
 from tests.toys.installed import TOYS, importable
 from voxdag.core import artifacts, code, params
 from voxdag.core.errors import Refused
+from voxdag.corpora.corpus import Corpus
+from voxdag.corpora.manifest import Prepare
 
 TASK = "gan"
 
@@ -73,3 +76,16 @@ def test_a_table_that_is_not_about_splits_goes_into_each():
     classes, scores = pd.DataFrame({"label": ["sad"]}), pd.DataFrame({"split": ["dev", "eval"], "score": [1, 2]})
     assert prepare.of_split(classes, "dev").equals(classes)
     assert prepare.of_split(scores, "eval")["score"].tolist() == [2]
+
+
+def test_the_share_that_may_be_absent_is_of_each_corpus():
+    def corpus(gone, split):
+        rows = [{"id": f"{split}{i}", "path": f"{i}.wav", "split": split} for i in range(20)]
+        return pd.DataFrame(rows).assign(bytes=[None if i < gone else 1 for i in range(20)])
+
+    own = pd.concat([corpus(0, "train"), corpus(0, "dev")])
+    corpora = {"big": Corpus(own, {}, {}), "other": Corpus(corpus(2, "eval"), {}, {})}
+    settings = Prepare("big", "other", 0.05, {})
+    with pytest.raises(Refused, match=r"2 of 20 recordings that the protocols list are absent \(10.0%"):
+        prepare.prepare(corpora, settings)
+    assert len(prepare.prepare(corpora, replace(settings, max_absent=0.1))["eval"]["utterances"]) == 18

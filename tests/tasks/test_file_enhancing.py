@@ -118,6 +118,12 @@ def test_what_lies_beyond_full_scale_is_cut_off_and_counted(tmp_path):
     assert row["clipped"] == 100 and made == pytest.approx(1, abs=1 / 32768)
 
 
+def test_what_is_cut_off_is_counted_in_every_stretch(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_enhancing, "STRETCH", 3)
+    _, row = enhanced(tmp_path, np.full(5000, 0.6), 1000, enhancer(2.0, rate=1000))
+    assert row["clipped"] == 5000
+
+
 def test_a_flac_is_written_where_its_name_says_so(tmp_path):
     enhanced(tmp_path, tones(4000, 16_000, 1), 16_000, enhancer(1.0), "out.flac")
     assert soundfile.info(tmp_path / "out.flac").format == "FLAC"

@@ -60,25 +60,33 @@ class Corpus:
 
 
 class CorpusMissing(NotHere):
-    """A corpus, or a part that it cannot be read without, is not on disk."""
+    """A corpus, or a part that it cannot be read without, is not on disk.
+
+    key: of the reader's options, the one that names the folder
+    """
+
+    key = "root"
 
     @classmethod
-    def at(cls, path: Path, what: str, get: str, put: str, found: str = "") -> "CorpusMissing":
+    def at(cls, path: Path, what: str, get: str, put: str, found: str = "", key: str = key) -> "CorpusMissing":
         """`what` is not at `path`, which holds what was `found` instead; where to `get` it, and where to `put` it."""
         there = f"nothing of it at {path}, but {found}" if found else f"nothing at {path}"
-        return cls(
+        made = cls(
             f"{what}: {there}. Get it from {get}. Put it at {put}. "
             "Environment variable VOXDAG_CORPORA moves the folder of all corpora."
         )
+        made.key = key
+        return made
 
 
 @contextmanager
-def root_is_set_by(setting: str) -> Iterator[None]:
-    """Whoever knows what sets a corpus's root (a params key, an argument) adds it to the reader's CorpusMissing."""
+def root_is_set_by(where: str) -> Iterator[None]:
+    """Whoever knows where a reader's options come from (params keys, arguments) adds to its CorpusMissing what they
+    begin with."""
     try:
         yield
     except CorpusMissing as reason:
-        raise CorpusMissing(f"{reason} {setting} names the folder of this one.") from reason
+        raise CorpusMissing(f"{reason} {where}{reason.key} names the folder of this one.") from reason
 
 
 def reader(name: str) -> ModuleType:

@@ -71,7 +71,7 @@ def read(settings: Prepare, where: str) -> dict[str, Corpus]:
 
 def on_disk(module: ModuleType, options: Any, key: str) -> Corpus:
     """What a reader finds. Raises CorpusMissing with the params key of the corpus's root; `key` is its options'."""
-    with root_is_set_by(f"Params key {key}.root"):
+    with root_is_set_by(f"Params key {key}."):
         return module.read(corpora_folder(), options)
 
 
@@ -121,7 +121,7 @@ def provide(settings: Prepare, where: str) -> Path:
     """
     for name in settings.names():
         module, options = settings.open(name, where)
-        with root_is_set_by(f"Params key {where}.corpora.{name}.root"):
+        with root_is_set_by(f"Params key {where}.corpora.{name}."):
             module.provide(corpora_folder(), options)
     return corpora_folder()
 

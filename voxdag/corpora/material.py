@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +20,14 @@ from voxdag.corpora.listing import LeftOut, in_words
 
 RATE = 16_000  # Hz
 COPY = "a copy of another file"  # it would be heard in another split, as another speaker's or another type
-SPEAKER_RULES = ("parent", "prefix")
+SPEECH = "a copy of a file of speech"
+SPEAKER_RULES = ("parent", "top", "prefix")
 SHORTEST = 1.0  # s of a piece of speech
 LEAST_PEAK = 1e-3  # of full scale: below it a piece holds no speech, a file no noise
 SILENT, SHORT = "silent", f"shorter than {SHORTEST:g} s"
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,20 +41,23 @@ class Piece:
 
 
 def speaker_of(path: PurePosixPath, rule: str) -> str:
-    """The speaker that a file's folder (parent), or its name up to the first "-" or "_" (prefix), gives."""
-    name = path.parent.name if rule == "parent" else path.stem.replace("_", "-").partition("-")[0]
-    return text_of(name)
+    """The speaker that a file's path below the folder of speech gives: the folder that it lies in (parent), the first
+    folder (top), or its name up to the first "-" or "_" (prefix)."""
+    prefix = path.stem.replace("_", "-").partition("-")[0]
+    return text_of({"parent": path.parent.name, "top": path.parts[0], "prefix": prefix}[rule])
 
 
 def check_speakers(paths: Iterable[PurePosixPath], rule: str) -> None:
-    """Raises Refused where the folders that files lie in are parts of what a speaker said, as in LibriSpeech.
+    """Say where folders that files lie in (the rule parent) may be parts of what a speaker said, below one another.
 
-    There the names of files begin with those of folders further up: 84/121123/84-121123-0000.flac.
+    Raises Refused where they are, as in LibriSpeech: names of files begin with those of folders further up
+    (84/121123/84-121123-0000.flac).
     """
     if rule != "parent":
         return
-    further_up = {}
+    further_up, above = {}, set()
     for path in paths:
+        above.add(path.parent.parent)
         speaker = speaker_of(path, "prefix")
         if speaker in map(text_of, path.parts[:-2]) and speaker != speaker_of(path, rule):
             further_up.setdefault(speaker, path)
@@ -59,37 +67,49 @@ def check_speakers(paths: Iterable[PurePosixPath], rule: str) -> None:
             f"{text_of(path)}: its name begins with that of the folder {speaker}, of which {speaker_of(path, rule)} is "
             "a part, so one speaker's parts would come into several splits: expected speaker prefix, not parent"
         )
+    if len(above) > 1:
+        some = ", ".join(sorted(text_of(folder) for folder in above)[:3])
+        log.warning(
+            "a speaker is the folder that a file lies in, and these lie in %d folders (%s, ...): if those are the "
+            "speakers, as in VoxCeleb, say speaker top",
+            len(above),
+            some,
+        )
 
 
-def pieces(folder: Path, names: Sequence[str], rule: str, longest: float, jobs: int) -> tuple[list[Piece], LeftOut]:
-    """Files of speech, by name in `folder`, cut into equal pieces of at most `longest` s, but for silent ones.
+def pieces(
+    folder: Path, root: str, names: Sequence[str], rule: str, longest: float, jobs: int
+) -> tuple[list[Piece], LeftOut, frozenset[bytes]]:
+    """Files of speech below `root`, by name in `folder`, cut into equal pieces of at most `longest` s, but for silent
+    ones.
 
-    rule: of `speaker_of`. Also the files that cannot be used, or of which some is silent, by reason. Of files that hold
-    the same samples the first one is used.
+    rule: of `speaker_of`. Also the files that cannot be used, or of which some is silent, by reason, and digests of
+    those that are used. Of files that hold the same samples the first one is.
 
     Raises Refused where nothing is left, and as `check_speakers` does.
     """
-    check_speakers(map(PurePosixPath, names), rule)
+    check_speakers((PurePosixPath(name).relative_to(root) for name in names), rule)
     left_out: LeftOut = {}
     cut = parallel_map(partial(_cut, folder=folder, longest=longest), names, jobs, "files of speech")
     found, known = [], set()
     for name, (audio, stretches, reason) in zip(names, cut, strict=True):
         if stretches and audio in known:
             stretches, reason = [], COPY
-        known.add(audio)
+        if stretches:
+            known.add(audio)
         if reason:
             left_out.setdefault(reason, []).append(name)
-        speaker = speaker_of(PurePosixPath(name), rule)
+        speaker = speaker_of(PurePosixPath(name).relative_to(root), rule)
         found += [Piece(name, speaker, start, stop) for start, stop in stretches]
     if not found:
         raise Refused(f"no file of speech can be used: {in_words(left_out)}")
-    return found, left_out
+    return found, left_out, frozenset(known)
 
 
-def noises(folder: Path, names: Sequence[str], jobs: int) -> tuple[dict[str, str], LeftOut]:
+def noises(folder: Path, names: Sequence[str], speech: frozenset[bytes], jobs: int) -> tuple[dict[str, str], LeftOut]:
     """File of noise, by name in `folder` -> its type, the folder that it is in; and what cannot be used, by reason.
 
-    Of files that hold the same samples the first one is used.
+    Of files that hold the same samples the first one is used; none that holds those of a file of speech (digests).
 
     Raises Refused where nothing is left.
     """
@@ -97,8 +117,8 @@ def noises(folder: Path, names: Sequence[str], jobs: int) -> tuple[dict[str, str
     heard = parallel_map(partial(_heard, folder=folder), names, jobs, "files of noise")
     found, known = {}, set()
     for name, (audio, reason) in zip(names, heard, strict=True):
-        if not reason and audio in known:
-            reason = COPY
+        if not reason:
+            reason = SPEECH if audio in speech else COPY if audio in known else ""
         if reason:
             left_out.setdefault(reason, []).append(name)
         else:

@@ -111,4 +111,6 @@ def _draw(panel: Axes, values: pd.DataFrame, name: str, colour: str) -> None:
     panel.ticklabel_format(axis="y", scilimits=(-2, 4), useMathText=True)
     for row in values[values["best"] == 1].itertuples():
         panel.plot(row.epoch, row.value, "o", color=style.VERMILLION, markersize=3.5, clip_on=False, zorder=3)
-        panel.set_title(f"best {row.value:.3g} at epoch {row.epoch}", loc="right", pad=3, color=style.VERMILLION)
+        panel.set_title(
+            f"best {style.digits(row.value, 3)} at epoch {row.epoch}", loc="right", pad=3, color=style.VERMILLION
+        )

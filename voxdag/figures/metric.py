@@ -36,12 +36,12 @@ class Metric:
         """A value beside an axis that has the unit, otherwise of four digits. A rate has one decimal of the percentage,
         and two where its interval is so narrow (`width`, a fraction) that the second one says something."""
         if self.unit != PERCENT:
-            return f"{value:.4g}"
+            return style.digits(value, 4)
         return f"{100 * value:.2f}" if width < NARROW else f"{100 * value:.1f}"
 
     def quantity(self, value: float) -> str:
         """A value with its unit, where no axis says it."""
-        return style.percent(value) if self.unit == PERCENT else f"{value:.4g} {self.unit}".rstrip()
+        return style.percent(value) if self.unit == PERCENT else f"{style.digits(value, 4)} {self.unit}".rstrip()
 
     def scale(self, axes: Axes) -> None:
         """Write the ticks of the horizontal axis in the unit, and its label."""

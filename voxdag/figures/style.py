@@ -99,6 +99,11 @@ def member_looks(members: int) -> tuple[dict[str, float], dict[str, float]]:
     return {"linewidth": 0.6}, {"markersize": 2.0}
 
 
+def digits(value: float, count: int) -> str:
+    """A number of `count` digits, zeros at its end among them, so that numbers below one another are equally exact."""
+    return f"{value:#.{count}g}".rstrip(".")
+
+
 def percent(rate: float) -> str:
     """Write a rate (fraction) as a percentage with three significant digits, two decimals at most."""
     value = 100 * rate

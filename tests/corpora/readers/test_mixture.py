@@ -257,8 +257,9 @@ def test_linked_folders_and_links_without_target(folder, tmp_path, alone):
 def test_a_missing_folder_is_named(tmp_path, what):
     lay_out(tmp_path)
     shutil.rmtree(tmp_path / what)
-    with pytest.raises(CorpusMissing, match=f"the mixture's {what}: nothing at {tmp_path}/{what}"):
+    with pytest.raises(CorpusMissing, match=f"the mixture's {what}: nothing at {tmp_path}/{what}") as raised:
         provide(tmp_path, OPTIONS)
+    assert raised.value.key == f"sources.{what}"  # root is where the mixtures go
 
 
 @pytest.mark.parametrize("what", ["speech", "noise"])
@@ -283,7 +284,7 @@ def test_a_folder_of_broken_audio_is_told(tmp_path, alone):
 @pytest.mark.parametrize(
     ("speakers", "message"),
     [
-        (["a"], r"1 speakers \(a\), expected one each for train, dev and eval"),
+        (["a"], r"1 speakers \(a\) by the rule parent, expected one each for .*; other rules are top, prefix"),
         (["a", "b"], r"2 speakers \(a, b\)"),
     ],
 )
@@ -311,7 +312,7 @@ def test_names_that_are_not_unicode_are_mixed(tmp_path, alone):
     ("wrong", "message"),
     [
         ({"root": "../made"}, "root is '../made', expected a folder inside the corpora folder"),
-        ({"speaker": "name"}, "speaker is 'name', expected one of parent, prefix"),
+        ({"speaker": "name"}, "speaker is 'name', expected one of parent, top, prefix"),
         ({"unseen": "none"}, "unseen is 'none', expected one of type, file"),
         ({"dev_share": 1.5}, "dev_share is 1.5, expected a share from 0 to 1"),
         ({"train_snrs": ()}, "train_snrs is .*, expected at least one"),

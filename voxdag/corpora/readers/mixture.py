@@ -1,6 +1,6 @@
 """Noisy speech mixed from a folder of clean speech and a folder of noise, in any audio format and at any rate.
 
-    <speech>/**    a speaker is the folder that a file lies in, or what its name begins with
+    <speech>/**    a speaker is the folder that a file lies in, the first one below <speech>, or what a name begins with
     <noise>/**     a type of noise is the folder that a file lies in
 
     speech   files cut into equal pieces of at most max_seconds, averaged over channels, at 16 kHz  -> the clean file
@@ -71,8 +71,8 @@ class Options:
 
     root                   the folder, inside the corpora folder, of what is made
     sources                the folders of speech and of noise
-    speaker                what names the speaker: the folder that a file is in (parent), or its name up to the first
-                           "-" or "_" (prefix)
+    speaker                what names the speaker: the folder that a file is in (parent), the first folder below that
+                           of speech (top), or its name up to the first "-" or "_" (prefix)
     unseen                 what of eval's noises train and dev do not hear: their type, or the files
     dev_share, eval_share  of the speakers, and of the noises
     train_snrs, eval_snrs  dB, each as often as any other; dev has those of train
@@ -169,7 +169,11 @@ def plan(pieces: Sequence[Piece], noises: Mapping[str, str], options: Options) -
     """
     speakers = sorted({piece.speaker for piece in pieces})
     if len(speakers) < len(SPLITS):
-        raise Refused(f"{len(speakers)} speakers ({', '.join(speakers)}), expected one each for train, dev and eval")
+        rules = ", ".join(rule for rule in SPEAKER_RULES if rule != options.speaker)
+        raise Refused(
+            f"{len(speakers)} speakers ({', '.join(speakers)}) by the rule {options.speaker}, expected one each for "
+            f"train, dev and eval; other rules are {rules}"
+        )
     homes = _homes(speakers, options, "speakers")
     if options.unseen == "type" and len(kinds := sorted(set(noises.values()))) < 2:
         raise Refused(f"one type of noise ({', '.join(kinds)}), expected two folders of it or more; or `unseen: file`")
@@ -250,7 +254,8 @@ def _listed(folder: Path, options: Options) -> dict[str, list[tuple[str, int | N
     found = {}
     for what, place in asdict(options.sources).items():
         if not (folder / place).is_dir():
-            raise CorpusMissing.at(folder / place, f"the mixture's {what}", f"any {what} you have", str(folder / place))
+            at = folder / place
+            raise CorpusMissing.at(at, f"the mixture's {what}", f"any {what} you have", str(at), key=f"sources.{what}")
         listing.audio_in(folder / place)  # refuses a folder without audio, with what it holds
         files, _ = listing.audio_files(folder / place)
         found[what] = [(str(PurePosixPath(place) / path), size) for path, size in files]
@@ -279,8 +284,9 @@ def _make(
 ) -> None:
     """Make the corpus as the folder `target`, whole or not at all: beside it first, and moved when complete."""
     speech, noise = ([name for name, _ in listed[what]] for what in ("speech", "noise"))
-    pieces, no_speech = material.pieces(folder, speech, options.speaker, options.max_seconds, jobs)
-    noises, no_noise = material.noises(folder, noise, jobs)
+    root = options.sources.speech
+    pieces, no_speech, heard_speech = material.pieces(folder, root, speech, options.speaker, options.max_seconds, jobs)
+    noises, no_noise = material.noises(folder, noise, heard_speech, jobs)
     mixtures = plan(pieces, noises, options)
     with beside(target) as work:
         store, unfinished = work / "noise", work / target.name
