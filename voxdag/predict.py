@@ -38,7 +38,6 @@ import logging
 import math
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,7 +54,7 @@ from tqdm import tqdm
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.errors import NotHere, Refused
-from voxdag.core.files import apart, text_of
+from voxdag.core.files import text_of
 from voxdag.core.modules import load_module, load_optional
 from voxdag.core.params import Run
 from voxdag.core.rows import Rows
@@ -233,19 +232,6 @@ def _decide(decision: ModuleType, found: Source, hashes: list[str], arguments: a
     return None
 
 
-def picture_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """A picture in `folder` for each file, below the folders that tell the files apart.
-
-    Files that differ in their endings alone keep those in their pictures' names.
-    """
-    places = apart(files)
-    stems = Counter(below.with_suffix("") for below in places.values())
-    return {
-        file: folder / (below.with_suffix(".png") if stems[below.with_suffix("")] == 1 else f"{below}.png")
-        for file, below in places.items()
-    }
-
-
 def check_output(output: Path | None, files: Sequence[Path]) -> None:
     """Raises Refused for an output that is a folder, or in the place of audio."""
     if output is None:
@@ -347,7 +333,7 @@ def score(found: Source, files: Sequence[Path], arguments: argparse.Namespace, o
     predictor = open_predictor(found, arguments)
     draw = None
     if arguments.plot is not None:
-        pictures = picture_names(files, arguments.plot)
+        pictures = file_enhancing.places(files, arguments.plot, ".png")
         draw = lambda said: predictor.plot(said, pictures[said.path])  # noqa: E731
     rows = Rows(out, predictor.header(arguments.segments), arguments.json)
     return predict(predictor, files, rows, arguments.segments, draw)

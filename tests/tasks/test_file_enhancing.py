@@ -153,6 +153,8 @@ def test_outputs_go_to_a_file_or_below_a_folder(tmp_path):
     assert outputs([a, b], tmp_path / "new") == {a: tmp_path / "new/a.wav", b: tmp_path / "new/b.wav"}
     below = [tmp_path / "in/one/a.wav", tmp_path / "in/two/a.wav"]
     assert list(outputs(below, tmp_path / "new").values()) == [tmp_path / "new/one/a.wav", tmp_path / "new/two/a.wav"]
+    both = [tmp_path / "a.wav", tmp_path / "a.mp3"]
+    assert list(outputs(both, tmp_path / "new").values()) == [tmp_path / "new/a.wav.wav", tmp_path / "new/a.mp3.wav"]
     (tmp_path / "there.d").mkdir()
     assert outputs([a], tmp_path / "there.d") == {a: tmp_path / "there.d/a.wav"}
 
@@ -162,7 +164,6 @@ def test_outputs_go_to_a_file_or_below_a_folder(tmp_path):
     [
         (["a.wav"], "x.mp3", "-o is x.mp3: expected a folder, or a name that ends in .wav, .flac"),
         (["a.wav", "b.wav"], "x.wav", "-o is x.wav, one file, for 2: expected a folder"),
-        (["a.wav", "a.mp3"], "new", "a.wav, a.mp3: their outputs would all be new/a.wav"),
         (["a.wav"], "a.wav", "the output a.wav is one of the files to enhance"),
         (["a.wav", "b.flac"], ".", "the output a.wav is one of the files to enhance"),
     ],

@@ -106,23 +106,32 @@ def write(out: Path, frames: Frames, stretches: Iterator[np.ndarray]) -> int:
     return clipped
 
 
+def places(files: Sequence[Path], folder: Path, ending: str) -> dict[Path, Path]:
+    """A name in `folder` for what is made of each file, below the folders that tell the files apart.
+
+    Files that differ in their endings alone keep those in front of the new one.
+    """
+    below = apart(files)
+    stems = Counter(path.with_suffix("") for path in set(below.values()))
+    return {
+        file: folder / (path.with_suffix(ending) if stems[path.with_suffix("")] == 1 else f"{path}{ending}")
+        for file, path in below.items()
+    }
+
+
 def outputs(files: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Where each file's output goes: `out` itself where it names a file, else into the folder `out`, as WAV files below
     the folders that tell the files apart.
 
-    Raises Refused for several files and one name, for a name that is of no format that is written, for two files whose
-    outputs would have one name, and for an output that is one of the files.
+    Raises Refused for several files and one name, for a name that is of no format that is written, and for an output
+    that is one of the files.
     """
     into_folder = out.is_dir() or not out.suffix
     if not into_folder and out.suffix.lower() not in FORMATS:
         raise Refused(f"-o is {out}: expected a folder, or a name that ends in {', '.join(FORMATS)}")
     if not into_folder and len(files) != 1:
         raise Refused(f"-o is {out}, one file, for {len(files)}: expected a folder")
-    names = {file: out / below.with_suffix(".wav") if into_folder else out for file, below in apart(files).items()}
-    twice = [name for name, count in Counter(names.values()).items() if count > 1]
-    if twice:
-        of = ", ".join(text_of(file) for file, name in names.items() if name == twice[0])
-        raise Refused(f"{of}: their outputs would all be {text_of(twice[0])}; enhance them one by one")
+    names = places(files, out, ".wav") if into_folder else dict.fromkeys(files, out)
     heard = {file.resolve() for file in files}
     own = [name for name in names.values() if name.resolve() in heard]
     if own:
