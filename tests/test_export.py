@@ -96,6 +96,14 @@ def test_a_network_that_hears_the_future_is_refused(tmp_path):
         run("--weights", weights(tmp_path, "tiny"), tmp_path / "step.onnx")
 
 
+def test_what_enhances_nothing_is_refused(tmp_path):
+    of_emotion = SCORING | {"task": "emotion"}
+    about = by_name.about("bsrnn", "tiny_causal", SIZE, 1) | {"system": "tier1", "scoring": of_emotion}
+    write_weights(tmp_path / "w.safetensors", by_name.build("bsrnn", "tiny_causal", SIZE, 1, buffers()), about)
+    with pytest.raises(Refused, match="tier1 enhances nothing, it is of the task emotion: expected an enhancer"):
+        run("--weights", tmp_path / "w.safetensors", tmp_path / "step.onnx")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -103,6 +111,7 @@ def test_a_network_that_hears_the_future_is_refused(tmp_path):
         (["--system", "bsrnn", "--weights", "w.safetensors", "step.onnx"], "expected --system or --weights"),
         (["--system", "bsrnn", "step.pt"], "OUT is step.pt: expected a name that ends in .onnx"),
         (["--weights", "gone.safetensors", "step.onnx"], "no weights at gone.safetensors"),
+        (["--weights", "w.safetensors", "--member", "seed-1", "step.ONNX"], "--member seed-1 is of a system, and"),
     ],
 )
 def test_a_command_line_that_names_no_network_or_no_file_is_refused(words, message):

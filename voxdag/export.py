@@ -90,7 +90,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Export what the command line names. Raises Refused where it names no network, or two."""
     if (arguments.system is None) == (arguments.weights is None):
         raise Refused("expected --system or --weights, one of them")
-    if arguments.out.suffix != ".onnx":
+    if arguments.weights is not None and arguments.member is not None:
+        raise Refused(f"--member {arguments.member} is of a system, and --weights {arguments.weights} is a file")
+    if arguments.out.suffix.lower() != ".onnx":
         raise Refused(f"OUT is {arguments.out}: expected a name that ends in .onnx")
     streaming.check_installed()
     if arguments.weights is not None:
@@ -98,6 +100,8 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         found = sources.of_system(arguments.system, arguments.member)
     inference = load_module("voxdag.tasks.{task}.inference", task=found.scoring.task)
+    if not hasattr(inference, "enhance"):
+        raise Refused(f"{found.name} enhances nothing, it is of the task {found.scoring.task}: expected an enhancer")
     print(json.dumps(write(found.files[0], found.words, arguments.out, inference.BUFFERS), indent=2))
 
 
