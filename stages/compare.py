@@ -81,7 +81,8 @@ def main(task: str) -> None:
     for figure, table in (tables | of_systems | {figure: tables[figure] for figure in further}).items():
         artifacts.write_table(folder / f"{figure}.csv", table)
     for figure, plot in plots.items():
-        plot.save(folder / figure, f"{task}, eval of {results.corpus(tree, task)}")
+        what = f"{task}, eval of {results.corpus(tree, task)}"
+        plot.save(folder / figure, plot.words(what, results.scoring(tree, task).confidence))
     artifacts.write_table(layout.comparison(task) / "pairs.csv", pairs(names, task, report, tree))
 
 

@@ -46,9 +46,11 @@ def main(name: str) -> None:
     history = artifacts.read_table(layout.checkpoints(name) / "history.csv", HISTORY)
     plots = figures.figures(predictions["dev"], predictions["eval"], breakdown, history)
     plots |= examples(name, system, figures)
+    confidence = results.scoring(tree, task).confidence
     for figure, plot in plots.items():
         artifacts.write_table(layout.plots(name) / f"{figure}.csv", plot.table)
-        plot.save(layout.plots(name) / figure, f"{name}, {plot.of} of {results.corpus(tree, task)}")
+        what = f"{name}, {plot.of} of {results.corpus(tree, task)}"
+        plot.save(layout.plots(name) / figure, plot.words(what, confidence))
 
 
 if __name__ == "__main__":

@@ -100,12 +100,11 @@ def test_what_a_size_changes_is_added(tmp_path):
     assert params.system(changed(tmp_path, tree), "aasist").model.changes == changes
 
 
-def test_an_entry_of_an_empty_group_is_added_key_by_key():
+@pytest.mark.parametrize("there", [{}, {"other": {"task": "enhance"}}])
+def test_an_entry_between_stages_is_added_key_by_key(there):
     tree = {"cleaned": {"calm": {"task": "enhance", "settings": {"vad": "trim"}}}}
-    assert presets.flags(tree, params.read())[1::2] == [
-        "++cleaned.calm.task=enhance",
-        "++cleaned.calm.settings.vad=trim",
-    ]
+    flags = presets.flags(tree, params.read() | {"cleaned": there})
+    assert flags[1::2] == ["++cleaned.calm.task=enhance", "++cleaned.calm.settings.vad=trim"]
 
 
 @pytest.mark.parametrize("value", ["a b", "it's", "${x}", "a,b", "a*", "a\\b"])

@@ -2,6 +2,9 @@ import logging
 import re
 import time
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from voxdag.figures import confusion
 from voxdag.figures.pdf import pdf_bytes
 from voxdag.figures.plot import Plot
@@ -36,3 +39,11 @@ def test_a_plot_is_saved_as_picture_and_as_vectors_signed_once(tmp_path):
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert [text.get_text() for text in first.texts] == ["a, eval of simulated_b (simulated)"]
+
+
+def test_the_words_below_a_figure_say_what_its_intervals_are():
+    ends = pd.DataFrame({"low": [0.1, None], "high": [0.2, None]})
+    drawn = Plot(ends, Figure(), intervals=True)
+    assert drawn.words("a, eval of b", 0.9) == "a, eval of b; 90 % intervals"
+    for other in (Plot(ends, Figure()), Plot(ends.tail(1), Figure(), intervals=True)):
+        assert other.words("a, eval of b", 0.9) == "a, eval of b"

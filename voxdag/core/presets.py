@@ -59,7 +59,8 @@ def beside(preset: Tree, name: str) -> dict:
 def flags(preset: Tree, base: Tree) -> list[str]:
     """-S flags, one per changed value, in an order and form that neither a shell nor DVC takes apart.
 
-    An empty mapping of `base` (params.yaml) takes any key, and DVC is told to add it (`++`). Raises Refused for any
+    An empty mapping of `base` (params.yaml) takes any key, and so do the stages between features and training; DVC is
+    told to add it (`++`). Raises Refused for any
     other key that `base` does not have, and for a new system that is there already or like none.
     """
     return [word for key, value in _changes(preset, base) for word in ("-S", f"{key}={_text(value)}")]
@@ -110,15 +111,16 @@ def _like(name: str, block: Tree, systems: Tree) -> dict:
 
 
 def _leaves(tree: Tree, base: Tree, where: str) -> Iterator[tuple[str, object]]:
+    takes_entries = not base or where.removesuffix(".") in params.BETWEEN
     for name, value in tree.items():
-        if base and name not in base:
-            raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")
-        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
-            yield from _leaves(value, base[name], f"{where}{name}.")
-        elif base:
-            yield f"{where}{name}", value
-        else:
+        if name not in base and takes_entries:
             yield from _whole({name: value}, f"++{where}")
+        elif name not in base:
+            raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")
+        elif isinstance(value, Mapping) and isinstance(base[name], Mapping):
+            yield from _leaves(value, base[name], f"{where}{name}.")
+        else:
+            yield f"{where}{name}", value
 
 
 def _whole(tree: Tree, where: str) -> Iterator[tuple[str, object]]:

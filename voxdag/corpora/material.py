@@ -44,7 +44,7 @@ def speaker_of(path: PurePosixPath, rule: str) -> str:
     """The speaker that a file's path below the folder of speech gives: the folder that it lies in (parent), the first
     folder (top), or its name up to the first "-" or "_" (prefix)."""
     prefix = path.stem.replace("_", "-").partition("-")[0]
-    return text_of({"parent": path.parent.name, "top": path.parts[0], "prefix": prefix}[rule])
+    return text_of({"parent": path.parent.name or ".", "top": path.parts[0], "prefix": prefix}[rule])
 
 
 def check_speakers(paths: Iterable[PurePosixPath], rule: str) -> None:

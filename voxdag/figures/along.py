@@ -39,7 +39,7 @@ def draw(rows: pd.DataFrame, metrics: Sequence[Metric], xlabel: str) -> Plot:
     Raises Refused if a column is missing or there is no row.
     """
     require.rows("rows", rows, COLUMNS)
-    return Plot(rows, figure(rows, metrics, xlabel))
+    return Plot(rows, figure(rows, metrics, xlabel), intervals=True)
 
 
 @style.paper()

@@ -37,7 +37,8 @@ def headline(intervals: pd.DataFrame, metric: Metric) -> Plot:
         raise Refused(f"{metric.column} stands more than once of {', '.join(twice)}: expected one row per system")
     rows = rows.assign(system=with_notes(rows["system"], rows["metric"].map(notes)), metric=metric.column)
     rows = rows.reset_index(drop=True)
-    return Plot(rows, groups.bars(rows.rename(columns={"system": "group", "value": "rate"}), metric))
+    drawn = groups.bars(rows.rename(columns={"system": "group", "value": "rate"}), metric)
+    return Plot(rows, drawn, intervals=True)
 
 
 def with_notes(systems: pd.Series, notes: pd.Series) -> list[str]:
@@ -76,7 +77,7 @@ def by_group(rates: pd.DataFrame, metric: Metric) -> Plot:
     require.rows("rates", rates, GROUP_COLUMNS)
     means = rates.groupby(rates["group"].astype(str))["rate"].mean()
     worst_first = means.sort_values(ascending=metric.worst == "lowest", kind="stable")
-    return Plot(rates, grouped_bars(rates, list(worst_first.index), metric))
+    return Plot(rates, grouped_bars(rates, list(worst_first.index), metric), intervals=True)
 
 
 @style.paper()

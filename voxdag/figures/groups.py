@@ -44,7 +44,7 @@ def draw_groups(breakdown: pd.DataFrame, by: str, metric: Metric, overall: Overa
     remark = f"{which} of {len(rows)} {by}s" if which else ""
     table = shown[list(names)].rename(columns=names).reset_index(drop=True).assign(overall=overall.value)
     table["group"] = table["group"].astype(str)
-    return Plot(table, bars(table, metric, overall, ylabel=by.capitalize(), remark=remark))
+    return Plot(table, bars(table, metric, overall, ylabel=by.capitalize(), remark=remark), intervals=True)
 
 
 def _most(rows: pd.DataFrame, metric: Metric) -> tuple[pd.DataFrame, str]:

@@ -25,12 +25,19 @@ NUMBERS = {
 class Plot:
     """One figure and the table from which DVC draws the same: about 1,000 rows, more only for very many curves.
 
-    of: the splits that it shows
+    of         the splits that it shows
+    intervals  whether low and high of its table, where they are known, are drawn as the ends of intervals
     """
 
     table: pd.DataFrame
     figure: Figure
     of: str = "eval"
+    intervals: bool = False
+
+    def words(self, what: str, confidence: float) -> str:
+        """What it shows, and what its intervals are, where it has some."""
+        drawn = self.intervals and self.table["low"].notna().any()
+        return f"{what}; {100 * confidence:g} % intervals" if drawn else what
 
     def save(self, path: Path, words: str) -> None:
         """Write the pictures <path>.png and <path>.pdf, signed with what they show."""

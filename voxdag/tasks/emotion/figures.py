@@ -95,7 +95,7 @@ def _reliability(predictions: pd.DataFrame, note: str) -> Plot:
 
 def _class_bars(rows: pd.DataFrame, note: str) -> Plot:
     table = class_bars.table(rows.rename(columns={"value": "class", "n": "support"}))
-    return Plot(table, class_bars.figure(table, note))
+    return Plot(table, class_bars.figure(table, note), intervals=True)
 
 
 def _overall(predictions: pd.DataFrame) -> groups.Overall:
@@ -112,4 +112,5 @@ def _recalls(classes: pd.DataFrame) -> Plot:
     recalls = classes[classes["measure"] == "recall"]
     noted = recalls.assign(system=systems.with_notes(recalls["system"], recalls["protocol"].map(protocols.NOTES)))
     rates = noted.rename(columns={"class": "group", "value": "rate"}).reset_index(drop=True)
-    return Plot(rates, systems.grouped_bars(rates, list(dict.fromkeys(rates["group"])), RECALL))
+    drawn = systems.grouped_bars(rates, list(dict.fromkeys(rates["group"])), RECALL)
+    return Plot(rates, drawn, intervals=True)
