@@ -1,4 +1,4 @@
-"""Networks only: one paper a file, no I/O, nothing of voxdag. Every module that is a network offers the same:
+"""Networks, one paper a file, and the parts they are made of: no I/O, nothing of voxdag. Every network offers the same:
 
     CONFIGS: dict[str, Config]                        its named sizes, frozen dataclasses; what has CONFIGS is a network
     build(config: Config, outputs: int) -> nn.Module  a new network of a size, `outputs` wide: classes, dimensions or

@@ -7,6 +7,15 @@ import pytest
 from voxdag.core import code
 
 
+def made(tmp_path_factory, provide, options):
+    """The corpora folder with what a reader makes, in this process: starting others takes longer than so little."""
+    folder = tmp_path_factory.mktemp("corpora")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOXDAG_JOBS", "1")
+        provide(folder, options)
+    return folder
+
+
 def folders(root):
     return [path for path in root.iterdir() if path.is_dir()]
 

@@ -19,11 +19,7 @@ TINY = Options(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpora")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VOXDAG_JOBS", "1")  # starting other processes takes longer than this
-        la.provide(folder, TINY)
-    return folder
+    return making.made(tmp_path_factory, la.provide, TINY)
 
 
 def test_it_is_read_by_name_like_a_published_corpus(folder):

@@ -33,11 +33,7 @@ SMALL = Options(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpora")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VOXDAG_JOBS", "1")  # starting other processes takes longer than this
-        provide(folder, SMALL)
-    return folder
+    return making.made(tmp_path_factory, provide, SMALL)
 
 
 def waves(folder, row):
