@@ -49,6 +49,7 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
     """Predictions on dev and eval, member by member, rounded as they are written, so that every later stage sees the
     same scores."""
     model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
+    measures = load_optional("voxdag.tasks.{task}.measures", task=system.task)  # where what is predicted is audio
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
     shards = {split: Shards(layout.recordings(system.recordings, split)) for split in results.SPLITS}
     tables = results.tables(system.task)
@@ -60,10 +61,10 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
         ).to(device)
         for split, rows in predictions.items():
             packed = shards[split].fold(member.fold)
-            if hasattr(inference, "enhanced"):
+            if measures is not None:
                 folder = layout.predictions(name) / split / member.name
                 made = write_enhanced(folder, inference, network, packed, settings, device)
-                rows.append(member.mark(inference.measured(network, packed, made)))
+                rows.append(member.mark(measures.predict(network, packed, made)))
             else:
                 rows.append(member.mark(inference.predict(network, packed, settings, device, tables[split])))
     return {split: pd.concat(rows, ignore_index=True).round(artifacts.DECIMALS) for split, rows in predictions.items()}

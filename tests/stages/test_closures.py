@@ -45,3 +45,19 @@ def test_who_makes_predictions_does(root):
     for task in TASKS:
         files, packages = depends(root, "evaluate", task)
         assert "torch" in packages and "models/aasist.py" in files and "voxdag/networks/by_name.py" in files
+
+
+MEASURES = {"report", "figures", "measures", "metrics", "baseline", "score_file", "decision"}  # of a task
+
+
+@pytest.mark.parametrize("task", [*TASKS, *NAMES])
+def test_what_only_measures_trains_nothing_anew(root, task):
+    files, packages = depends(root, "train", task)
+    assert {f"voxdag/tasks/{task}/{name}.py" for name in MEASURES} & files == set()
+    judges = {"voxdag/scoring/judges.py", "voxdag/scoring/paired.py", "voxdag/scoring/intervals.py"}
+    assert judges & files == set() and packages & {"speechmos", "distillmos", "Resemblyzer", "matplotlib"} == set()
+
+
+def test_who_evaluates_waves_measures_them(root):
+    files, _ = depends(root, "evaluate", "enhance")
+    assert {"voxdag/tasks/enhance/measures.py", "voxdag/scoring/judges.py"} <= files

@@ -57,11 +57,11 @@ def methods(protocol):
     return {name: function for name, function in members if name[0] != "_"}
 
 
-def protocol_of(found, part):
-    """That of the part; of inference and figures, that of waves where they give or show any."""
-    of_waves = {"inference": ("enhanced", contract.WaveInference), "figures": ("examples", contract.WaveFigures)}
-    mark, protocol = of_waves.get(part, ("", None))
-    return protocol if protocol and hasattr(found, mark) else PARTS[part]
+def protocol_of(found, task, part):
+    """That of the part; of inference and figures, that of waves where the task gives or shows any."""
+    if part == "inference":
+        return contract.RowInference if module(task, "measures") is None else contract.WaveInference
+    return contract.WaveFigures if part == "figures" and hasattr(found, "examples") else PARTS[part]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -69,13 +69,14 @@ def protocol_of(found, part):
 def test_a_task_keeps_the_contract(task, part):
     found = module(task, part)
     if found is not None:
-        assert list(problems(found, protocol_of(found, part))) == []
+        assert list(problems(found, protocol_of(found, task, part))) == []
 
 
 def test_every_optional_part_is_offered_by_one_task_at_least():
     offered = {part for task in (*TASKS, *NAMES) for part in contract.OPTIONAL if module(task, part) is not None}
     assert offered == set(contract.OPTIONAL)
-    for part, mark in {"inference": "enhanced", "figures": "examples"}.items():
+    of_waves = [("inference", "enhanced"), ("figures", "examples"), ("measures", "predict")]
+    for part, mark in of_waves:
         assert {task for task in NAMES if hasattr(module(task, part), mark)} == {"denoise"}
 
 

@@ -3,6 +3,7 @@
     data.py         which utterances, and the types of their columns         prepare, and all that reads tables (*)
     learner.py      networks, optimizers, a training step, criteria on dev   train
     inference.py    one row per recording, or audio                          train (dev), evaluate, voxdag.predict
+    measures.py     one row per recording of that audio; else it has none    evaluate
     criteria.py     what selects checkpoints on dev                          train, evaluate
     report.py       headline, intervals, breakdown of predictions            evaluate, baseline, breakdown, compare (*)
     figures.py      pictures and their tables                                plot, compare (*)
@@ -94,6 +95,10 @@ class Inference(Protocol):
     ) -> pd.DataFrame:
         """What the network says of recordings of which nothing else is known: one row each, columns OUTPUTS."""
 
+
+class RowInference(Inference, Protocol):
+    """Of a task whose predictions are rows."""
+
     def predict(
         self,
         network: nn.Module,
@@ -106,10 +111,7 @@ class Inference(Protocol):
 
 
 class WaveInference(Inference, Protocol):
-    """Of a task whose predictions are audio, which evaluate packs; `predict` gives what is measured of it."""
-
-    def measured(self, network: nn.Module, shards: Shards, made: Shards) -> pd.DataFrame:
-        """What `predict` gives, of what `enhanced` made and evaluate packed: the network runs once a recording."""
+    """Of a task whose predictions are audio, which evaluate packs and has measured (see `Measures`)."""
 
     def enhance(
         self, network: nn.Module, recordings: Recordings, settings: object, device: torch.device
@@ -124,6 +126,15 @@ class WaveInference(Inference, Protocol):
         self, network: nn.Module, shards: Shards, settings: object, device: torch.device
     ) -> Iterator[Recording]:
         """What the network makes of each recording, in the index's order."""
+
+
+class Measures(Protocol):
+    """Measuring audio that a network made. It stands apart from what makes it, which training needs: a changed metric
+    trains nothing anew."""
+
+    def predict(self, network: nn.Module, shards: Shards, made: Shards) -> pd.DataFrame:
+        """One row per recording, in the index's order: what the index says of it, and what is measured of the audio in
+        `made`, which `WaveInference.enhanced` gave."""
 
 
 class Report(Protocol):
@@ -271,6 +282,7 @@ MODULES: dict[str, type] = {
     "figures": Figures,
 }
 OPTIONAL: dict[str, type] = {
+    "measures": Measures,
     "baseline": Baseline,
     "score_file": ScoreFile,
     "decision": Decision,

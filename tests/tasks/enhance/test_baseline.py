@@ -12,7 +12,7 @@ from voxdag.data import shards
 from voxdag.data.shards import Shards, Track
 from voxdag.scoring import enhancement, judges
 from voxdag.simulation.speech import draw_speaker, synthesise
-from voxdag.tasks.enhance import baseline, gate, measures, metrics
+from voxdag.tasks.enhance import baseline, gate, marks, measures, metrics
 from voxdag.tasks.enhance.baseline import METHODS, Settings
 
 RATE = enhancement.RATE
@@ -100,7 +100,7 @@ def test_an_unknown_method_is_refused():
 def test_what_was_optimised_goes_along_with_what_contains_it(packed):
     table = measures.measured(packed["dev"], baseline.made(packed["dev"], "noisy"), {"pesq"})
     assert (table["optimised"] == "pesq pesq_nb csig cbak covl").all()
-    assert metrics.optimised(table) == metrics.with_parts({"pesq"})
+    assert metrics.optimised(table) == marks.with_parts({"pesq"})
 
 
 def test_what_is_undefined_is_said_in_one_line(packed, caplog):

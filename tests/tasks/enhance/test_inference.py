@@ -1,4 +1,4 @@
-"""What is made of recordings: exactly as long as they were, at any length, in bounded memory; and how good it is."""
+"""What is made of recordings: exactly as long as they were, at any length, in bounded memory."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from voxdag.core.errors import Refused
 from voxdag.data import shards
 from voxdag.data.shards import Track
 from voxdag.networks import by_name
-from voxdag.tasks.enhance import inference, metrics
+from voxdag.scoring import enhancement
+from voxdag.tasks.enhance import inference, marks, measures, names
 from voxdag.tasks.enhance.inference import Settings
 from voxdag.tasks.scoring_loop import NotFinite
 
@@ -31,7 +32,7 @@ class Passes(nn.Module):
     def __init__(self, gain=1.0, least=0):
         super().__init__()
         self.gain, self.least, self.heard = gain, least, []
-        self.register_buffer(metrics.OPTIMISED, inference.BUFFERS[metrics.OPTIMISED].clone())
+        self.register_buffer(names.OPTIMISED, inference.BUFFERS[names.OPTIMISED].clone())
 
     def forward(self, waves, lengths):
         self.heard.append(tuple(waves.shape))
@@ -119,16 +120,17 @@ def packed(tmp_path):
     return shards.Shards(tmp_path / "dev")
 
 
-def test_what_is_measured_of_what_was_packed_is_what_is_predicted(packed, tmp_path, monkeypatch):
+def test_what_was_packed_is_measured_with_the_marks_of_the_network_which_does_not_run(packed, tmp_path, monkeypatch):
     monkeypatch.setenv("VOXDAG_JOBS", "1")
     network = Passes(gain=0.5)
-    network.optimised.copy_(torch.tensor(metrics.mask({"stoi"})))
-    table = inference.predict(network, packed, SETTINGS, CPU, {})
-    calls = len(network.heard)
+    network.optimised.copy_(torch.tensor(marks.mask({"stoi"})))
     recordings = inference.enhanced(network, packed, SETTINGS, CPU)
     shards.write(tmp_path / "made", recordings, inference.tracks(packed), 1)
-    again = inference.measured(network, packed, shards.Shards(tmp_path / "made"))
-    assert len(network.heard) == 2 * calls  # measuring runs no network
-    assert again.equals(table) and (table[metrics.OPTIMISED] == "stoi estoi").all()
+    calls = len(network.heard)
+    table = measures.predict(network, packed, shards.Shards(tmp_path / "made"))
+    assert calls > 0 and len(network.heard) == calls
+    assert (table[names.OPTIMISED] == "stoi estoi").all()
+    noisy, clean = (packed.track(name).wave(0) for name in ("noisy", "clean"))
+    assert table["ssnr"].iloc[0] == pytest.approx(enhancement.over_frames(clean, 0.5 * noisy)["ssnr"], abs=0.01)
     assert table["id"].tolist() == ["u0", "u1", "u2"] and table["dnsmos_ovrl"].isna().all()  # judges hear eval alone
     assert shards.Shards(tmp_path / "made").track("wave").lengths.tolist() == [14000] * 3

@@ -15,7 +15,7 @@ from voxdag.data import shards
 from voxdag.data.shards import Track
 from voxdag.networks.by_name import Further
 from voxdag.scoring import enhancement
-from voxdag.tasks.enhance import inference, learner, losses, metrics
+from voxdag.tasks.enhance import inference, learner, losses, marks, names
 from voxdag.tasks.enhance.labels import LEAST, label
 from voxdag.tasks.enhance.learner import Settings
 from voxdag.tasks.enhance.losses import Adversarial, Weights
@@ -52,7 +52,7 @@ class Filter(nn.Module):
         torch.manual_seed(3)
         norm = (nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Tanh())
         self.layers = nn.Sequential(nn.Conv1d(1, 4, 9, padding=4), *norm, nn.Conv1d(4, 1, 9, padding=4))
-        self.register_buffer(metrics.OPTIMISED, inference.BUFFERS[metrics.OPTIMISED].clone())
+        self.register_buffer(names.OPTIMISED, inference.BUFFERS[names.OPTIMISED].clone())
 
     def forward(self, waves, lengths):
         return waves + self.layers(waves[:, None])[:, 0]
@@ -292,16 +292,16 @@ def test_the_loss_of_a_long_recording_is_that_of_its_blocks(splits, monkeypatch)
 def test_the_weights_say_which_metrics_had_a_part_in_them(splits, changes, chosen_by, expected):
     one = made(splits, **changes)
     one.calibrate(chosen_by)
-    assert set(metrics.of_mask(one.generator.optimised.tolist())) == expected
+    assert set(marks.of_mask(one.generator.optimised.tolist())) == expected
 
 
 def test_what_the_first_weights_were_optimised_for_stays_with_them(splits):
     brought = Filter()
-    brought.optimised.copy_(torch.tensor(metrics.mask({"stoi"})))
+    brought.optimised.copy_(torch.tensor(marks.mask({"stoi"})))
     one = made(splits, network=brought, discriminator=None)
     for _ in range(2):
         one.calibrate({"loss"})
-        assert set(metrics.of_mask(one.generator.optimised.tolist())) == {"stoi", "estoi"}
+        assert set(marks.of_mask(one.generator.optimised.tolist())) == {"stoi", "estoi"}
 
 
 @pytest.mark.parametrize("wrong", [[], ["pesq", "pesq"], ["wss"]])

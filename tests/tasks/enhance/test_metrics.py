@@ -8,7 +8,7 @@ from voxdag.core.errors import Refused
 from voxdag.scoring import enhancement, judges
 from voxdag.scoring.paired import pairs
 from voxdag.scoring.tables import Scoring
-from voxdag.tasks.enhance import metrics, report
+from voxdag.tasks.enhance import marks, metrics, report
 from voxdag.tasks.enhance.metrics import METRICS
 
 SCORING = Scoring(replicates=60, confidence=0.95, by=("snr", "noise", "speaker"))
@@ -37,7 +37,7 @@ def test_the_metrics_are_called_as_what_measures_them_calls_them():
 
 def test_the_composites_contain_what_they_are_sums_of():
     for name, (_, terms) in enhancement.COMPOSITES.items():
-        assert set(terms) == {metric for metric, whole in metrics.FOLLOWING.items() if name in whole}
+        assert set(terms) == {metric for metric, whole in marks.FOLLOWING.items() if name in whole}
 
 
 def test_a_metric_is_the_mean_over_the_utterances_that_define_it():
@@ -58,8 +58,8 @@ def test_what_is_infinite_has_no_part_in_a_mean():
 
 
 def test_what_was_optimised_has_another_name_and_so_has_what_contains_it_or_is_another_form_of_it():
-    assert metrics.with_parts({"stoi"}) == metrics.with_parts({"estoi"}) == ("stoi", "estoi")
-    assert metrics.with_parts({"pesq"}) == ("pesq", "pesq_nb", "csig", "cbak", "covl")
+    assert marks.with_parts({"stoi"}) == marks.with_parts({"estoi"}) == ("stoi", "estoi")
+    assert marks.with_parts({"pesq"}) == ("pesq", "pesq_nb", "csig", "cbak", "covl")
     names = set(metrics.Means(predictions(optimised="pesq stoi"))())
     assert {"optimised_pesq", "optimised_stoi", "optimised_estoi", "optimised_covl", "dnsmos_ovrl"} <= names
     assert not {"pesq", "stoi", "covl", "csig", "cbak"} & names
@@ -67,9 +67,9 @@ def test_what_was_optimised_has_another_name_and_so_has_what_contains_it_or_is_a
 
 def test_a_mask_says_what_was_optimised():
     for names in ((), ("pesq", "si_sdr"), METRICS):
-        assert metrics.of_mask(metrics.mask(names)) == metrics.with_parts(names)
+        assert marks.of_mask(marks.mask(names)) == marks.with_parts(names)
     with pytest.raises(Refused, match="mcd cannot be optimised: expected some of pesq, "):
-        metrics.mask({"pesq", "mcd"})
+        marks.mask({"pesq", "mcd"})
 
 
 def test_rows_that_were_optimised_for_different_metrics_are_refused():

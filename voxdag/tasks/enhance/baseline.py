@@ -14,7 +14,8 @@ from voxdag.audio.rnnoise import rnnoise
 from voxdag.core import bounds
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.tasks.enhance import gate
-from voxdag.tasks.enhance.measures import RATE, measured, track
+from voxdag.tasks.enhance.measures import measured
+from voxdag.tasks.enhance.tracks import RATE, track
 
 SPLITS = ("dev", "eval")
 

@@ -30,9 +30,10 @@ from voxdag.networks.by_name import Further
 from voxdag.scoring.pairs import Pair
 from voxdag.scoring.pairs import table as score_pairs
 from voxdag.tasks import scoring_loop
-from voxdag.tasks.enhance import criteria, inference, losses, metrics
+from voxdag.tasks.enhance import criteria, losses, marks, names, stretches
+from voxdag.tasks.enhance.data import TASK
 from voxdag.tasks.enhance.labels import LEAST, RANGES, Labels, quality
-from voxdag.tasks.enhance.measures import RATE, TASK, track
+from voxdag.tasks.enhance.tracks import RATE, track
 from voxdag.tasks.scoring_loop import float_waves
 from voxdag.training.batches import Batch, Batches, Crops
 from voxdag.training.learner import Materials, Update
@@ -114,10 +115,10 @@ class Enhancer:
     HIGHER = criteria.HIGHER
     main = GENERATOR
 
-    def __init__(self, materials: Materials, settings: Settings, scoring: inference.Settings):
+    def __init__(self, materials: Materials, settings: Settings, scoring: stretches.Settings):
         self.settings, self.scoring, self.device = settings, scoring, materials.loader.device
         self.generator = materials.network
-        scoring_loop.check_takes(self.generator, inference.TAKES, TASK)
+        scoring_loop.check_takes(self.generator, stretches.TAKES, TASK)
         self.networks = {GENERATOR: self.generator}
         if settings.judges(materials.recipe.epochs):
             self.networks[DISCRIMINATOR] = make_discriminator(settings).to(self.device)
@@ -129,7 +130,7 @@ class Enhancer:
         self._check_delay(materials.recipe.epochs)
         self._dev, self._epochs = materials.splits["dev"], materials.recipe.epochs
         # by the weights that training starts from
-        self._brought = self.generator.get_buffer(metrics.OPTIMISED).tolist()
+        self._brought = self.generator.get_buffer(names.OPTIMISED).tolist()
         self.executor = Processes(command.jobs())
         self.labels = Labels(settings.metrics, settings.label_delay, self.executor)
 
@@ -207,7 +208,7 @@ class Enhancer:
         lost: list[float] = []
 
         def pairs() -> Iterator[Pair]:
-            made = inference.enhance(self.generator, noisy, self.scoring, self.device)
+            made = stretches.enhance(self.generator, noisy, self.scoring, self.device)
             for i, (name, wave) in enumerate(zip(clean.ids, made, strict=True)):
                 lost.append(self.reconstruction(wave, clean.wave(i)))
                 yield Pair(name, np.asarray(clean[i]), wave)
@@ -228,9 +229,9 @@ class Enhancer:
         """Write down which metrics had a part in these weights: by the discriminator, by what chose them, and in the
         weights that training started from."""
         learned = self.settings.metrics if self.settings.judges(self._epochs) else ()
-        marks = metrics.mask({*learned, *criteria.metrics_of(chosen_by)})
-        marks = [mark or brought for mark, brought in zip(marks, self._brought, strict=True)]
-        self.generator.get_buffer(metrics.OPTIMISED).copy_(torch.tensor(marks))
+        own = marks.mask({*learned, *criteria.metrics_of(chosen_by)})
+        either = [mark or brought for mark, brought in zip(own, self._brought, strict=True)]
+        self.generator.get_buffer(names.OPTIMISED).copy_(torch.tensor(either))
 
     def state(self) -> dict[str, object]:
         """The crops whose labels are on their way."""
@@ -241,6 +242,6 @@ class Enhancer:
         self.labels.load(state["waiting"])
 
 
-def make(materials: Materials, settings: Settings, scoring: inference.Settings) -> Enhancer:
+def make(materials: Materials, settings: Settings, scoring: stretches.Settings) -> Enhancer:
     """The learner of a run."""
     return Enhancer(materials, settings, scoring)

@@ -7,25 +7,32 @@ from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from voxdag.core import command
-from voxdag.data.shards import PackedTrack, Shards, check_rate
+from voxdag.data.shards import PackedTrack, Shards
 from voxdag.scoring import enhancement, judges
 from voxdag.scoring.pairs import Measure, Pair
 from voxdag.scoring.pairs import table as score_pairs
 from voxdag.tasks import prediction_tables
-from voxdag.tasks.enhance import metrics
+from voxdag.tasks.enhance import marks, names
+from voxdag.tasks.enhance.tracks import RATE, track
 
-RATE = enhancement.RATE
-TASK = "speech enhancement"
 JUDGED = "eval"  # the split that judges hear: nothing can be chosen by them on dev
 AT_ONCE = 16  # seconds of audio for each process: below, starting it takes longer than the work
 
 log = logging.getLogger(__name__)
 
 
+def predict(network: nn.Module, shards: Shards, made: Shards) -> pd.DataFrame:
+    """What is `measured` of the waves that a network made of noisy recordings, with the marks that it carries."""
+    waves = made.track("wave")
+    carried = marks.of_mask(network.get_buffer(names.OPTIMISED).tolist())
+    return measured(shards, (waves[i] for i in range(len(waves))), carried)
+
+
 def measured(shards: Shards, enhanced: Iterable[np.ndarray], optimised: Collection[str] = ()) -> pd.DataFrame:
-    """Predictions: what the index says of each recording, the metrics (see `metrics`), and which were optimised.
+    """Predictions: what the index says of each recording, the metrics, and which were optimised.
 
     enhanced    (n,) int16 of each recording, in the index's order
     optimised   the metrics that had a part in training or in the choice of these weights
@@ -38,10 +45,10 @@ def measured(shards: Shards, enhanced: Iterable[np.ndarray], optimised: Collecti
     clean, judged = track(shards, "clean"), heard(shards)
     measures = (enhancement.score, judges.judge) if judged else (enhancement.score,)
     values = score(pairs(clean, enhanced), measures, clean.lengths.sum() / RATE)
-    table = values.reindex(columns=list(metrics.METRICS))
+    table = values.reindex(columns=list(names.METRICS))
     _say_undefined(table, shards, judged)
-    marks = {metrics.OPTIMISED: " ".join(metrics.with_parts(optimised))}
-    return prediction_tables.tabulate(shards.about, table.assign(**marks))
+    which = {names.OPTIMISED: " ".join(marks.with_parts(optimised))}
+    return prediction_tables.tabulate(shards.about, table.assign(**which))
 
 
 def score(listed: Iterable[Pair], measures: tuple[Measure, ...], seconds: float) -> pd.DataFrame:
@@ -56,13 +63,6 @@ def pairs(clean: PackedTrack, enhanced: Iterable[np.ndarray]) -> Iterator[Pair]:
         yield Pair(name, np.asarray(clean[i]), np.asarray(wave))
 
 
-def track(shards: Shards, name: str) -> PackedTrack:
-    """A track of 16-bit samples at RATE. Raises Refused where there is none, or it is at another rate."""
-    found = shards.track(name)
-    check_rate(found.track.rate, RATE, f"{shards.folder}, track {name}, is", TASK, "enhance")
-    return found
-
-
 def heard(shards: Shards) -> bool:
     """Whether judges hear these recordings."""
     about = shards.about
@@ -70,7 +70,7 @@ def heard(shards: Shards) -> bool:
 
 
 def _say_undefined(table: pd.DataFrame, shards: Shards, judged: bool) -> None:
-    absent = set(judges.absent()) if judged else set(metrics.OF_JUDGES)
+    absent = set(judges.absent()) if judged else set(names.OF_JUDGES)
     if judged and absent:
         log.info(
             "not judged in %s: the packages of requirements-judges.txt are not installed", ", ".join(sorted(absent))

@@ -4,8 +4,8 @@ predictions: one row per utterance and member: id, fold and seed (see `scoring.m
     else the breakdown groups by, a column for each of METRICS, missing where it is undefined, and `optimised`: the
     metrics, apart by spaces, that had a part in training or in the choice of these weights.
 
-A metric that had a part in either is no judge: it is printed as optimised_<metric>. So is one that contains it (the
-composites contain PESQ, SSNR, LLR and WSS), and one that is another form of it (PESQ's bands, STOI and ESTOI).
+A metric that had a part in either is no judge, nor is one that follows it (see `marks`): it is printed as
+optimised_<metric>.
 
 The metric of a member is the mean over the utterances that define it (a finite number). How many do not is counted in
 `undefined`: where it is not 0, the means of two systems are not over the same utterances. Their differences are, by
@@ -24,20 +24,13 @@ from voxdag.scoring import members, protocol
 from voxdag.scoring import tables as metric_tables
 from voxdag.scoring.paired import Common
 from voxdag.scoring.tables import Scoring
+from voxdag.tasks.enhance.marks import with_parts
 from voxdag.tasks.enhance.names import METRICS, OPTIMISED
 from voxdag.tasks.enhance.names import OF_JUDGES as OF_JUDGES
 from voxdag.tasks.enhance.names import OF_PAIRS as OF_PAIRS
 from voxdag.tasks.reports import MemberReport
 
 LOWER_IS_BETTER = frozenset({"llr", "wss"})
-FOLLOWING = {  # metric -> those that it has a part in, and its other forms
-    "pesq": ("pesq_nb", "csig", "cbak", "covl"),
-    "stoi": ("estoi",),
-    "estoi": ("stoi",),
-    "ssnr": ("cbak",),
-    "llr": ("csig", "covl"),
-    "wss": ("csig", "cbak", "covl"),
-}
 PREFIX = f"{OPTIMISED}_"
 # What stands for a system: the first SHOWN of these that were not optimised. The composites are undefined of what is
 # digital silence in the pauses (RNNoise: 13 of 25 recordings), so they come last.
@@ -49,34 +42,10 @@ PRINTED = (*METRICS, *(f"{PREFIX}{metric}" for metric in METRICS))
 HIGHER = frozenset(name for name in PRINTED if name.removeprefix(PREFIX) not in LOWER_IS_BETTER)
 
 
-def with_parts(optimised: Collection[str]) -> tuple[str, ...]:
-    """The metrics that were optimised, and those that contain one of them or are another form of it, in the order of
-    METRICS.
-
-    Raises Refused for a name that is no metric.
-    """
-    unknown = sorted(set(optimised) - set(METRICS))
-    if unknown:
-        raise Refused(f"{', '.join(unknown)} cannot be optimised: expected some of {', '.join(METRICS)}")
-    reached = set(optimised).union(*(FOLLOWING.get(metric, ()) for metric in optimised))
-    return tuple(metric for metric in METRICS if metric in reached)
-
-
-def mask(optimised: Collection[str]) -> list[bool]:
-    """Which of METRICS were optimised, as a network's buffer holds it. Raises Refused as `with_parts` does."""
-    reached = with_parts(optimised)
-    return [metric in reached for metric in METRICS]
-
-
-def of_mask(marks: Iterable[bool]) -> tuple[str, ...]:
-    """The metrics that `mask` marks."""
-    return tuple(metric for metric, marked in zip(METRICS, marks, strict=True) if marked)
-
-
 def optimised(*predictions: pd.DataFrame) -> tuple[str, ...]:
     """The metrics that were optimised, by the column of predictions; none where there is no such column.
 
-    Raises Refused where rows differ in it, or as `with_parts` does.
+    Raises Refused where rows differ in it, or as `marks.with_parts` does.
     """
     columns = [table[OPTIMISED].astype(object).fillna("") for table in predictions if OPTIMISED in table]
     found = sorted({text for column in columns for text in column.unique()})

@@ -18,12 +18,12 @@ from voxdag.core.errors import Refused
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.enhance import names
 from voxdag.tasks.enhance.data import TASK
+from voxdag.tasks.enhance.tracks import RATE as RATE
 from voxdag.tasks.scoring_loop import NotFinite, Recordings, float_waves, padded
 
-RATE = 16_000  # Hz
 TAKES = ("waves",)  # what networks may take (see models/__init__.py)
 OUTPUT_SIZE = 1  # of a network: one wave
-# Which metrics had a part in training or in the choice of the weights: see `metrics.mask`
+# Which metrics had a part in training or in the choice of the weights: see `marks.mask`
 BUFFERS: Mapping[str, Tensor] = {names.OPTIMISED: torch.zeros(len(names.METRICS), dtype=torch.bool)}
 
 

@@ -59,23 +59,13 @@ def predict(
 
     def measures(noisy: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
         wanted = float_waves(padded([clean[i] for i in rows])[0], device)
-        return torch.stack(_measures(noisy, wanted, network(noisy, lengths)), dim=1)
+        return torch.stack(quality(noisy, wanted, network(noisy, lengths)), dim=1)
 
     table = _table(network, track(shards, "noisy"), settings, measures, MEASURES, device)
     return prediction_tables.tabulate(shards.about, table)
 
 
-def measured(network: nn.Module, shards: Shards, made: Shards) -> pd.DataFrame:
-    """The same, of what `enhanced` made."""
-    noisy, clean, wave = track(shards, "noisy"), track(shards, "clean"), made.track("wave")
-    rows = []
-    for i in range(len(clean)):
-        heard, wanted, given = (torch.from_numpy(one.wave(i))[None] for one in (noisy, clean, wave))
-        rows.append(torch.cat(_measures(heard, wanted, given)).tolist())
-    return prediction_tables.tabulate(shards.about, pd.DataFrame(rows, columns=list(MEASURES)))
-
-
-def _measures(noisy: Tensor, clean: Tensor, made: Tensor) -> tuple[Tensor, ...]:
+def quality(noisy: Tensor, clean: Tensor, made: Tensor) -> tuple[Tensor, ...]:
     """MEASURES of waves (B, T): (B,) each."""
     left = ((made - clean) ** 2).sum(1) / (((noisy - clean) ** 2).sum(1) + TINY)
     return si_sdr(noisy, clean), si_sdr(made, clean), left
