@@ -39,7 +39,7 @@ from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.weights import check_base, load, load_with_base, write_weights
 from voxdag.tasks import file_scoring
-from voxdag.training.batches import LoaderSettings
+from voxdag.training.batches import LoaderSettings, mixture
 from voxdag.training.learner import Learner, Materials
 from voxdag.training.loop import Loop, defined
 from voxdag.training.recipe import Recipe
@@ -100,10 +100,12 @@ def make_learner(name: str, system: System, member: Member, device: torch.device
     learner = load_module("voxdag.tasks.{task}.learner", task=system.task)
     inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
     recipe = recipe_of(name, system)
+    splits = {split: Shards(layout.recordings(system.recordings, split)).fold(member.fold) for split in SPLITS}
+    mixed = mixture(splits["train"].index, recipe.synthetic_share, recipe.batch_size)
     materials = Materials(
-        splits={split: Shards(layout.recordings(system.recordings, split)).fold(member.fold) for split in SPLITS},
+        splits=splits,
         dev_tables=layout.tables(system.task, "dev"),
-        loader=LoaderSettings(recipe.batch_size, member.seed, device, runtime.workers(device)),
+        loader=LoaderSettings(recipe.batch_size, member.seed, device, runtime.workers(device), mixed),
         recipe=recipe,
         network=new_network(system, member.seed).to(device),
     )

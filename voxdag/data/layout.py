@@ -9,6 +9,7 @@ import pandas as pd
 from voxdag.core import artifacts
 
 SPLITS = ("train", "dev", "eval")
+FITTED = "fitted"
 UTTERANCES = "utterances"  # the manifest's own table; any other beside it is the corpus's (ASV scores)
 MANIFEST = {"bytes": int}  # the manifest's columns that are the same for all tasks, as far as they are no text
 TABLES = {"score": float}  # those of the corpus's other tables
@@ -37,6 +38,11 @@ def tables(task: str, split: str) -> dict[str, pd.DataFrame]:
 def features(task: str) -> str:
     """The folder of a task's packed recordings, as `recordings` names it."""
     return f"features/{task}"
+
+
+def fitted(folder: str, fold: str) -> Path:
+    """Folder of what was fitted to the train split of a fold, of a folder that a stage between made."""
+    return recordings(folder, FITTED) / (f"fold-{fold}" if fold else "")
 
 
 def recordings(folder: str, split: str) -> Path:

@@ -18,9 +18,8 @@ from voxdag.core.params import FILES, NONE, Between
 from voxdag.data import folds, layout, shards
 from voxdag.data.layout import SPLITS
 from voxdag.data.shards import Row, Shards
+from voxdag.data.synthetic import SYNTHETIC
 from voxdag.networks import by_name
-
-SYNTHETIC = "synthetic"  # column of the index: 1 of recordings that were made up, 0 of real ones
 
 Recordings = Iterable[tuple[Row, Mapping[str, np.ndarray]]]  # row of the index, track -> array
 
@@ -32,6 +31,7 @@ class Work:
     recordings, out  the folders of shards, below data, that it reads and writes
     settings         the module's
     network          with its weights, in evaluation mode; None for a module that needs none
+    weights          the files of those
     """
 
     recordings: str
@@ -39,6 +39,7 @@ class Work:
     settings: Any
     network: nn.Module | None
     device: torch.device
+    weights: tuple[Path, ...]
 
 
 def opened(tree: Mapping[str, Any], section: str, name: str, module: ModuleType) -> Work:
@@ -49,7 +50,8 @@ def opened(tree: Mapping[str, Any], section: str, name: str, module: ModuleType)
         runtime.setup(params.run(tree)),
     )
     network = open_network(entry, module, where, device)
-    return Work(entry.recordings, f"{section}/{name}", settings, network, device)
+    weights = (weights_file(entry, where),) if network is not None else ()
+    return Work(entry.recordings, f"{section}/{name}", settings, network, device, weights)
 
 
 def each_for_itself(work: Work, module: ModuleType, make: Callable[..., Recordings], keeps_lengths: bool) -> None:

@@ -33,6 +33,7 @@ from voxdag.data.shards import Row, Shards, Tracks
 from voxdag.figures.plot import Plot
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
+from voxdag.synthesis.place import Place
 from voxdag.training.learner import Learner as TrainingLearner
 from voxdag.training.learner import Materials
 
@@ -268,10 +269,12 @@ class Synthesize(Between, Protocol):
     """Recordings that are made up, added to train alone."""
 
     def synthesize(
-        self, network: nn.Module | None, shards: Shards, settings: object, device: torch.device
+        self, network: nn.Module | None, shards: Shards, settings: object, place: Place
     ) -> Iterator[Recording]:
         """Recordings that are made up from those of a fold's train split alone: each a row of the index, with an id of
-        its own, and arrays in the tracks of `shards`. Raises Refused for a rate or a track that it does not take."""
+        its own, and arrays in the tracks of `shards`. What is fitted to them is written to the place's folder.
+
+        Raises Refused for a rate or a track that it does not take."""
 
 
 MODULES: dict[str, type] = {

@@ -1,5 +1,8 @@
 """Batches of an epoch, from any batch on: the order and every crop are functions of (seed, epoch, utterance).
 
+Where train has recordings that were made up, a fixed share of each batch is of them (`Mixture`); an epoch has as many
+batches as the real recordings fill, so that who trains without them makes as many steps.
+
 A batch is a dict of tensors. Where a task has several heads and an item no target for one of them, `mask_<head>` (B,)
 bool says which have one (see `voxdag.training.learner.masked_mean`).
 """
@@ -10,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -18,8 +22,10 @@ from voxdag.audio.segments import fit_length
 from voxdag.core import streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack
+from voxdag.data.synthetic import SYNTHETIC
 
 Batch = dict[str, Tensor]
+MOST_SYNTHETIC = 0.5  # share of a batch
 
 
 class Crops(Dataset):
@@ -54,39 +60,105 @@ class Crops(Dataset):
         )
 
 
-class EpochOrder(Sampler):
-    """Batches of (epoch, i) in the epoch's own order, from batch `first` on; the last, smaller one is left out."""
+@dataclass(frozen=True)
+class Mixture:
+    """Which of train's recordings were made up, (recordings,) bool, and how many of a batch are of those.
 
-    def __init__(self, n: int, batch_size: int, seed: int):
-        if n < batch_size:
-            raise Refused(f"{n} training utterances do not fill one batch of {batch_size}")
-        self.n, self.batch_size, self.seed = n, batch_size, seed
+    Raises Refused for a share above half, for one that is no recording of a batch, and where nothing was made up.
+    """
+
+    synthetic: np.ndarray
+    share: float
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= MOST_SYNTHETIC:
+            raise Refused(f"synthetic_share is {self.share}, expected above 0 and at most {MOST_SYNTHETIC}")
+        if self.count == 0:
+            raise Refused(f"synthetic_share is {self.share} of batches of {self.batch_size}: less than one recording")
+        if not self.synthetic.any():
+            raise Refused(
+                "synthetic_share is set and no recording of train was made up: see `synthetic` in params.yaml"
+            )
+
+    @property
+    def count(self) -> int:
+        """Recordings of a batch that were made up."""
+        return int(self.share * self.batch_size)
+
+
+def mixture(index: pd.DataFrame, share: float | None, batch_size: int) -> Mixture | None:
+    """That of train's index; None where nothing was made up and no share is asked for.
+
+    Raises Refused as Mixture does, and for recordings that were made up without a share.
+    """
+    synthetic = index[SYNTHETIC].to_numpy() == 1 if SYNTHETIC in index else np.zeros(len(index), bool)
+    if share is not None:
+        return Mixture(synthetic, share, batch_size)
+    if synthetic.any():
+        raise Refused(
+            f"{synthetic.sum()} of {len(synthetic)} recordings of train were made up: set synthetic_share, their share "
+            f"of a batch, {MOST_SYNTHETIC} at most"
+        )
+    return None
+
+
+class EpochOrder(Sampler):
+    """Batches of (epoch, i) in the epoch's own order, from batch `first` on; the last, smaller one is left out.
+
+    With a mixture, the real ones come in the epoch's order and as many of a batch as it says are drawn from the others,
+    each as often as any other, give or take one. A dataset of several items a recording has all recordings, then all of
+    them again.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int, mixed: Mixture | None = None):
+        synthetic = np.zeros(n, bool) if mixed is None else np.resize(mixed.synthetic, n)
+        self.real, self.made = np.flatnonzero(~synthetic), np.flatnonzero(synthetic)
+        self.of_made = 0 if mixed is None else mixed.count
+        if len(self.real) < batch_size:
+            raise Refused(f"{len(self.real)} training utterances do not fill one batch of {batch_size}")
+        self.batch_size, self.seed = batch_size, seed
         self.epoch, self.first = 0, 0
 
     def __len__(self) -> int:
-        return self.n // self.batch_size
+        return len(self.real) // self.batch_size
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = streams.order(self.seed, self.epoch, self.n).tolist()
+        real, made = self._order_of_real(), self._order_of_made()
+        of_real = self.batch_size - self.of_made
         for batch in range(self.first, len(self)):
-            yield [(self.epoch, i) for i in order[batch * self.batch_size : (batch + 1) * self.batch_size]]
+            chosen = real[batch * of_real : (batch + 1) * of_real]
+            chosen = chosen + made[batch * self.of_made : (batch + 1) * self.of_made]
+            yield [(self.epoch, i) for i in chosen]
+
+    def _order_of_real(self) -> list[int]:
+        return self.real[streams.order(self.seed, self.epoch, len(self.real))].tolist()
+
+    def _order_of_made(self) -> list[int]:
+        """As many as the epoch takes: rounds over all of them, each in an order of its own."""
+        taken = self.of_made * len(self)
+        rounds = range(-(-taken // len(self.made))) if taken else ()
+        orders = [streams.generator(self.seed, "made", self.epoch, k).permutation(self.made) for k in rounds]
+        return np.concatenate(orders)[:taken].tolist() if orders else []
 
 
 @dataclass(frozen=True)
 class LoaderSettings:
-    """How batches are made and where they go; workers: processes that load them, 0 for none but this one."""
+    """How batches are made and where they go; workers: processes that load them, 0 for none but this one; mixed: what
+    of a batch was made up."""
 
     batch_size: int
     seed: int
     device: torch.device
     workers: int
+    mixed: Mixture | None = None
 
 
 class Batches:
     """Batches of a dataset, epoch by epoch; its `__getitems__` makes one of a list of (epoch, i)."""
 
     def __init__(self, dataset: Dataset, settings: LoaderSettings):
-        self.order = EpochOrder(len(dataset), settings.batch_size, settings.seed)
+        self.order = EpochOrder(len(dataset), settings.batch_size, settings.seed, settings.mixed)
         self.loader = DataLoader(
             dataset,
             batch_sampler=self.order,

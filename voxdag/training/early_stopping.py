@@ -6,16 +6,17 @@ import math
 from dataclasses import asdict, dataclass
 
 from voxdag.core import bounds
+from voxdag.core.errors import Refused
 
 
 @dataclass(frozen=True)
 class StoppingRules:
-    """criterion             which of the task's dev criteria `patience` is about
+    """criterion             which of the task's dev criteria `patience` is about; null: of a learner that has none
     patience              stop after this many epochs without a gain of more than `min_delta`; null: never
     train_loss_threshold  stop once the training loss was below this for `plateau_patience` epochs in a row; 0: never
     """
 
-    criterion: str
+    criterion: str | None
     patience: int | None
     min_delta: float
     train_loss_threshold: float
@@ -24,6 +25,10 @@ class StoppingRules:
     def __post_init__(self) -> None:
         bounds.at_least(self, 1, "patience", "plateau_patience")
         bounds.at_least(self, 0, "min_delta", "train_loss_threshold")
+        if self.criterion is None and self.patience is not None:
+            raise Refused(
+                f"patience is {self.patience} and criterion null: name a dev criterion, or set patience to null"
+            )
 
 
 @dataclass

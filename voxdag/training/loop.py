@@ -193,12 +193,14 @@ class Loop:
         return {name: None if value is None else float(value) for name, value in scored.items()}
 
     def check_rules(self, scored: Mapping[str, float | None], means: Mapping[str, float]) -> None:
-        """Raises Refused if a stopping rule is about a criterion or a loss that the learner does not have.
+        """Raises Refused if a stopping rule is about a criterion or a loss that the learner does not have, or about no
+        criterion of a learner that has some.
 
         A criterion that dev did define before is only undefined for these weights.
         """
         rules = self.recipe.stopping
-        if scored.get(rules.criterion) is None and rules.criterion not in self.progress.best:
+        chooses = rules.criterion is not None or len(scored) > 0
+        if chooses and scored.get(rules.criterion) is None and rules.criterion not in self.progress.best:
             names = ", ".join(name for name, value in scored.items() if value is not None)
             raise Refused(f"stopping.criterion is {rules.criterion!r}, which dev does not define; it has {names}")
         if rules.train_loss_threshold > 0 and TRAIN_LOSS not in means:

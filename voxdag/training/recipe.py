@@ -25,6 +25,7 @@ class Recipe:
     precision      of training; dev and eval are scored in fp32. tf32: a GPU rounds the factors of products and
                    convolutions to TF32, as torch does by itself for convolutions; bf16, fp16: autocast
     max_nonfinite  steps in a row that may skip an update whose loss or gradient is not finite
+    synthetic_share  of a batch, of recordings that were made up, where train has some; half at most
     """
 
     epochs: int
@@ -40,6 +41,7 @@ class Recipe:
     max_nonfinite: int
     averaging: Averaging
     stopping: StoppingRules
+    synthetic_share: float | None = None
 
     def __post_init__(self) -> None:
         bounds.one_of(self, OPTIMIZERS, "optimizer")

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from voxdag.core import streams
+from voxdag.core import artifacts, streams
 from voxdag.data.shards import Row, Shards
+from voxdag.synthesis.place import Place
 from voxdag.tasks.heads.data import LABELS
 from voxdag.tasks.heads.inference import TRACK, embeddings
 
@@ -28,15 +28,17 @@ class Settings:
 
 
 def synthesize(
-    network: nn.Module | None, shards: Shards, settings: Settings, device: torch.device
+    network: nn.Module | None, shards: Shards, settings: Settings, place: Place
 ) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
-    """count recordings of each label; their level is unknown."""
-    packed = embeddings(shards)
+    """count recordings of each label; their level is unknown. How many frames of each were learned from is written."""
+    packed, learned = embeddings(shards), {}
     for label in LABELS:
         rows = np.flatnonzero(shards.index["label"] == label)
         frames = np.concatenate([packed[i] for i in rows]).astype(np.float64)  # (frames of all, D)
+        learned[label] = len(frames)
         for i in range(settings.count):
             draw = streams.generator(settings.seed, "synthesize", label, i)
             made = draw.normal(frames.mean(0), frames.std(0), (settings.frames, frames.shape[1]))
             row = {"id": f"made-{label}-{i:02d}", "split": "train", "speaker": "made", "label": label}
             yield row, {TRACK: made.astype(np.float16)}
+    artifacts.write_json(place.folder / "frames.json", learned)
