@@ -11,6 +11,7 @@ Writes: compare/<task>/figures/<figure>.csv              that of each system bel
                                                          of baselines too where the task says so
         compare/<task>/figures/<figure>.png, .pdf        what the task draws of all systems
         compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
+                                                         and, by the margins of params.yaml, verdicts
 
 compare/<task>/dvc.yaml draws the figures for `dvc plots`. Like evaluate, this stage opens the eval split.
 """
@@ -26,7 +27,7 @@ from voxdag.core import artifacts, command, params
 from voxdag.core.modules import load_module
 from voxdag.data import layout
 from voxdag.figures.plot import NUMBERS
-from voxdag.scoring import paired
+from voxdag.scoring import paired, verdicts
 from voxdag.tasks import results
 
 
@@ -57,11 +58,17 @@ def of_baselines(
 
 
 def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
-    """The paired differences; no row where there is one system alone."""
+    """The paired differences with their verdicts; no row where there is one system alone.
+
+    Raises Refused for a margin of a metric that the task does not have.
+    """
     predictions = {name: results.read(name, task) for name in names}
-    scoring, seed = results.scoring(tree, task), params.run(tree).seed
+    scoring, seed, held = results.scoring(tree, task), params.run(tree).seed, results.tables(task)
+    if names:  # every system of the task has the same metrics
+        verdicts.check(scoring.margins, report.member_values(predictions[names[0]], held)["metric"], task)
     common = getattr(report, "common", None)
-    return paired.pairs(predictions, results.tables(task), report.statistic, scoring, seed, common)
+    table = paired.pairs(predictions, held, report.statistic, scoring, seed, common)
+    return verdicts.judge(table, scoring.margins, report.HIGHER)
 
 
 def main(task: str) -> None:

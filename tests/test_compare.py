@@ -10,7 +10,7 @@ from tests.tasks.test_summary import TABLES, predictions
 from voxdag import compare
 from voxdag.compare import Revision
 from voxdag.core import params
-from voxdag.core.errors import NotHere
+from voxdag.core.errors import NotHere, Refused
 
 
 def revision(name, apart, **changes):
@@ -23,8 +23,18 @@ def revision(name, apart, **changes):
 def test_the_columns_are_called_as_the_revisions_are():
     head, columns, *rows = compare.table(revision("HEAD", 0.5), revision("lr3", 4.0), "aasist").splitlines()
     assert head == "aasist: lr3 - HEAD, 95% intervals over the speakers of eval"
-    assert columns.split() == ["metric", "HEAD", "lr3", "difference", "interval", "p", "better"]
-    assert next(row for row in rows if row.startswith("eer")).split()[-1] == "lr3"
+    assert columns.split() == ["metric", "HEAD", "lr3", "difference", "interval", "p", "margin", "better"]
+    assert next(row for row in rows if row.startswith("eer")).split()[-2:] == ["0.0050", "lr3"]
+
+
+def test_the_margins_are_those_of_the_second_revision():
+    before, after = revision("HEAD", 0.5), revision("lr3", 4.0)
+    before.tree["tasks"]["antispoof"]["scoring"]["margins"] = {"nosuch": 1.0}
+    after.tree["tasks"]["antispoof"]["scoring"]["margins"] = {"auc": 1.0}
+    rows = compare.table(before, after, "aasist").splitlines()
+    assert next(row for row in rows if row.startswith("auc")).split()[-2:] == ["1.0000", "equivalent"]
+    with pytest.raises(Refused, match="tasks.antispoof.scoring.margins has the unknown metric nosuch; metrics: eer, "):
+        compare.table(after, before, "aasist")
 
 
 def test_equal_predictions_are_one_line():

@@ -10,6 +10,7 @@ from voxdag import results
 from voxdag.core import artifacts, lock, params
 from voxdag.core.errors import NotHere
 from voxdag.data import layout
+from voxdag.scoring import paired, verdicts
 from voxdag.tasks.antispoof.report import INTERVALS
 
 
@@ -62,10 +63,37 @@ def test_a_run_that_is_not_committed_is_to_be(uncommitted, said):
     assert first.startswith(said) and "dvc exp run --temp" in second
 
 
+PAIR = {"metric": "eer", "difference": -0.125, "low": -0.25, "high": -0.0625, "margin": 0.005, "verdict": "better"}
+
+
+def written(*systems, **changes):
+    """compare's table of one pair."""
+    row = dict(zip(("system_a", "system_b"), systems, strict=True)) | PAIR | changes
+    table = pd.DataFrame([row]).reindex(columns=[*paired.COLUMNS, *verdicts.COLUMNS])
+    artifacts.write_table(layout.comparison("antispoof") / "pairs.csv", table)
+
+
+def test_the_pairs_with_a_system_and_a_margin_are_printed_with_their_verdicts(run):
+    run["baselines"] |= {name: {"task": "antispoof", "settings": {}} for name in ("chance", "other")}
+    assert results.differences(run, "antispoof") == ""  # compare has not run
+    written("chance", "other")
+    assert results.differences(run, "antispoof") == ""
+    written("aasist", "chance", margin=None)
+    assert results.differences(run, "antispoof") == ""
+    written("aasist", "chance")
+    head, columns, line, end = results.differences(run, "antispoof").split("\n")
+    assert head.startswith("antispoof, system_a - system_b") and "tasks.antispoof.scoring.margins" in head and not end
+    assert columns.split() == ["system_a", "system_b", "metric", "difference", "interval", "margin", "verdict"]
+    expected = ["aasist", "chance", "eer", "-0.1250", "-0.2500", "to", "-0.0625", "0.0050", "better"]
+    assert line.split() == expected
+
+
 @pytest.mark.parametrize(("flags", "lines"), [([], True), (["--tables"], False)])
 def test_the_command_prints_tables_pictures_and_what_follows(run, monkeypatch, capsys, flags, lines):
     monkeypatch.setattr(lock, "uncommitted", lambda: [])
     monkeypatch.setattr(sys, "argv", ["results", "antispoof", *flags])
+    written("aasist", "chance")
     results.main()
     printed = capsys.readouterr().out
-    assert "0.1250" in printed and ("plots/aasist" in printed and "dvc exp run" in printed) is lines
+    assert "0.1250" in printed and ("-0.1250" in printed) is lines
+    assert ("plots/aasist" in printed and "dvc exp run" in printed) is lines

@@ -3,8 +3,9 @@
 Usage:  python -m voxdag.compare HEAD lr3               a commit, a branch, an experiment; "workspace": what lies here
         python -m voxdag.compare HEAD lr3 --system aasist
 Reads:  of both revisions, from DVC's cache: data/predictions/<system>/, data/manifest/<task>/dev, eval, params.yaml
-Prints: one table for each system of both revisions: metric, both values, the difference, its interval and p, and which
-        of the two is better where the interval leaves out 0
+Prints: one table for each system of both revisions: metric, both values, the difference, its interval and p, the
+        equivalence margin that the second revision states (params.yaml: tasks.<task>.scoring.margins), and which of the
+        two is better; equivalent where the interval lies within the margin, undecided where it tells nothing
 
 `dvc metrics diff` shows the difference; this shows whether another set of speakers, and other seeds where both
 revisions have several, would show it too (voxdag.scoring.paired).
@@ -25,6 +26,7 @@ from voxdag.core import command, params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.modules import load_module
 from voxdag.data import layout
+from voxdag.scoring import verdicts
 from voxdag.tasks import results, summary
 
 WORKSPACE = "workspace"
@@ -81,7 +83,7 @@ def _paths(systems: Mapping[str, str]) -> list[Path]:
 def table(before: Revision, after: Revision, system: str) -> str:
     """What a system of both revisions differs in, under a heading; one line where they predict the same.
 
-    Raises Refused where its task is not the same, or as `paired.pairs` does.
+    Raises Refused where its task is not the same, or as `paired.pairs` and `verdicts.check` do.
     """
     task, other = (revision.tree["systems"][system]["task"] for revision in (before, after))
     if task != other:
@@ -89,6 +91,8 @@ def table(before: Revision, after: Revision, system: str) -> str:
     if all(before.predictions[system][split].equals(after.predictions[system][split]) for split in results.SPLITS):
         return f"{system}: the same predictions in both\n"
     report, scoring = load_module("voxdag.tasks.{task}.report", task=task), results.scoring(after.tree, task)
+    measured = report.member_values(after.predictions[system], after.tables[task])
+    verdicts.check(scoring.margins, measured["metric"], task)
     rows = summary.differences(
         before.predictions[system],
         after.predictions[system],

@@ -5,7 +5,9 @@ Usage:  python -m voxdag.results                 all tasks (`make results`; `mak
         python -m voxdag.results --tables        the metrics alone
 Reads:  params.yaml                              systems and baselines of the task
         metrics/<system>/intervals.csv           of each
-Prints: one table a task: system, metric, value, 95 % interval by speaker, and which end of the metric is the better
+        compare/<task>/pairs.csv                 where `compare` has written it
+Prints: one table a task: system, metric, value, 95 % interval by speaker, and which end of the metric is the better;
+        a second one of the differences of systems in the metrics that have a margin, with their verdicts
 """
 
 from __future__ import annotations
@@ -28,6 +30,16 @@ def table(tree: Mapping, task: str) -> str:
     corpus = prepare["eval_corpus"] or prepare["corpus"]
     head = f"{task} on {corpus}, eval; means over trainings, {confidence:.0%} intervals by {results.BY}"
     return f"{head}\n{summary.text(summary.metrics(params.of_task(tree, task), task))}\n"
+
+
+def differences(tree: Mapping, task: str) -> str:
+    """A task's paired differences that have a margin, with a system among the two, under a heading; else nothing."""
+    rows, systems = summary.judged(task), params.of_task(tree, task, "systems")
+    rows = rows[rows["system_a"].isin(systems) | rows["system_b"].isin(systems)]
+    if rows.empty:
+        return ""
+    head = f"{task}, system_a - system_b; the verdict is on system_a (params.yaml: tasks.{task}.scoring.margins)"
+    return f"{head}\n{summary.text(rows)}\n"
 
 
 def pictures(tree: Mapping, tasks: list[str]) -> Iterator[str]:
@@ -58,6 +70,8 @@ def main() -> None:
     tasks = arguments.task or [task for task in tree["tasks"] if params.of_task(tree, task)]
     for task in tasks:
         print(table(tree, task))
+        if not arguments.tables and (judged := differences(tree, task)):
+            print(judged)
     if arguments.tables:
         return
     print("pictures (all on one page: dvc plots show)", *pictures(tree, tasks), sep="\n")

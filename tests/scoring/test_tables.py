@@ -1,10 +1,11 @@
 import logging
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from voxdag.core import artifacts, streams
+from voxdag.core import artifacts, params, streams
 from voxdag.core.errors import Refused
 from voxdag.data.members import Member
 from voxdag.scoring import tables
@@ -230,3 +231,25 @@ def test_an_utterance_stands_once_in_a_member():
 def test_settings_that_make_no_interval_are_refused(replicates, confidence, message):
     with pytest.raises(ValueError, match=message):
         Scoring(replicates, confidence, ())
+
+
+def test_margins_are_numbers_of_0_or_more_however_yaml_reads_them():
+    tree = {"replicates": 39, "confidence": 0.95, "by": []}
+    assert params.bind(Scoring, tree, "x").margins == {}
+    read = params.bind(Scoring, tree | {"margins": {"eer": "5e-3", "uar": 0, "pesq": 1}}, "x")
+    assert read.margins == {"eer": 0.005, "uar": 0.0, "pesq": 1.0}
+
+
+@pytest.mark.parametrize("margin", [-0.001, float("nan"), float("inf"), "1e999", "wide", True, None, [0.1]])
+def test_a_margin_that_is_none_is_refused_with_its_key(margin):
+    tree = {"replicates": 39, "confidence": 0.95, "by": [], "margins": {"uar": 0.1, "eer": margin}}
+    expected = f"params.yaml: x.margins.eer is {margin!r}, expected a finite number of 0 or more"
+    with pytest.raises(Refused, match=f"^{re.escape(expected)}$"):
+        params.bind(Scoring, tree, "x")
+
+
+@pytest.mark.parametrize("margins", [None, 0.1, ["eer"]])
+def test_margins_without_metrics_are_refused(margins):
+    tree = {"replicates": 39, "confidence": 0.95, "by": [], "margins": margins}
+    with pytest.raises(Refused, match=re.escape(f"x.margins is {margins!r}, expected a mapping")):
+        params.bind(Scoring, tree, "x")

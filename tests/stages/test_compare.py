@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from stages import breakdown, compare
 from tests.toys.installed import TOYS, importable
 from voxdag.core import artifacts, params
+from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.data import layout
 from voxdag.figures.plot import Plot
@@ -21,6 +22,7 @@ TREE = {key: {} for key in params.TOP_LEVEL} | {
     **{"seed": 1, "num_threads": 1, "device": "cpu"},
     "tasks": {"regress": {"prepare": {"corpus": "simulated_rooms"}, "features": {}, "scoring": SCORING}},
 }
+COLUMNS = [*compare.paired.COLUMNS, *compare.verdicts.COLUMNS]
 SYSTEM = yaml.safe_load((TOYS / "regress/params.yaml").read_text())["systems"]["regressor"]
 
 
@@ -31,11 +33,13 @@ def place(tmp_path, monkeypatch):
         yield tmp_path
 
 
-def configure(baselines=(), seeds=(1,), **systems):
+def configure(baselines=(), seeds=(1,), margins=None, **systems):
     """params.yaml with these systems, some of them baselines, and what each gave: with seed k, predictions that miss
     their label by k times a number."""
     of_task = {name: {"task": "regress", "settings": {}} for name in baselines}
-    tree = TREE | {"systems": {name: SYSTEM for name in systems if name not in of_task}, "baselines": of_task or None}
+    task = TREE["tasks"]["regress"] | {"scoring": SCORING | ({} if margins is None else {"margins": margins})}
+    tree = TREE | {"tasks": {"regress": task}}
+    tree |= {"systems": {name: SYSTEM for name in systems if name not in of_task}, "baselines": of_task or None}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     for name, (miss, protocol) in systems.items():
         label = np.linspace(0, 1, 12)
@@ -70,6 +74,27 @@ def test_figures_have_all_systems_and_pairs_their_differences(place):
     assert table["codec"].tolist() == ["001", "NA"] and table["rate"].dtype == float
     pairs = pd.read_csv(place / "compare/regress/pairs.csv").set_index("metric")
     assert pairs.loc["mae", ["system_a", "system_b", "difference"]].tolist() == ["a", "b", pytest.approx(-0.1)]
+
+
+def test_each_pair_has_a_verdict_by_the_margins_of_the_parameters(place):
+    # each misses by one number whoever speaks: the MAE has no interval, the CCC, which divides by what was drawn, has
+    systems = {"a": (0.1, "speaker_independent"), "b": (0.2, "speaker_independent")}
+    for margins, said in ((None, "better"), ({"ccc": 0.001}, "better"), ({"ccc": 2}, "equivalent")):
+        configure(margins=margins, **systems)
+        compare.main("regress")
+        pairs = pd.read_csv(place / "compare/regress/pairs.csv")
+        assert list(pairs) == COLUMNS
+        assert pairs.loc[pairs["metric"] == "mae", ["low", "margin", "verdict"]].isna().all(axis=None)
+        row = pairs.set_index("metric").loc["ccc"]
+        assert row["low"] > 0 and row["verdict"] == said
+        assert row[["margin"]].fillna(-1).tolist() == [-1 if margins is None else margins["ccc"]]
+
+
+def test_a_margin_of_another_metric_is_refused_with_file_and_key(place):
+    configure(margins={"ccc": 0.1, "maee": 0.1}, a=(0.1, "speaker_independent"))
+    expected = "params.yaml: tasks.regress.scoring.margins has the unknown metric maee; metrics: ccc, mae$"
+    with pytest.raises(Refused, match=expected):
+        compare.main("regress")
 
 
 def test_a_figure_has_the_mean_over_members_of_systems_and_baselines_with_its_interval_by_speaker(place):
@@ -124,7 +149,7 @@ def test_a_system_under_an_easier_protocol_stands_beside_the_others_and_is_compa
         compare.main("regress")
     drawn = pd.read_csv(place / "compare/regress/figures/ccc.csv")
     assert drawn["system"].tolist() == ["a", "b (transductive)"]
-    assert (place / "compare/regress/pairs.csv").read_text() == ",".join(compare.paired.COLUMNS) + "\n"
+    assert (place / "compare/regress/pairs.csv").read_text() == ",".join(COLUMNS) + "\n"
     assert "not compared: a speaker_independent; b transductive" in caplog.text
 
 

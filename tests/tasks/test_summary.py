@@ -1,11 +1,14 @@
 """Tables for a reader: which end of a metric is the better, what two revisions differ in, how lines stand."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from voxdag.core import artifacts
 from voxdag.data import layout
+from voxdag.scoring import paired, verdicts
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks import summary
 from voxdag.tasks.antispoof import report
@@ -52,7 +55,7 @@ def test_the_better_one_is_that_of_the_lower_error_and_of_the_higher_auc():
 
 def test_an_interval_over_zero_tells_nothing_apart():
     found = differences(predictions(1.0), predictions(1.05))
-    assert found["low"]["eer"] <= 0 <= found["high"]["eer"] and found["better"]["eer"] == "not told apart"
+    assert found["low"]["eer"] <= 0 <= found["high"]["eer"] and found["better"]["eer"] == "undecided"
 
 
 def test_a_metric_of_an_easier_protocol_has_its_values_too():
@@ -61,12 +64,35 @@ def test_a_metric_of_an_easier_protocol_has_its_values_too():
     assert found["better"]["leaky_auc"] == "after"
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("eer", "eer"), ("leaky_eer", "eer"), ("transductive_uar", "uar"), ("leaky_transductive_uar", "uar")],
-)
-def test_the_plain_name_of_a_metric(name, expected):
-    assert summary.plain(name) == expected
+def test_where_both_are_as_good_within_the_margin_is_said_beside_it():
+    # AUCs of Phi(.5 / sqrt 2) = .64 and Phi(4 / sqrt 2) = 1.00 are .36 apart
+    scoring = dataclasses.replace(SCORING, margins={"auc": 1.0})
+    found = summary.differences(predictions(0.5), predictions(4.0), TABLES, report, scoring, 1).set_index("metric")
+    assert found.loc["auc", ["margin", "better"]].tolist() == [1.0, "equivalent"]
+    assert np.isnan(found["margin"]["eer"]) and found["better"]["eer"] == "after"
+
+
+def test_without_an_interval_there_is_no_better():
+    same = predictions(1.0)
+    found = summary.differences(same, same, TABLES, report, SCORING, 1)
+    assert found["better"].isna().all()
+    assert {line.split()[-1] for line in summary.text(found).splitlines()[1:]} == {"-"}
+
+
+def test_the_pairs_that_have_a_margin_are_read_as_compare_wrote_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert summary.judged("antispoof").empty
+    systems = {"one": predictions(0.5), "two": predictions(4.0)}
+    pairs = paired.pairs(systems, TABLES, report.statistic, SCORING, 1)
+    file = layout.comparison("antispoof") / "pairs.csv"
+    artifacts.write_table(file, pairs)  # as it was before there were verdicts
+    assert summary.judged("antispoof").empty
+    artifacts.write_table(file, verdicts.judge(pairs, {"eer": 0.001, "auc": 1.0}, report.HIGHER))
+    found = summary.judged("antispoof").set_index("metric")
+    assert found[["system_a", "system_b", "margin", "verdict"]].to_numpy().tolist() == [
+        ["one", "two", 0.001, "worse"], ["one", "two", 1.0, "equivalent"],
+    ]  # fmt: skip
+    assert found["difference"]["eer"] > 0 and found.index.tolist() == ["eer", "auc"]
 
 
 def test_a_task_is_one_table_of_means_by_speaker(tmp_path, monkeypatch):

@@ -7,8 +7,9 @@ missing, beside the counts that say why.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ ENDS = Interval._fields
 NO_INTERVAL = (None, None)
 MOST_REPLICATES = 1_000_000  # more would take days, and move no digit that is written
 CONFIDENCE = (0.5, 0.9999)
+OPTIMISED = "optimised_"  # stands before a metric that had a part in training or in the choice of weights
 
 logger = logging.getLogger(__name__)
 
@@ -36,22 +38,36 @@ ScoreGroup = Callable[[str, str, pd.DataFrame, np.random.Generator], dict]  # co
 
 @dataclass(frozen=True)
 class Scoring:
-    """How intervals are made, and what the breakdown groups by.
+    """How intervals are made, what the breakdown groups by, and which differences are too small to matter.
 
     replicates  bootstrap replicates
     confidence  of the intervals, a fraction
     by          columns of the predictions, and what else the task says
+    margins     metric -> equivalence margin in the metric's unit, see `verdicts`; a metric may have none
 
-    Raises Refused as `intervals.check` does.
+    Raises Refused as `intervals.check` does, and for a margin that is no finite number of 0 or more.
     """
 
     replicates: int
     confidence: float
     by: tuple[str, ...]
+    margins: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_replicates(self.replicates, self.confidence)
         bounds.distinct(self, "by")
+        object.__setattr__(self, "margins", {name: _margin(name, value) for name, value in self.margins.items()})
+
+
+def _margin(name: str, value: object) -> float:
+    """A margin as params.yaml holds it: a number, or a numeral in a string (see `params.bind`)."""
+    try:
+        margin = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        margin = math.nan
+    if not 0 <= margin < math.inf:
+        raise Refused(f"margins.{name} is {value!r}, expected a finite number of 0 or more")
+    return margin
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,17 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
+from voxdag.core import artifacts
 from voxdag.core.modules import load_module
-from voxdag.scoring import paired, protocol
+from voxdag.data import layout
+from voxdag.scoring import paired, verdicts
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks import results
 
 NO_INTERVAL = "-"
 BETTER = {True: "higher", False: "lower"}
+WHICH = {verdicts.BETTER: "after", verdicts.WORSE: "before"}  # of two revisions
+SHOWN = ("system_a", "system_b", "metric", "difference", "low", "high", *verdicts.COLUMNS)
 
 Splits = Mapping[str, pd.DataFrame]  # predictions by split
 
@@ -26,7 +30,7 @@ def metrics(names: Sequence[str], task: str) -> pd.DataFrame:
     counted = ["undefined"] if "undefined" in rows and rows["undefined"].any() else []
     rows = rows[["system", "metric", "value", "low", "high", *counted]]
     higher = load_module("voxdag.tasks.{task}.report", task=task).HIGHER
-    return rows.assign(better=[BETTER[plain(metric) in higher] for metric in rows["metric"]])
+    return rows.assign(better=[BETTER[verdicts.plain(metric) in higher] for metric in rows["metric"]])
 
 
 def differences(
@@ -34,24 +38,29 @@ def differences(
 ) -> pd.DataFrame:
     """What a system's predictions of two revisions differ in, one row a metric.
 
-    Columns: metric, before, after, difference (after - before), low, high, p, and which is better, where the interval
-    leaves out 0. See `paired.pairs`, which also refuses. Where an utterance may have no value of a metric all are of
-    what both have.
+    Columns: metric, before, after, difference (after - before), low, high, p, margin, and better: after, before, or the
+    verdict that is neither (see `verdicts`), missing without an interval. See `paired.pairs`, which also refuses. Where
+    an utterance may have no value of a metric all are of what both have.
     """
     if hasattr(report, "common"):
         before, after, _ = report.common(before, after)
     table = paired.pairs({"after": after, "before": before}, tables, report.statistic, scoring, seed)
     means = {"before": report.statistic(before, tables).mean(), "after": report.statistic(after, tables).mean()}
     for name, values in means.items():
-        table[name] = [values.get(plain(metric), np.nan) for metric in table["metric"]]
-    table["better"] = [_verdict(row, plain(row.metric) in report.HIGHER) for row in table.itertuples()]
-    return table[["metric", "before", "after", "difference", "low", "high", "p", "better"]]
+        table[name] = [values.get(verdicts.plain(metric), np.nan) for metric in table["metric"]]
+    table = verdicts.judge(table, scoring.margins, report.HIGHER)
+    table["better"] = table["verdict"].replace(WHICH)
+    return table[["metric", "before", "after", "difference", "low", "high", "p", "margin", "better"]]
 
 
-def plain(metric: str) -> str:
-    """The name of a metric without what says its protocol."""
-    prefixes = sorted(protocol.PREFIXES.values(), key=len, reverse=True)
-    return metric.removeprefix(next(prefix for prefix in prefixes if metric.startswith(prefix)))
+def judged(task: str) -> pd.DataFrame:
+    """The paired differences of a task's systems and baselines that have a margin, as `compare` wrote them: the columns
+    SHOWN. No row where it did not run, or judged nothing."""
+    path = layout.comparison(task) / "pairs.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=list(SHOWN))
+    table = artifacts.read_table(path, paired.COLUMNS | verdicts.COLUMNS).reindex(columns=list(SHOWN))
+    return table[table["margin"].notna()]
 
 
 def text(table: pd.DataFrame) -> str:
@@ -69,10 +78,4 @@ def text(table: pd.DataFrame) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if np.isfinite(value) else NO_INTERVAL
-    return str(value)
-
-
-def _verdict(row: tuple, higher: bool) -> str:
-    if not (row.low > 0 or row.high < 0):
-        return "not told apart" if np.isfinite(row.low) else NO_INTERVAL
-    return "after" if (row.difference > 0) == higher else "before"
+    return NO_INTERVAL if value is None else str(value)

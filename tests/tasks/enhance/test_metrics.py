@@ -8,6 +8,7 @@ from voxdag.core.errors import Refused
 from voxdag.scoring import enhancement, judges
 from voxdag.scoring.paired import pairs
 from voxdag.scoring.tables import Scoring
+from voxdag.scoring.verdicts import judge
 from voxdag.tasks.enhance import marks, metrics, report
 from voxdag.tasks.enhance.metrics import METRICS
 
@@ -137,6 +138,17 @@ def test_a_metric_that_one_system_was_optimised_for_is_not_compared():
     rows = pairs(systems, {}, report.statistic, SCORING, 1).set_index("metric")
     assert rows.loc["estoi", "difference"] == pytest.approx(0.5)
     assert rows.loc[["pesq", "optimised_pesq"], "difference"].isna().all()
+
+
+def test_a_metric_that_both_were_optimised_for_has_the_margin_and_the_better_end_of_the_metric():
+    systems = {"a": splits(optimised="pesq llr", shift=0.5), "b": splits(optimised="pesq llr")}
+    systems["b"]["eval"].loc[0, ["pesq", "llr"]] -= 0.25  # else the difference is one number whoever is drawn
+    rows = judge(pairs(systems, {}, report.statistic, SCORING, 1), {"pesq": 0.1, "llr": 9.0}, report.HIGHER)
+    rows = rows.set_index("metric")
+    assert rows.loc["optimised_pesq", ["margin", "verdict"]].tolist() == [0.1, "better"]
+    assert rows.loc["optimised_llr", ["margin", "verdict"]].tolist() == [9.0, "equivalent"]
+    rows = judge(rows.reset_index(), {}, report.HIGHER).set_index("metric")
+    assert rows.loc["optimised_llr", "verdict"] == "worse" and np.isnan(rows.loc["optimised_llr", "margin"])
 
 
 def test_a_difference_is_of_the_utterances_that_both_systems_have():

@@ -31,7 +31,7 @@ from voxdag.tasks.enhance.names import OF_PAIRS as OF_PAIRS
 from voxdag.tasks.reports import MemberReport
 
 LOWER_IS_BETTER = frozenset({"llr", "wss"})
-PREFIX = f"{OPTIMISED}_"
+PREFIX = metric_tables.OPTIMISED
 # What stands for a system: the first SHOWN of these that were not optimised. The composites are undefined of what is
 # digital silence in the pauses (RNNoise: 13 of 25 recordings), so they come last.
 HEADLINE = ("estoi", "si_sdr", "dnsmos_ovrl", "pesq", "stoi", "dnsmos_sig", "dnsmos_bak", "ssnr", "pesq_nb", "covl")
