@@ -20,6 +20,7 @@ from voxdag.core.errors import Refused
 DIMENSIONS = ("valence", "arousal")
 SONG = "song_id"
 SAMPLE = "sample_"  # begins the name of a column of labels at one time
+ALONG = "_along"  # ends the name of a column of means over time
 FEWEST = 10  # songs in a range: of fewer a correlation says little
 # How much closer, as a correlation, both labels must be to the other dimension's means before they look interchanged.
 # Of DEAM's songs 1 to 1000 the difference is .38 to either side; a standard error of 58 songs is below .1.
@@ -65,9 +66,8 @@ def compare(labels: pd.DataFrame, along: dict[str, pd.Series], ranges: Sequence[
     look_swapped: both labels correlate with the other dimension's means by MARGIN more than with their own; None where
     fewer than FEWEST songs have both, or one of them does not vary.
     """
-    joined = (
-        labels.set_index("song")[list(DIMENSIONS)].join(pd.DataFrame(along), rsuffix="_along", how="inner").dropna()
-    )
+    means = pd.DataFrame(along)[list(DIMENSIONS)].add_suffix(ALONG)
+    joined = labels.set_index("song")[list(DIMENSIONS)].join(means, how="inner").dropna()
     numbers = joined.index.astype(int)
     return [_of_range(joined[(numbers >= first) & (numbers <= last)], first, last) for first, last in ranges]
 
@@ -77,9 +77,9 @@ def _of_range(songs: pd.DataFrame, first: int, last: int) -> dict:
     if len(songs) < FEWEST or (songs.nunique() < 2).any():
         return found
     for label in DIMENSIONS:
-        found[label] = {other: float(songs[label].corr(songs[f"{other}_along"])) for other in DIMENSIONS}
+        found[label] = {other: float(songs[label].corr(songs[other + ALONG])) for other in DIMENSIONS}
     gains = [found[own][other] - found[own][own] for own, other in (DIMENSIONS, DIMENSIONS[::-1])]
-    return found | {"look_swapped": min(gains) > MARGIN}
+    return found | {"look_swapped": bool(min(gains) > MARGIN)}
 
 
 def warn(compared: list[dict], where: object) -> None:
