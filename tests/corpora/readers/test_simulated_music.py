@@ -72,8 +72,8 @@ def test_level_and_spectral_centroid_follow_arousal():
     level = [np.log(np.mean(wave**2)) for wave in waves]
     spectra = [welch(wave, SAMPLE_RATE, nperseg=1024) for wave in waves]
     centroid = [np.log(np.sum(hz * power) / np.sum(power)) for hz, power in spectra]
-    # Arousal of the deviation .52 is 1.7 units of .3; times .7 it is 1.2 of each cue's units, beside a noise of 1: level
-    # has r = .77, within .14 of 40 clips (2 standard errors). The centroid moves with register and percussion too.
+    # Arousal of the deviation .52 is 1.7 units of .3; times .7 it is 1.2 of each cue's units, beside a noise of 1: of
+    # level r = .77, within .14 of 40 clips (2 standard errors). The centroid moves with register and percussion too.
     assert np.corrcoef(level, arousal)[0, 1] > 0.63
     assert np.corrcoef(centroid, arousal)[0, 1] > 0.3
 
