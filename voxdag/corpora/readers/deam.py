@@ -13,7 +13,7 @@ The merged table of the public split's repository, static_annotations.csv, will 
 
 In songs 1 to 1000 the published columns are interchanged: their valence_mean is what emoMusic, the same songs and
 ratings, calls mean_arousal, and correlates .96 with the labels of arousal along the songs and .58 with those of
-valence. The columns are read as published, as most publications read them; Options.swap interchanges them.
+valence. The columns are read as published, as the public split's repository reads them; Options.swap interchanges them.
 
 Source: Aljanaki, Yang and Soleymani, "Developing a benchmark for emotional analysis of music", PLoS ONE 12(3), 2017.
 Songs 1 to 1000: Soleymani et al., "1000 songs for emotional analysis of music", CrowdMM 2013. Public split:
@@ -40,7 +40,9 @@ from voxdag.corpora.listing import File, LeftOut
 from voxdag.data.folds import Fold
 
 NAME = "DEAM"
-GET = "https://cvml.unige.ch/databases/DEAM (DEAM_audio.zip, DEAM_Annotations.zip, metadata.zip; CC BY-NC 4.0)"
+GET = (
+    "https://cvml.unige.ch/databases/DEAM (DEAM_audio.zip, DEAM_Annotations.zip, metadata.zip; not for commercial use)"
+)
 GET_LISTS = "https://github.com/AMAAI-Lab/Music2Emotion (dataset/deam/meta/split), or draw folds (split: folds)"
 TABLES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_averaged_songs_2000_2058.csv")
 MERGED = "static_annotations.csv"
