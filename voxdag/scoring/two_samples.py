@@ -38,8 +38,9 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def neighbourhoods(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
-    """precision: fakes within the k-th neighbour's distance of some real row; recall: the other way round; coverage: real
-    rows with a fake within their own k-th neighbour's distance; density: real rows that a fake is so near to, over k.
+    """precision: fakes within the k-th neighbour's distance of some real row; recall: the other way round; coverage:
+    real rows with a fake within their own k-th neighbour's distance; density: real rows that a fake is so near to,
+    over k.
 
     Sources: Kynkaanniemi et al., "Improved precision and recall metric", NeurIPS 2019; Naeem et al., "Reliable fidelity
     and diversity metrics for generative models", ICML 2020 (density and coverage).

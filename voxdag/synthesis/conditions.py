@@ -32,12 +32,20 @@ class Conditions(ABC):
         """Recordings."""
 
     @abstractmethod
+    def told(self, index: pd.DataFrame) -> np.ndarray:
+        """What a network would be told of the recordings of an index, as they are labelled: (n, size) float32."""
+
+    @abstractmethod
     def near(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """What a network is told of these recordings, (n, size) float32, moved where conditions are continuous."""
 
     @abstractmethod
     def values(self, told: np.ndarray) -> list[Row]:
         """What the index says of recordings of which a network was told (n, size)."""
+
+    @abstractmethod
+    def words(self, told: np.ndarray) -> str:
+        """What is written above a picture of a recording of which a network was told (size,)."""
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Conditions to make recordings of, by the density of train: (count, size)."""
@@ -80,6 +88,10 @@ class Continuous(Conditions):
         count, size = self.labels.shape
         return self.bandwidth * count ** (-1 / (size + 4)) * self.labels.std(axis=0)
 
+    def told(self, index: pd.DataFrame) -> np.ndarray:
+        """The labels."""
+        return index[list(self.columns)].to_numpy(np.float32)
+
     def near(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The recordings' labels, moved; within the scale."""
         moved = self.labels[rows] + rng.normal(size=(len(rows), self.size)) * self.spread
@@ -88,6 +100,10 @@ class Continuous(Conditions):
     def values(self, told: np.ndarray) -> list[Row]:
         """The labels."""
         return [dict(zip(self.columns, map(float, row), strict=True)) for row in told]
+
+    def words(self, told: np.ndarray) -> str:
+        """Each number under its column's name."""
+        return "\n".join(f"{name} {value:+.2f}" for name, value in zip(self.columns, told, strict=True))
 
 
 @dataclass(frozen=True)
@@ -119,11 +135,21 @@ class Classes(Conditions):
     def __len__(self) -> int:
         return len(self.labels)
 
+    def told(self, index: pd.DataFrame) -> np.ndarray:
+        """1 at a class's place. Raises Refused for a class that train does not have."""
+        unknown = sorted(set(index[self.column]) - set(self.names))
+        if unknown:
+            raise Refused(f"{self.column} {unknown[0]} is none of {', '.join(self.names)}, which train has")
+        return np.eye(self.size, dtype=np.float32)[[self.names.index(label) for label in index[self.column]]]
+
     def near(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The recordings' classes."""
-        places = [self.names.index(self.labels[row]) for row in rows]
-        return np.eye(self.size, dtype=np.float32)[places]
+        return np.eye(self.size, dtype=np.float32)[[self.names.index(self.labels[row]) for row in rows]]
 
     def values(self, told: np.ndarray) -> list[Row]:
         """The classes' names."""
         return [{self.column: self.names[place]} for place in told.argmax(axis=1)]
+
+    def words(self, told: np.ndarray) -> str:
+        """The class."""
+        return self.names[int(told.argmax())]

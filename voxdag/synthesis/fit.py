@@ -30,6 +30,7 @@ from voxdag.training.loop import Loop
 from voxdag.training.recipe import Recipe
 
 RANGES = ("matched", "z_score")
+HISTORY = "history.csv"
 LEVELS = 32767  # of 16 bits, to either side
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def fitted(waves: PackedTrack, conditions: Conditions, rate: int, settings: Sett
     loop = Loop(gan, settings.train, settings.seed, place.device, place.run_state)
     with place.run_state.alone():
         loop.run()
-    artifacts.write_table(place.folder / "history.csv", pd.DataFrame(loop.progress.history, columns=loop.columns()))
+    artifacts.write_table(place.folder / HISTORY, pd.DataFrame(loop.progress.history, columns=loop.columns()))
     generator = settings.gan.generator
     about = by_name.about(generator.network, generator.config, generator.changes, conditions.size)
     write_weights(place.folder / "generator.safetensors", gan.networks[AVERAGE], about)
@@ -104,10 +105,15 @@ def recordings(
             waves = gan.log_mel.waves(gan.scaling.unscale(made), settings.rounds, first).cpu().numpy()
         for about, wave in zip(conditions.values(told[rows]), waves, strict=True):
             lost += int((np.abs(wave) > 1).sum())
-            yield about, np.round(np.clip(wave, -1, 1) * LEVELS).astype(np.int16)
+            yield about, to_int16(wave)
     if lost:
         share = lost / (settings.count * settings.mels.samples)
         log.warning("%.2g %% of the samples that were made up lie beyond full scale and were cut off", 100 * share)
+
+
+def to_int16(waves: np.ndarray) -> np.ndarray:
+    """Waves with full scale at 1, cut off there, in 16 bits."""
+    return np.round(np.clip(waves, -1, 1) * LEVELS).astype(np.int16)
 
 
 def row(number: int, about: Mapping[str, object]) -> Row:

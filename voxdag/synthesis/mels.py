@@ -117,14 +117,19 @@ class Scaling:
     deviation: Tensor
     matched: bool
 
+    @property
+    def unit(self) -> Tensor:
+        """What a value of 1 stands for, (bands, 1), natural logarithm of a power."""
+        return self.deviation * (LIMIT if self.matched else 1.0)
+
     def scale(self, log_mels: Tensor) -> Tensor:
         """(B, bands, frames) log-mels -> values."""
-        scores = (log_mels - self.mean) / self.deviation
-        return (scores / LIMIT).clamp(-1, 1) if self.matched else scores
+        values = (log_mels - self.mean) / self.unit
+        return values.clamp(-1, 1) if self.matched else values
 
     def unscale(self, values: Tensor) -> Tensor:
         """Values -> log-mels."""
-        return values * (LIMIT if self.matched else 1.0) * self.deviation + self.mean
+        return values * self.unit + self.mean
 
     @staticmethod
     def of(log_mels: Iterable[Tensor], matched: bool) -> Scaling:

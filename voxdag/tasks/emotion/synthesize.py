@@ -20,6 +20,11 @@ BUFFERS: Mapping[str, Tensor] = {}
 LABEL = "label"
 
 
+def fitted_to(index: pd.DataFrame) -> np.ndarray:
+    """Which recordings a generator is fitted to, (n,) bool: all."""
+    return np.ones(len(index), bool)
+
+
 def conditions(index: pd.DataFrame) -> Classes:
     """What a generator is told of recordings. Raises Refused for an emotion with one recording."""
     return Classes.of(index, LABEL)
