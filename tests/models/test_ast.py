@@ -7,14 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from models import ast
 from models.ast import CONFIGS, DropPath, build
 
 SMALL = replace(CONFIGS["tiny"], bands=32, frames=100, width=24, heads=3, depth=2)
-
-
-def count(name, outputs):
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in build(CONFIGS[name], outputs).parameters())
 
 
 def made(**changes):
@@ -38,8 +34,19 @@ def made(**changes):
         ("tiny", 2, 4 * 111_840 + 24_672 + 512 * 96 + 192 + 192 + 194),
     ],
 )
-def test_sizes_have_the_published_parameters(name, outputs, expected):
-    assert count(name, outputs) == expected
+def test_sizes_have_the_published_parameters(monkeypatch, name, outputs, expected):
+    monkeypatch.setattr(ast, "_draw", lambda network: None)  # without values there is nothing to draw
+    with torch.device("meta"):
+        network = build(CONFIGS[name], outputs)
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected
+
+
+def test_weights_are_drawn_as_in_deit():
+    network = build(SMALL, 2)
+    assert all(block.attn.qkv.bias.count_nonzero() == 0 for block in network.blocks)
+    # 24 * 72 * 2 draws: the deviation is right to 0.02 / sqrt(2 * 3456) = 2e-4, four times
+    drawn = torch.cat([block.attn.qkv.weight.flatten() for block in network.blocks])
+    assert drawn.std().item() == pytest.approx(0.02, abs=1e-3) and network.positions.std().item() > 0.015
 
 
 def test_the_grids_are_the_published_ones():
