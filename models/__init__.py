@@ -5,6 +5,9 @@
                                                       channels. Its weights are drawn from torch's global generator
     Network.TAKES                                     what its forward is given; a network that is never scored and only
                                                       helps others to train (a discriminator) has none
+    network.published(tensors)                        where others published weights in other names: the state dict of
+                                                      such a file in this network's names, without what stays as it
+                                                      was drawn; None for another file, ValueError for other sizes
 
 TAKES is one of
 
@@ -18,5 +21,6 @@ Waves are float with full scale 1, lengths and frames int64. What comes out are 
 
 A size refuses fields that do not fit together (ValueError), so any of them may be changed. What a task fits after
 training, such as a temperature, is no part of a network: `voxdag.networks` adds it. A module without CONFIGS holds what
-networks are made of (stft, bsrnn_parts, cpu_convolution), or another form of one (bsrnn_stream).
+networks are made of (stft, bsrnn_parts, cpu_convolution), another form of one (bsrnn_stream), or what reads its
+published weights (ast_published).
 """

@@ -37,7 +37,8 @@ from voxdag.data.members import Member, members
 from voxdag.data.shards import Shards
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
-from voxdag.networks.weights import check_base, load, load_with_base, write_weights
+from voxdag.networks.initial import load_initial
+from voxdag.networks.weights import check_base, load, write_weights
 from voxdag.tasks import file_scoring
 from voxdag.training.batches import LoaderSettings, mixture
 from voxdag.training.learner import Learner, Materials
@@ -91,7 +92,7 @@ def new_network(system: System, seed: int) -> nn.Module:
     model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
     network = by_name.build(system.network, model.config, model.changes, inference.OUTPUT_SIZE, inference.BUFFERS)
     if model.init_weights is not None:
-        load_with_base(network, by_name.weights_file(model.init_weights), by_name.weights_file)
+        load_initial(network, by_name.weights_file(model.init_weights), by_name.weights_file)
     return network
 
 

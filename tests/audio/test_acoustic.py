@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torchaudio
+import torchaudio.compliance.kaldi as kaldi
 from scipy import fft
 
 from voxdag.audio.acoustic import LOG_FLOOR, Acoustic, Extractor, Statistics, normalise, statistics
@@ -22,6 +23,7 @@ LOG_MEL = Acoustic(
     cmvn="none",
 )
 MFCC = dataclasses.replace(LOG_MEL, kind="mfcc")
+FBANK = dataclasses.replace(LOG_MEL, kind="fbank", bands=128)
 SETTINGS = {
     "win_length": 400,
     "hop_length": 160,
@@ -36,6 +38,8 @@ VARIANTS = [
     MFCC,
     dataclasses.replace(MFCC, deltas=2),
     dataclasses.replace(LOG_MEL, deltas=1, cmvn="utterance"),
+    FBANK,
+    dataclasses.replace(FBANK, deltas=1, cmvn="utterance"),
 ]
 
 
@@ -75,6 +79,65 @@ def test_mfcc_is_that_of_torchaudio():
     torch.testing.assert_close(alone(MFCC, wave), transform(wave), atol=2e-4, rtol=0)
 
 
+def kaldi_fbank(wave, rate=RATE, **settings):
+    """(bands, T), as src/dataloader.py of YuanGongND/ast calls it."""
+    settings = {"num_mel_bins": 128, "frame_shift": 10, "window_type": "hanning", "dither": 0.0} | settings
+    return kaldi.fbank(wave[None], htk_compat=True, sample_frequency=rate, use_energy=False, **settings).T
+
+
+@pytest.mark.parametrize("scale, offset", [(0.1, 0.0), (1e-4, 0.5), (0.0, 0.25), (1.0, -1.0)])
+def test_fbank_is_kaldis_as_ast_calls_it(scale, offset):
+    waves, lengths = scale * noise(4, 16_000) + offset, torch.tensor([16_000, 9_999, 560, 400])
+    features, frames = Extractor(FBANK, RATE)(waves, lengths)
+    for i, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
+        wave = waves[i, :length]
+        assert kaldi_fbank(wave).shape == (128, count)
+        torch.testing.assert_close(features[i, :, :count], kaldi_fbank(wave), atol=1e-5, rtol=0)  # the log's rounding
+        # The program takes the wave's mean away first. That rounds the wave, which shows in the faintest bands:
+        # torchaudio with and without it differs by up to 7e-4.
+        torch.testing.assert_close(features[i, :, :count], kaldi_fbank(wave - wave.mean()), atol=1e-3, rtol=0)
+
+
+def test_fbank_has_kaldis_settings_too():
+    changed = {"bands": 23, "low_hz": 60.0, "high_hz": 3400.0, "window_ms": 32.0, "hop_ms": 8.0}
+    wave = 0.1 * noise(4000)
+    expected = kaldi_fbank(
+        wave, 8000, num_mel_bins=23, low_freq=60.0, high_freq=3400.0, frame_length=32.0, frame_shift=8.0
+    )
+    features, _ = Extractor(dataclasses.replace(FBANK, **changed), 8000)(wave[None], torch.tensor([4000]))
+    torch.testing.assert_close(features[0], expected, atol=1e-4, rtol=0)
+
+
+def test_a_frame_of_fbank_is_what_its_definition_says_in_double_precision():
+    wave = noise(1600)
+    piece = wave[480:880].double().numpy()  # frame 3
+    piece = piece - piece.mean()
+    piece = piece - 0.97 * np.concatenate([piece[:1], piece[:-1]])
+    power = np.abs(fft.rfft(piece * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 399)), 512)) ** 2
+    mel = 1127 * np.log1p(np.arange(257) * 31.25 / 700)
+    low, high = 1127 * np.log1p(np.array([20, 8000]) / 700)
+    edges = low + (high - low) / 129 * np.arange(130)
+    rise, fall = ((mel - edges[:-2, None]), (edges[2:, None] - mel))
+    bank = np.clip(np.minimum(rise, fall) / (edges[1] - edges[0]), 0, None)
+    expected = np.log(np.maximum(bank @ power, 2.0**-23))
+    # torchaudio's mel edges are float32, right to 2e-4 of 22 mel: a weight to 1e-5, and a band of one bin near its edge
+    # to a share of 1e-5 over that weight. Measured 1e-4.
+    np.testing.assert_allclose(alone(FBANK, wave)[:, 3], expected, atol=1e-3)
+
+
+def test_a_band_of_fbank_without_a_bin_stays_at_kaldis_floor():
+    # The fourth of 128 lies between the bins at 93.75 and 125 Hz, in the published features of AST too.
+    features = alone(FBANK, noise(1600))
+    torch.testing.assert_close(features[3], torch.full((8,), -15.9424), atol=1e-4, rtol=0)  # ln 2^-23
+    assert (features[[2, 4]] > -10).all()
+
+
+def test_a_recording_shorter_than_the_window_is_one_frame_of_fbank_with_zeros_behind_it():
+    wave = 0.1 * noise(300)
+    expected = kaldi_fbank(torch.cat([wave, torch.zeros(100)]))
+    torch.testing.assert_close(alone(FBANK, wave), expected, atol=1e-4, rtol=0)
+
+
 def test_the_delta_of_a_ramp_is_its_slope_and_half_that_at_its_ends():
     extractor = Extractor(dataclasses.replace(MFCC, deltas=1), RATE)
     ramp = torch.arange(10.0).expand(1, 1, 10).clone()
@@ -90,12 +153,21 @@ def test_a_recording_has_the_same_features_alone_and_in_any_batch(settings):
     lengths = torch.tensor([8000, 4321, 160])
     waves[1, 4321:] = float("nan")  # what lies behind a recording must not even be multiplied by zero
     features, frames = Extractor(settings, RATE)(waves, lengths)
-    assert frames.tolist() == [51, 28, 2]
-    assert features.shape == (3, Extractor(settings, RATE).size, 51) and features.dtype == torch.float32
+    # 8000 // 160 + 1 and so on; of fbank (8000 - 400) // 160 + 1, (4321 - 400) // 160 + 1, and 1 of 160 samples
+    assert frames.tolist() == ([48, 25, 1] if settings.kind == "fbank" else [51, 28, 2])
+    assert features.shape == (3, Extractor(settings, RATE).size, frames[0]) and features.dtype == torch.float32
     for i, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
         # Only the blocking of float32 sums may differ; normalised rows of two frames may be divided by 1e-3.
         torch.testing.assert_close(features[i, :, :count], alone(settings, waves[i, :length]), atol=1e-4, rtol=1e-5)
         assert torch.count_nonzero(features[i, :, count:]) == 0
+
+
+def test_an_offset_changes_nothing_in_fbank_and_gain_adds_to_it():
+    wave, bands = noise(8000), [i for i in range(128) if i != 3]  # the fourth stays at the floor
+    # The offset rounds the wave by up to 2e-7 of its deviation: some 1e-3 in a band of 1e-5 of the power or less.
+    torch.testing.assert_close(alone(FBANK, wave + 0.25), alone(FBANK, wave), atol=5e-3, rtol=0)
+    louder = alone(FBANK, 4 * wave)[bands]
+    torch.testing.assert_close(louder, alone(FBANK, wave)[bands] + 2 * np.log(4), atol=1e-5, rtol=0)
 
 
 def test_gain_adds_to_log_mel_and_to_c0_alone():
@@ -159,7 +231,8 @@ def test_a_row_that_does_not_vary_becomes_zero_and_not_nan():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"kind": "plp"}, "kind is 'plp', expected one of log_mel, mfcc"),
+        ({"kind": "plp"}, "kind is 'plp', expected one of log_mel, mfcc, fbank"),
+        ({"kind": "fbank", "bands": 3}, "bands is 3, expected 4 or more of fbank"),
         ({"cmvn": "global"}, "cmvn is 'global', expected one of none, utterance, speaker"),
         ({"deltas": 3}, "deltas is 3, expected one of 0, 1, 2"),
         ({"bands": 0}, "bands is 0, expected 1 or more"),
@@ -187,6 +260,8 @@ def test_empty_mel_bands_are_refused():
 def test_a_band_above_half_the_rate_is_refused():
     with pytest.raises(ValueError, match=r"high_hz is 8000.0, above half the rate, 4000.0 Hz"):
         Extractor(MFCC, 8000)
+    with pytest.raises(ValueError, match=r"high_hz is 8000.0, above half the rate, 4000.0 Hz"):
+        Extractor(FBANK, 8000)
 
 
 def test_wrong_batches_are_refused():

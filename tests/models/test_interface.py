@@ -12,15 +12,17 @@ from voxdag.networks import by_name
 BATCH, TIME = 3, 9_000  # samples or frames
 LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
-SMALL = {"aasist": "aasist_s", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
+SMALL = {"aasist": "aasist_s", "ast": "tiny", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
 SMALL |= {"metric_discriminator": "half"}
+ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
 ENHANCERS, HELPERS = ("bsrnn", "demucs"), ("metric_discriminator",)  # HELPERS are never scored
 
 
 def inputs(network):
     torch.manual_seed(1)
     if network.TAKES == "features":
-        return torch.randn(BATCH, network.config.rows, 90), torch.tensor([90, 40, 70])
+        rows = getattr(network.config, ROWS[type(network).__name__])
+        return torch.randn(BATCH, rows, 90), torch.tensor([90, 40, 70])
     wave = 0.1 * torch.randn(BATCH, TIME)
     return (wave, LENGTHS) if network.TAKES == "waves" else (wave,)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from stages import train
@@ -135,6 +136,24 @@ def test_other_weights_to_start_from_have_another_key(files, tmp_path, monkeypat
     before = key(model=model)
     (tmp_path / "start.pth").write_bytes(b"two")
     assert key(model=model) != before
+
+
+def test_a_network_starts_from_weights_that_others_published_in_their_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("VOXDAG_WEIGHTS", str(tmp_path))
+    system = params.system(params.read(), "tier1")
+    torch.save({"stem": torch.ones(1)}, tmp_path / "start.pth")
+    changed = replace(system, model=replace(system.model, init_weights="start.pth"))
+    build = train.by_name.build
+
+    def published(*words):
+        network = build(*words)
+        network.published = lambda tensors: {"temperature": 7 * tensors["stem"][0]}
+        return network
+
+    monkeypatch.setattr(train.by_name, "build", published)
+    started, drawn = train.new_network(changed, 1), train.new_network(system, 1)
+    assert started.temperature == 7 and drawn.temperature == 1
+    assert torch.equal(started.head[2].weight, drawn.head[2].weight)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
-"""Log-mel and MFCC features of batches of recordings, their deltas, and cepstral mean and variance normalisation.
+"""Log-mel, MFCC and Kaldi's fbank features of batches of recordings, their deltas, and cepstral mean and variance
+normalisation.
 
     waves (B, N), lengths -> power (B, bins, T) -> log mel (B, bands, T) -> [DCT] -> [deltas] -> [CMVN] (B, F, T)
 
 A recording of n samples has n // hop + 1 frames; frame t is centred on sample t * hop and beyond the recording's ends
-there are zeros (as in `voxdag.audio.spectra`). What lies behind a recording in its batch is never seen: the features of
-a recording are the same alone and in any batch (up to rounding), and its padded frames are exactly zero.
+there are zeros (as in `voxdag.audio.spectra`). Frames of fbank are Kaldi's: frame t begins at sample t * hop, and those
+are taken that end within the recording, (n - window) // hop + 1; of a shorter one the first, with zeros behind it. What
+lies behind a recording in its batch is never seen: the features of a recording are the same alone and in any batch (up
+to rounding), and its padded frames are exactly zero.
 """
 
 from __future__ import annotations
@@ -13,17 +16,19 @@ import warnings
 from dataclasses import dataclass
 
 import torch
+import torchaudio.compliance.kaldi as kaldi
 import torchaudio.functional as AF
 from torch import Tensor, nn
 
 from voxdag.core import bounds
 from voxdag.core.errors import Refused
 
-KINDS = ("log_mel", "mfcc")
+KINDS = ("log_mel", "mfcc", "fbank")
 CMVN = ("none", "utterance", "speaker")
 DELTAS = (0, 1, 2)
 DELTA_FRAMES = 5  # of the regression: two frames to either side
 LOG_FLOOR = 1e-8  # power added before the log: a bin's share of 16-bit rounding noise (2^-30 / 12 times sum(window^2))
+PREEMPHASIS, FBANK_FLOOR, FBANK_BANDS = 0.97, torch.finfo(torch.float32).eps, 4  # Kaldi's: also the fewest bands
 MIN_STD = 1e-3  # a row that varies less (digital silence, a single frame) is not blown up
 
 
@@ -31,10 +36,12 @@ MIN_STD = 1e-3  # a row that varies less (digital silence, a single frame) is no
 class Acoustic:
     """What is computed from a recording.
 
-    kind          log_mel: natural log of mel band power; mfcc: its orthonormal DCT-II
+    kind          log_mel: natural log of mel band power; mfcc: its orthonormal DCT-II; fbank: log_mel as Kaldi has it,
+                  with the settings of AST (see `Extractor.fbank`)
     bands         mel bands from low_hz to high_hz
-    coefficients  of mfcc, C0 included (log_mel has none and does not look at it)
-    window_ms     of the periodic Hamming window; it is centred in the next power of two (25 ms at 16 kHz: 400 in 512)
+    coefficients  of mfcc, C0 included (the others have none and do not look at it)
+    window_ms     of the periodic Hamming window; it is centred in the next power of two (25 ms at 16 kHz: 400 in 512).
+                  Of fbank it is a symmetric Hann window
     hop_ms        between frames
     deltas        0, 1 (static and delta) or 2 (and delta-delta)
     cmvn          none; utterance, over a recording's own frames; speaker, over all of its speaker's recordings
@@ -59,6 +66,8 @@ class Acoustic:
         bounds.at_least(self, 1, "bands", "coefficients")
         if self.kind == "mfcc" and not 1 <= self.coefficients <= self.bands:
             raise Refused(f"coefficients is {self.coefficients}, expected 1 to the number of bands, {self.bands}")
+        if self.kind == "fbank" and self.bands < FBANK_BANDS:
+            raise Refused(f"bands is {self.bands}, expected {FBANK_BANDS} or more of fbank")
         if not 0 < self.hop_ms <= self.window_ms:
             raise Refused(f"hop_ms is {self.hop_ms}, expected more than 0 and at most window_ms, {self.window_ms}")
         if not 0 <= self.low_hz < self.high_hz:
@@ -75,7 +84,8 @@ class Extractor(nn.Module):
     of unit height on power, orthonormal DCT, no liftering. Departures: a floor of 1e-8 (torchaudio: 1e-6 or 80 dB below
     the batch's maximum), zeros and not reflections beyond a recording's ends, and Hamming for Hann.
 
-    Raises Refused if high_hz is above rate / 2, or a mel band holds no bin of the transform.
+    Raises Refused if high_hz is above rate / 2, or a mel band holds no bin of the transform; bands of fbank may, as
+    Kaldi's do: they stay at its floor.
     """
 
     def __init__(self, acoustic: Acoustic, rate: int):
@@ -83,8 +93,11 @@ class Extractor(nn.Module):
         self.acoustic = acoustic
         window, self.hop = (round(ms * rate / 1000) for ms in (acoustic.window_ms, acoustic.hop_ms))
         self.fft_size = 1 << (window - 1).bit_length()
-        self.register_buffer("window", torch.hamming_window(window), persistent=False)
-        self.register_buffer("mel", mel_filters(acoustic, self.fft_size, rate), persistent=False)
+        fbank = acoustic.kind == "fbank"
+        shape = torch.hann_window(window, periodic=False) if fbank else torch.hamming_window(window)
+        filters = (kaldi_filters if fbank else mel_filters)(acoustic, self.fft_size, rate)
+        self.register_buffer("window", shape, persistent=False)
+        self.register_buffer("mel", filters, persistent=False)
         if acoustic.kind == "mfcc":
             dct = AF.create_dct(acoustic.coefficients, acoustic.bands, norm="ortho").T  # (coefficients, bands)
             self.register_buffer("dct", dct.contiguous(), persistent=False)
@@ -98,20 +111,28 @@ class Extractor(nn.Module):
     def forward(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, F, T) float32 and frames (B,) int64 of waves (B, N) in -1..1, lengths (B,) in samples.
 
-        T = N // hop + 1 and frames = lengths // hop + 1; samples behind a recording's length are ignored.
+        T and frames are those of N and of lengths (see the module); samples behind a recording's length are ignored.
 
         Raises Refused unless waves are floating point and all lengths within 1..N.
         """
         _check_batch(waves, lengths)
         with torch.autocast(waves.device.type, enabled=False):
             waves = waves.float().masked_fill(~mask(lengths, waves.shape[1]), 0)
-            frames = lengths.long() // self.hop + 1
+            frames = self.frames(lengths.long())
             features = self.with_deltas(self.static(waves), frames)  # (B, F, T)
             features = features * mask(frames, features.shape[2])[:, None]
         return (normalise(features, frames, "utterance") if self.acoustic.cmvn == "utterance" else features), frames
 
+    def frames(self, lengths: Tensor) -> Tensor:
+        """(B,) frames of recordings of so many samples."""
+        if self.acoustic.kind == "fbank":
+            return (lengths - len(self.window)).clamp(min=0) // self.hop + 1
+        return lengths // self.hop + 1
+
     def static(self, waves: Tensor) -> Tensor:
-        """Log-mel or MFCC (B, rows, T) of waves (B, N) that hold zeros behind their ends."""
+        """Features (B, rows, T) without deltas of waves (B, N) that hold zeros behind their ends."""
+        if self.acoustic.kind == "fbank":
+            return self.fbank(waves)
         spectrum = torch.stft(
             waves,
             self.fft_size,
@@ -126,6 +147,23 @@ class Extractor(nn.Module):
         log_mel = torch.log(self.mel @ power + LOG_FLOOR)  # (B, bands, T)
         return self.dct @ log_mel if self.acoustic.kind == "mfcc" else log_mel
 
+    def fbank(self, waves: Tensor) -> Tensor:
+        """Kaldi's filter bank features (B, bands, T) of waves (B, N), in torchaudio's form (compliance.kaldi.fbank).
+
+        Of each frame: its mean taken away, pre-emphasis x[n] - 0.97 x[n - 1], a symmetric Hann window, power, triangles
+        on the mel scale; 2^-23 at least, then the log. No dither, no energy. So the program of AST computes them
+        (YuanGongND/ast, src/dataloader.py), of waves in -1..1; the mean of the whole wave, which it takes away first,
+        is in each frame's mean.
+        """
+        short = max(0, len(self.window) - waves.shape[1])
+        frames = nn.functional.pad(waves, (0, short)).unfold(1, len(self.window), self.hop)  # (B, T, window)
+        frames = frames - frames.mean(2, keepdim=True)
+        emphasised = frames[:, :, 1:] - PREEMPHASIS * frames[:, :, :-1]
+        emphasised = nn.functional.pad(emphasised, (1, 0))  # the first sample may be anything: there the window is zero
+        spectrum = torch.fft.rfft(emphasised * self.window, self.fft_size)  # (B, T, bins)
+        power = spectrum.real.square() + spectrum.imag.square()
+        return torch.log((power @ self.mel.T).clamp(min=FBANK_FLOOR)).transpose(1, 2)
+
     def with_deltas(self, static: Tensor, frames: Tensor) -> Tensor:
         """(B, rows, T) -> (B, rows * (1 + deltas), T): regression over five frames, a recording's end frames held."""
         parts = [static]
@@ -139,8 +177,7 @@ def mel_filters(acoustic: Acoustic, fft_size: int, rate: int) -> Tensor:
 
     Raises Refused if high_hz is above rate / 2, or naming the bands that lie between two bins and so hold none.
     """
-    if acoustic.high_hz > rate / 2:
-        raise Refused(f"high_hz is {acoustic.high_hz}, above half the rate, {rate / 2} Hz")
+    _check_high(acoustic, rate)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")  # refused below
         bank = AF.melscale_fbanks(fft_size // 2 + 1, acoustic.low_hz, acoustic.high_hz, acoustic.bands, rate).T
@@ -151,6 +188,18 @@ def mel_filters(acoustic: Acoustic, fft_size: int, rate: int) -> Tensor:
             f"(bands {', '.join(map(str, empty))}): take fewer bands or a longer window"
         )
     return bank.contiguous()
+
+
+def kaldi_filters(acoustic: Acoustic, fft_size: int, rate: int) -> Tensor:
+    """Kaldi's mel filters (bands, fft_size // 2 + 1), by torchaudio: triangles over mel, where HTK's are over Hz, and
+    nothing of the highest bin.
+
+    Raises Refused if high_hz is above rate / 2.
+    """
+    _check_high(acoustic, rate)
+    unwarped = (100.0, -500.0, 1.0)  # Kaldi's defaults of vocal tract length normalisation: none
+    bank = kaldi.get_mel_banks(acoustic.bands, fft_size, rate, acoustic.low_hz, acoustic.high_hz, *unwarped)[0]
+    return nn.functional.pad(bank, (0, 1))
 
 
 def mask(lengths: Tensor, size: int) -> Tensor:
@@ -237,6 +286,11 @@ def _hold_last(features: Tensor, frames: Tensor) -> Tensor:
     """(B, rows, T) with each recording's last frame repeated behind its end."""
     place = torch.minimum(torch.arange(features.shape[2], device=frames.device), frames[:, None] - 1)  # (B, T)
     return features.gather(2, place[:, None].expand_as(features))
+
+
+def _check_high(acoustic: Acoustic, rate: int) -> None:
+    if acoustic.high_hz > rate / 2:
+        raise Refused(f"high_hz is {acoustic.high_hz}, above half the rate, {rate / 2} Hz")
 
 
 def _check_batch(waves: Tensor, lengths: Tensor) -> None:
