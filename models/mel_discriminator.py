@@ -1,11 +1,11 @@
 """Discriminator of log-mel spectrograms under a condition: residual convolutions, a projection.
 
     spectrograms (B, F, T)
-      pixels laid out as channels, convolution    (B, C, F / 2, T / 2)
-      4 residual blocks                           of C, 2 C, 4 C and 8 C channels, a mean over 2 x 2 before each but the
-                                                  first
-      deviation over the batch                    one channel more
-      convolution, sum over bands and frames      (B, 8 C)
+      cells laid out as channels, convolution    (B, C, F / 4, T / 4) where a cell is 4 x 4 values
+      residual blocks                            a mean over 2 x 2 before each but the first, which doubles the
+                                                 channels, down to F / 16 and T / 16
+      deviation over the batch                   one channel more
+      convolution, mean over bands and frames    (B, 4 C)
     logits (B,) = linear map + inner product with what the condition is mapped to
 
 Source: Huang et al., R3GAN, NeurIPS 2024, arXiv 2501.05441 (no normalisation, residual blocks); Miyato and Koyama,
@@ -21,24 +21,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STAGES = 4
+STEP = 16  # the lowest resolution is this part of the spectrogram's
+CELLS = (2, 4, 8)  # values of a cell in each direction
 SLOPE = 0.2  # of leaky ReLU
 TINY = 1e-8
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """channels at the highest resolution; hidden: dimensions between condition and projection."""
+    """channels at the highest resolution, where a value stands for `cell` x `cell` of the spectrogram; hidden:
+    dimensions between condition and projection."""
 
     channels: int
+    cell: int
     hidden: int = 64
 
     def __post_init__(self) -> None:
         if min(self.channels, self.hidden) < 1:
             raise ValueError(f"{self}: expected channels and hidden of 1 or more")
+        if self.cell not in CELLS:
+            raise ValueError(f"cell is {self.cell}: expected one of {', '.join(map(str, CELLS))}")
 
 
-CONFIGS = {"quick": DiscriminatorConfig(channels=12), "small": DiscriminatorConfig(channels=24, hidden=128)}
+CONFIGS = {
+    "quick": DiscriminatorConfig(channels=24, cell=4),
+    "small": DiscriminatorConfig(channels=32, cell=2, hidden=128),
+}
 
 
 class Block(nn.Module):
@@ -65,9 +73,12 @@ class MelDiscriminator(nn.Module):
 
     def __init__(self, config: DiscriminatorConfig, outputs: int):
         super().__init__()
-        widths = [config.channels * 2**i for i in range(STAGES)]
-        self.first = nn.Conv2d(4, widths[0], 3, padding=1)
-        self.blocks = nn.ModuleList(Block(widths[max(i - 1, 0)], widths[i], downsample=i > 0) for i in range(STAGES))
+        self.cell = config.cell
+        widths = [config.channels * 2**i for i in range((STEP // config.cell).bit_length())]
+        self.first = nn.Conv2d(config.cell**2, widths[0], 3, padding=1)
+        self.blocks = nn.ModuleList(
+            Block(widths[max(i - 1, 0)], widths[i], downsample=i > 0) for i in range(len(widths))
+        )
         self.last = nn.Conv2d(widths[-1] + 1, widths[-1], 3, padding=1)
         self.logit = nn.Linear(widths[-1], 1)
         self.projection = nn.Sequential(
@@ -76,11 +87,11 @@ class MelDiscriminator(nn.Module):
 
     def forward(self, spectrograms: Tensor, condition: Tensor) -> Tensor:
         """Of a batch, all of it real or all of it made up: its deviation is one of the things that tell."""
-        maps = self.first(F.pixel_unshuffle(spectrograms[:, None], 2))
+        maps = self.first(F.pixel_unshuffle(spectrograms[:, None], self.cell))
         for block in self.blocks:
             maps = block(maps)
         maps = torch.cat([maps, deviation(maps)], dim=1)
-        features = F.leaky_relu(self.last(F.leaky_relu(maps, SLOPE)), SLOPE).mean((2, 3))  # (B, 8 C)
+        features = F.leaky_relu(self.last(F.leaky_relu(maps, SLOPE)), SLOPE).mean((2, 3))  # (B, last width)
         return self.logit(features)[:, 0] + (features * self.projection(condition)).sum(1)
 
 

@@ -1,10 +1,11 @@
 """Generator of log-mel spectrograms from noise and a condition: residual convolutions without normalisation.
 
     noise (B, N), condition (B, D) -> style (B, S)
-      linear map           (B, 8 C, F / 16, T / 16)
-      4 residual blocks    of 8 C, 4 C, 2 C and C channels, each but the first at twice the resolution of the one
-                           before; the style scales what is between their two convolutions
-      convolution          (B, 4, F / 2, T / 2), whose channels are laid out as pixels
+    noise, style
+      linear map           the lowest resolution, (B, 4 C, F / 16, T / 16) where a cell is 4 x 4 values
+      residual blocks      each but the first at twice the resolution of the one before, with half its channels, down to
+                           C; the style scales what is between their two convolutions
+      convolution          (B, 16, F / 4, T / 4), whose channels are laid out as the values of a cell
       tanh                 (B, F, T)
 
 Source: Huang et al., "The GAN is dead; long live the GAN! A modern baseline GAN" (R3GAN), NeurIPS 2024, arXiv
@@ -21,32 +22,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STAGES = 4  # resolutions, the lowest a sixteenth of the spectrogram's
+STEP = 16  # the lowest resolution is this part of the spectrogram's
+CELLS = (2, 4, 8)  # values of a cell in each direction
 SLOPE = 0.2  # of leaky ReLU
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """bands, frames of a spectrogram, multiples of 16; noise: its dimensions; channels at the highest resolution;
-    style: its dimensions."""
+    """bands, frames of a spectrogram, multiples of 16; noise: its dimensions; channels at the highest resolution, where
+    a value stands for `cell` x `cell` of the spectrogram; style: its dimensions."""
 
     bands: int
     frames: int
     noise: int
     channels: int
+    cell: int
     style: int
 
+    @property
+    def widths(self) -> list[int]:
+        """Channels of each resolution, from the lowest to the highest."""
+        return [self.channels * 2**i for i in reversed(range((STEP // self.cell).bit_length()))]
+
     def __post_init__(self) -> None:
-        step = 2**STAGES
-        if min(self.bands, self.frames) < step or self.bands % step or self.frames % step:
-            raise ValueError(f"bands is {self.bands} and frames {self.frames}: expected multiples of {step}")
+        if min(self.bands, self.frames) < STEP or self.bands % STEP or self.frames % STEP:
+            raise ValueError(f"bands is {self.bands} and frames {self.frames}: expected multiples of {STEP}")
+        if self.cell not in CELLS:
+            raise ValueError(f"cell is {self.cell}: expected one of {', '.join(map(str, CELLS))}")
         if min(self.noise, self.channels, self.style) < 1:
             raise ValueError(f"{self}: expected noise, channels and style of 1 or more")
 
 
 CONFIGS = {
-    "quick": GeneratorConfig(bands=64, frames=128, noise=64, channels=12, style=64),
-    "small": GeneratorConfig(bands=64, frames=128, noise=100, channels=24, style=128),
+    "quick": GeneratorConfig(bands=64, frames=128, noise=128, channels=24, cell=4, style=64),
+    "small": GeneratorConfig(bands=64, frames=128, noise=256, channels=32, cell=2, style=128),
 }
 
 
@@ -76,27 +85,27 @@ class MelGenerator(nn.Module):
     def __init__(self, config: GeneratorConfig, outputs: int):
         super().__init__()
         self.config = config
-        widths = [config.channels * 2**i for i in reversed(range(STAGES))]
-        self.lowest = (widths[0], config.bands // 2**STAGES, config.frames // 2**STAGES)
+        widths = config.widths
+        self.lowest = (widths[0], config.bands // STEP, config.frames // STEP)
         self.style = nn.Sequential(
             nn.Linear(config.noise + outputs, config.style),
             nn.LeakyReLU(SLOPE),
             nn.Linear(config.style, config.style),
             nn.LeakyReLU(SLOPE),
         )
-        self.first = nn.Linear(config.style, self.lowest[0] * self.lowest[1] * self.lowest[2])
+        self.first = nn.Linear(config.noise + config.style, self.lowest[0] * self.lowest[1] * self.lowest[2])
         self.blocks = nn.ModuleList(
-            Block(widths[max(i - 1, 0)], widths[i], config.style, upsample=i > 0) for i in range(STAGES)
+            Block(widths[max(i - 1, 0)], widths[i], config.style, upsample=i > 0) for i in range(len(widths))
         )
-        self.last = nn.Conv2d(widths[-1], 4, 3, padding=1)
+        self.last = nn.Conv2d(widths[-1], config.cell**2, 3, padding=1)
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
         """Noise is standard normal."""
         style = self.style(torch.cat([noise, condition], dim=1))
-        maps = self.first(style).unflatten(1, self.lowest)
+        maps = self.first(torch.cat([noise, style], dim=1)).unflatten(1, self.lowest)
         for block in self.blocks:
             maps = block(maps, style)
-        return torch.tanh(F.pixel_shuffle(self.last(F.leaky_relu(maps, SLOPE)), 2)[:, 0])
+        return torch.tanh(F.pixel_shuffle(self.last(F.leaky_relu(maps, SLOPE)), self.config.cell)[:, 0])
 
 
 def build(config: GeneratorConfig, outputs: int) -> MelGenerator:
