@@ -53,7 +53,8 @@ class Scorer:
         given = self.target, self.predicted, counts
         by_dimension = {"ccc": concordance.ccc(*given), "r2": concordance.r2(*given), "rmse": concordance.rmse(*given)}
         over_both = {"ccc": by_dimension["ccc"].mean(), "rmse": np.sqrt((by_dimension["rmse"] ** 2).mean())}
-        return {name: float(value) for name, value in (over_both | _named(by_dimension)).items()}
+        found = over_both | _named(by_dimension)
+        return {name: float(found[name]) for name in METRICS}
 
 
 class GroupScorer(Scorer):
