@@ -86,7 +86,7 @@ def test_the_loss_by_hand(learner):
 
 def test_the_parts_of_the_loss_stand_in_the_history(learner, tmp_path):
     row = trained(learner(), tmp_path).progress.history[0]
-    assert row["train_loss"] == pytest.approx((row["train_mse"] + row["train_discordance"]) / 2)
+    assert row["train_loss"] == pytest.approx((row["train_mse"] + row["train_one_minus_ccc"]) / 2)
 
 
 def test_the_network_knows_mean_and_deviation_of_train_before_training(learner, packed, scoring, network):

@@ -113,9 +113,9 @@ class Regression(OneLoss):
 
     def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
         """One update; the two parts of the loss, without their weights, stand beside it."""
-        mse, discordance = self.losses(batch)
-        loss = update(MAIN, self._weighted(mse, discordance))
-        return {"loss": loss, "mse": mse.detach(), "discordance": discordance.detach()}
+        mse, one_minus_ccc = self.losses(batch)
+        loss = update(MAIN, self._weighted(mse, one_minus_ccc))
+        return {"loss": loss, "mse": mse.detach(), "one_minus_ccc": one_minus_ccc.detach()}
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """On the device: features (B, F, T), masked and mixed, and frames (B,)."""
@@ -136,9 +136,9 @@ class Regression(OneLoss):
         predictions = inference.predict(self.network, self._dev, self._scoring, self.device, {})
         return criteria.criteria(predictions)
 
-    def _weighted(self, mse: Tensor, discordance: Tensor) -> Tensor:
+    def _weighted(self, mse: Tensor, one_minus_ccc: Tensor) -> Tensor:
         weights = self._settings.loss
-        return weights.mse * mse + weights.ccc * discordance
+        return weights.mse * mse + weights.ccc * one_minus_ccc
 
     def _mixed(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs and frames as `inputs` gives them, and labels (B, 2); draws depend on (seed, epoch, first
