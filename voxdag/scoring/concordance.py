@@ -29,7 +29,9 @@ def ccc(target: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = Non
     from_t, from_p = t - mean_t[..., None], p - mean_p[..., None]
     spread = mean(from_t**2, counts) + mean(from_p**2, counts) + (mean_t - mean_p) ** 2
     found = _ratio(2 * mean(from_t * from_p, counts), spread)
-    return np.where(_constant(t, counts) & _constant(p, counts), np.nan, found)[()]
+    still_t, still_p = _constant(t, counts), _constant(p, counts)
+    found = np.where(still_t | still_p, 0.0, found)  # and no rounding error
+    return np.where(still_t & still_p, np.nan, found)[()]
 
 
 def r2(target: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = None) -> Values:

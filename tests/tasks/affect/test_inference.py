@@ -3,16 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 from torch import nn
 
+from voxdag.audio.decode import Decoding
 from voxdag.core import artifacts, params
 from voxdag.core.errors import Refused
 from voxdag.data import shards
+from voxdag.data.recordings import Features
 from voxdag.networks import by_name
 from voxdag.tasks import results
 from voxdag.tasks.affect import inference
 from voxdag.tasks.affect.inference import crops, feature_statistics, starts
+from voxdag.tasks.scorer import Scorer
 
 CPU = torch.device("cpu")
 
@@ -73,6 +77,17 @@ def test_an_output_is_the_mean_over_the_crops(scoring):
     assert said["predicted_valence"][0] == pytest.approx(alone["predicted_valence"].mean(), abs=1e-5)
     step = np.log(100) / 2  # 20 dB in natural log power, halved
     np.testing.assert_allclose(np.diff(alone["predicted_valence"]), step, atol=0.05)
+
+
+def test_a_file_is_heard_whole_in_as_many_crops_as_it_takes(scoring, tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [np.int16(rng.normal(size=8000) * level) for level in (100, 300, 3000, 30)]
+    soundfile.write(tmp_path / "a.wav", np.concatenate(parts), 16000)
+    settings, features = scoring(samples=8000, crops=2), Features(Decoding(16000, 0.1, 1e-4, 0.01), None, 0.0, 1)
+    (said,) = Scorer([Level()], inference, settings, features, CPU).said([tmp_path / "a.wav"])
+    alone = inference.outputs(Level(), parts, settings, CPU)
+    assert len(said.segments) == 4 and said.heard.used == 1
+    assert said.pooled["predicted_valence"] == pytest.approx(alone["predicted_valence"].mean(), abs=1e-5)
 
 
 def test_features_are_standardised_with_the_buffers_and_padding_stays_zero(scoring):

@@ -37,7 +37,7 @@ BUFFERS: Mapping[str, Tensor] = {  # of a network, beside its own: of the featur
 OUTPUTS = PREDICTED
 DRAWN = dict(zip(PREDICTED, DIMENSIONS, strict=True))  # along a recording
 DRAWN_AXIS = "Valence and arousal (-1 to 1)"
-CROPS = False  # `samples` from the start: crops are from all of a recording
+CROPS = True  # of `samples`: a file is heard whole, in as many as it takes (see `tasks.scorer`)
 CMVN = ("none", "utterance")
 
 
@@ -47,7 +47,7 @@ class Settings:
 
     acoustic    its `cmvn` is none, or utterance, which takes away how loud a recording is, and so a cue of arousal
     samples     of a crop; of the training crops too
-    crops       of a recording that is longer, evenly from its start to its end; the middle, of one
+    crops       of a recording that is longer, placed evenly from its start to its end; where it is 1, the middle
     batch_size  recordings at once, with all of their crops
     """
 
