@@ -48,6 +48,16 @@ def test_dev_chooses_among_the_candidates_for_each_dimension(packed, kind):
     assert worst not in best and criteria(alone[worst]["dev"])["ccc"] < 0.2
 
 
+@pytest.mark.parametrize(("kind", "weakest"), [("ridge", 1e5), ("svr", 1e-4)])
+def test_train_has_no_part_in_the_choice(packed, kind, weakest):
+    # where the labels of dev are the opposite of what they should be, the best model is the one that says least
+    dev = packed["dev"].chosen(np.ones(24, bool))
+    dev.index = dev.index.assign(valence=-dev.index["valence"], arousal=-dev.index["arousal"])
+    opposed = packed | {"dev": dev}
+    chosen, alone = (predictions(opposed, kind, *values)["eval"] for values in ((1e-4, 1e5), (weakest,)))
+    assert chosen["predicted_valence"].tolist() == alone["predicted_valence"].tolist()
+
+
 def test_eval_has_no_part_in_the_choice(packed):
     few = packed | {"eval": packed["eval"].chosen(np.arange(24) < 5)}
     for kind in ("ridge", "svr"):

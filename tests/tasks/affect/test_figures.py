@@ -152,7 +152,7 @@ def test_systems_stand_beside_one_another_and_beside_the_ceiling():
     }
     rows = intervals(**systems)
     plots = figures.comparison(tables, rows)
-    assert set(plots) == {*figures.KINDS, "quadrants"}
+    assert set(plots) == {*figures.KINDS, "quadrants"} and set(figures.OF_BASELINES) <= set(plots)
     assert plots["ccc"].table["system"].tolist() == ["ast", "svr (leaky)"]
     assert plots["rmse"].table["value"].tolist() == pytest.approx([report.headline(system(), {})["rmse"]] * 2, abs=1e-9)
     found = rows.loc[rows["metric"] == "ceiling_ccc_valence", "value"].iloc[0]

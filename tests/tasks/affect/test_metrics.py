@@ -113,7 +113,9 @@ def test_the_ceiling_stands_beside_the_metrics_with_its_interval():
 
 
 @pytest.mark.parametrize(
-    "unknown", [{"annotators": np.nan}, {"annotators": None}, {"valence_sd": None}, {"annotators": 1.0}]
+    "unknown",
+    [{"annotators": np.nan}, {"annotators": None}, {"valence_sd": None}, {"annotators": 1.0, "valence_sd": 0.0}],
+    ids=["how many", "how many, as text", "their standard deviation", "one alone"],
 )
 def test_the_ceiling_is_missing_where_the_disagreement_is_not_known(unknown):
     table = report.intervals({"eval": predictions(**unknown)}, NO_TABLES, SCORING, 0)

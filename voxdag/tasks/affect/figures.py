@@ -23,6 +23,7 @@ from voxdag.tasks.affect.criteria import PREDICTED, criteria, pairs
 from voxdag.tasks.affect.data import DIMENSIONS, QUADRANT
 from voxdag.tasks.affect.metrics import CEILINGS
 
+OF_BASELINES = ("quadrants",)  # figures that baselines have beside systems
 SCALE = (-1.0, 1.0)  # of valence and arousal
 EDGES = np.linspace(*SCALE, 9)  # of the cells of the plane
 AXES = ("Annotated valence (−1 to 1)", "Annotated arousal (−1 to 1)")
