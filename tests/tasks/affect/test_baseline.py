@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from voxdag.core import params
 from voxdag.core.errors import Refused
-from voxdag.tasks.affect import baseline, report
+from voxdag.tasks.affect import baseline, inference, report
 from voxdag.tasks.affect.baseline import Settings, predict
 from voxdag.tasks.affect.criteria import criteria
 
@@ -78,6 +79,13 @@ def test_eval_has_no_part_in_the_choice(packed):
 def test_a_wrong_setting_is_named(tree, message):
     with pytest.raises(Refused, match=f"baselines.ridge.settings.{message}"):
         params.bind(Settings, tree, "baselines.ridge.settings")
+
+
+def test_a_baseline_has_the_columns_of_a_system(packed, scoring, network):
+    system = inference.predict(network(), packed["eval"], scoring(), torch.device("cpu"), {})
+    found = predictions(packed, "mean")["eval"]
+    assert list(found) == list(system) and (found["crops"] == 1).all()
+    assert found.dtypes.to_dict() == system.dtypes.to_dict()
 
 
 def test_functionals_are_of_whole_recordings(packed):

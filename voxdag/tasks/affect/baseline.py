@@ -74,11 +74,11 @@ MODELS: dict[str, Callable[[Splits, Settings], Values]] = {MEAN: mean, "ridge": 
 def predict(
     splits: Splits, tables: Mapping[str, Mapping[str, pd.DataFrame]], settings: Settings, seed: int
 ) -> dict[str, pd.DataFrame]:
-    """Predictions of a fold's dev and eval, in the columns of the systems' (see `inference.predict`); no model draws
-    anything from the seed."""
+    """Predictions of a fold's dev and eval, in the columns of the systems' (see `inference.predict`): a recording is
+    heard whole, as one crop. No model draws anything from the seed."""
     values = MODELS[settings.kind](splits, settings)
     said = {split: pd.DataFrame(values[split], columns=list(inference.OUTPUTS)) for split in tables}
-    return {split: inference.tabulate(splits[split].about, table) for split, table in said.items()}
+    return {split: inference.tabulate(splits[split].about, table.assign(crops=1)) for split, table in said.items()}
 
 
 def _fitted(splits: Splits, settings: Settings, model: Callable[[float], RegressorMixin]) -> Values:
