@@ -31,7 +31,7 @@ def channels(tree, name: str) -> list[dict]:
 
 
 def test_there_are_templates():
-    assert len(TEMPLATES) == 14
+    assert len(TEMPLATES) == 16
 
 
 def test_groups_of_rates_and_of_other_values_differ_in_how_numbers_are_written_alone():

@@ -7,7 +7,7 @@ import pytest
 from tests.toys.installed import NAMES, PLACES, TOYS
 from voxdag.core import code
 
-TASKS = ("antispoof", "emotion", "enhance")
+TASKS = ("affect", "antispoof", "emotion", "enhance")
 HEAVY = {"torch", "torchaudio", "silero-vad", "soundfile"}
 ROOMS = ("models/", "voxdag/networks/", "voxdag/audio/", "voxdag/training/")
 SAYS_TYPES = {"voxdag/training/history.py"}  # of the columns of a table

@@ -10,7 +10,7 @@ from tests.toys.installed import NAMES, TOYS, importable
 from voxdag.core.modules import load_module, load_optional
 from voxdag.tasks import contract
 
-TASKS = ("antispoof", "emotion", "enhance")
+TASKS = ("affect", "antispoof", "emotion", "enhance")
 PARTS = contract.MODULES | contract.OPTIONAL
 
 
