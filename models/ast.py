@@ -142,6 +142,10 @@ AST_RECIPE = {
     "deviation": 4.57,
 }
 CONFIGS = {
+    "quick": ASTConfig(
+        **{"bands": 64, "frames": 128, "patch": (16, 8), "stride": (16, 8)},
+        **{"width": 96, "depth": 3, "heads": 4, "pooling": "mean", "dropout": 0.1},
+    ),
     "tiny": ASTConfig(bands=128, frames=1024, width=96, depth=4, heads=4, pooling="mean", dropout=0.1),
     "reference": ASTConfig(
         bands=128, frames=1292, width=384, depth=6, heads=6, pooling="cls", head=256, dropout=0.1, attention_dropout=0.1

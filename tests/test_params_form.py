@@ -55,5 +55,5 @@ def _lists(tree, where=""):
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from _lists(value, f"{where}{name}.")
-        elif isinstance(value, list):
+        elif isinstance(value, list) and value:
             yield f"{where}{name}", value

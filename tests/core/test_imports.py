@@ -15,6 +15,7 @@ from voxdag.core.errors import Refused
 LEVELS = (
     ("stages", "commands"),
     ("tasks",),
+    ("synthesis",),
     ("training", "corpora", "scoring", "figures", "networks"),
     ("data", "simulation", "audio"),
     ("core", "models"),

@@ -33,6 +33,7 @@ from voxdag.data.shards import Row, Shards, Tracks
 from voxdag.figures.plot import Plot
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
+from voxdag.synthesis.conditions import Conditions
 from voxdag.synthesis.place import Place
 from voxdag.training.learner import Learner as TrainingLearner
 from voxdag.training.learner import Materials
@@ -275,6 +276,21 @@ class Synthesize(Between, Protocol):
         its own, and arrays in the tracks of `shards`. What is fitted to them is written to the place's folder.
 
         Raises Refused for a rate or a track that it does not take."""
+
+
+class MelSynthesize(Synthesize, Protocol):
+    """By a GAN on log-mels (`voxdag.synthesis`), of which quality is measured.
+
+    RATE  Hz, of the recordings
+    """
+
+    RATE: int
+
+    def fitted_to(self, index: pd.DataFrame) -> np.ndarray:
+        """Which recordings of an index a generator is fitted to: (n,) bool."""
+
+    def conditions(self, index: pd.DataFrame) -> Conditions:
+        """What it is told of them."""
 
 
 MODULES: dict[str, type] = {

@@ -16,10 +16,10 @@ from voxdag.audio.augment import SpecAugment, mixup, spec_augment
 from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Shards
+from voxdag.data.synthetic import SYNTHETIC
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.affect import criteria, inference
 from voxdag.tasks.affect.data import targets
-from voxdag.tasks.between import SYNTHETIC
 from voxdag.training.batches import Batch
 from voxdag.training.learner import MAIN, Materials, OneLoss, Update
 
