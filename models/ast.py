@@ -1,6 +1,7 @@
 """AST: the Audio Spectrogram Transformer, of log-mel or other features with a frame every hop.
 
     features (B, F, T)
+      stem         3 x 3 convolutions, each halving bands and frames, where the config has them (ours)
       patches      a strided convolution: F' x T' overlapping patches as tokens, row by row of F'   (B, F' T', D)
       tokens       a class token, and a distillation token beside it, where the pooling is of them
       positions    one learned vector a token
@@ -14,13 +15,16 @@ distillation through attention", ICML 2021, arXiv 2012.12877. CONFIGS["base"] an
 CONFIGS["reference"] that of the regressor in winzerprince/sentio, ast/ast_with_gans.ipynb (whose layer norms add 1e-5,
 and whose linear maps are drawn as torch does). Departures: a recording may be shorter than `frames`. It has as many
 patches as cover it, at the first positions, the last one with zeros (of the normalised features) behind its end;
-patches of padding are neither attended to nor pooled. "tiny", heads with a hidden layer and the pooling `mean` are not
-AST's; drop path (Huang et al., "Deep networks with stochastic depth", ECCV 2016) is DeiT's.
+patches of padding are neither attended to nor pooled. "quick" and "tiny", heads with a hidden layer and the pooling
+`mean` are not AST's; drop path (Huang et al., "Deep networks with stochastic depth", ECCV 2016) is DeiT's. The stem is
+that of Xiao et al., "Early convolutions help transformers see better", NeurIPS 2021, with padding left out: what a few
+hundred recordings teach a network, they teach one with a stem sooner (docs/RESULTS.md).
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -79,6 +83,7 @@ class ASTConfig:
     """bands      feature rows that it takes
     frames     of the longest recording that it takes
     patch      bands and frames of a patch; stride: from one patch to the next
+    stem       channels of the convolutions before the patches; a patch and its stride are multiples of what these halve
     width      of a token; depth: blocks; heads: of attention; mlp_ratio: hidden units of an MLP, in widths
     head       hidden units of the head (GELU); 0: a layer norm and a linear map, as in AST
     pooling    cls: the class token; cls_distilled: the mean of it and the distillation token; mean: of the patches
@@ -96,6 +101,7 @@ class ASTConfig:
     pooling: str
     patch: tuple[int, int] = (16, 16)
     stride: tuple[int, int] = (16, 16)
+    stem: tuple[int, ...] = ()
     mlp_ratio: int = 4
     head: int = 0
     dropout: float = 0.0
@@ -113,6 +119,11 @@ class ASTConfig:
             raise ValueError(f"patch {self.patch}: expected at most {size}")
         if self.stride[0] > self.patch[0] or self.stride[1] > self.patch[1]:
             raise ValueError(f"stride {self.stride}: expected at most patch {self.patch}, so that nothing is left out")
+        if min(self.stem, default=1) < 1 or any(size % 2 ** len(self.stem) for size in (*self.patch, *self.stride)):
+            raise ValueError(
+                f"stem {self.stem}, patch {self.patch}, stride {self.stride}: expected channels of 1 or more, and "
+                f"multiples of {2 ** len(self.stem)}"
+            )
         if self.width % self.heads:
             raise ValueError(f"width {self.width}, heads {self.heads}: expected as many heads as divide the width")
         if self.pooling not in TOKENS:
@@ -143,8 +154,8 @@ AST_RECIPE = {
 }
 CONFIGS = {
     "quick": ASTConfig(
-        **{"bands": 64, "frames": 128, "patch": (16, 8), "stride": (16, 8)},
-        **{"width": 96, "depth": 3, "heads": 4, "pooling": "mean", "dropout": 0.1},
+        **{"bands": 64, "frames": 128, "patch": (16, 8), "stride": (16, 8), "stem": (16, 32)},
+        **{"width": 96, "depth": 2, "heads": 4, "pooling": "mean", "dropout": 0.1},
     ),
     "tiny": ASTConfig(bands=128, frames=1024, width=96, depth=4, heads=4, pooling="mean", dropout=0.1),
     "reference": ASTConfig(
@@ -183,7 +194,10 @@ class AST(nn.Module):
         super().__init__()
         self.config = config
         rows, columns = config.grid
-        self.patches = nn.Conv2d(1, config.width, config.patch, config.stride)
+        sizes, part = (1, *config.stem), 2 ** len(config.stem)
+        self.stem = nn.ModuleList(_halving(inputs, channels) for inputs, channels in itertools.pairwise(sizes))
+        patch, stride = (tuple(size // part for size in pair) for pair in (config.patch, config.stride))
+        self.patches = nn.Conv2d(sizes[-1], config.width, patch, stride)
         self.token_count = TOKENS[config.pooling]
         if self.token_count:
             self.tokens = nn.Parameter(torch.empty(self.token_count, config.width))
@@ -229,7 +243,11 @@ class AST(nn.Module):
         features = features.masked_fill(~own[:, None], 0)  # what is behind a recording may be anything
         columns = min(1 + max(0, -((patch - length) // stride)), most)
         behind = (columns - 1) * stride + patch - length  # below 0 where the last frames fill no patch
-        maps = self.patches(nn.functional.pad(features, (0, behind))[:, None])  # (B, D, F', T')
+        maps, own = (nn.functional.pad(part, (0, behind)) for part in (features[:, None], own[:, None, None]))
+        for layer in self.stem:
+            own = own[..., ::2]
+            maps = layer(maps).masked_fill(~own, 0)  # (B, C, F / 2, T / 2)
+        maps = self.patches(maps)  # (B, D, F', T')
         positions = self.positions[self.token_count :].unflatten(0, (rows, most))[:, :columns]  # (F', T', D)
         patches = (maps.permute(0, 2, 3, 1) + positions).flatten(1, 2)  # (B, F' T', D)
         covered = torch.arange(columns, device=frames.device) * stride + patch - stride  # by those before, (T',)
@@ -251,6 +269,12 @@ class AST(nn.Module):
 def build(config: ASTConfig, outputs: int) -> AST:
     """See `models`."""
     return AST(config, outputs)
+
+
+def _halving(inputs: int, channels: int) -> nn.Sequential:
+    """(B, inputs, F, T) -> (B, channels, F / 2, T / 2), rounded up."""
+    convolution = nn.Conv2d(inputs, channels, 3, stride=2, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.GELU())
 
 
 def _head(config: ASTConfig, outputs: int) -> nn.Sequential:

@@ -3,13 +3,14 @@
     cue            valence  arousal   what it is
     mode           ++                 major or minor: thirds of the chords, steps of the scale
     consonance     +                  shares of chords with a semitone in them, and of melody notes beside the scale
-    contour        +                  melody lines that rise or fall
-    regularity     +                  even notes, or syncopated ones of changing lengths
+    contour        ++                 how steeply the melody's lines rise or fall
+    regularity     +                  even notes, or notes that come late off the beat
     register       +                  of all pitches
     articulation   +        +         short, detached notes; else long ones that touch
-    tempo          +        ++        of the beat
-    level                   ++        of the clip
-    brightness              ++        strength of high harmonics
+    tempo          +        +         of the beat
+    swell                   ++        how much louder, or softer, each chord becomes
+    level                   +         of the clip
+    brightness              +         strength of high harmonics
     percussion              +         level of the drums
 
 The directions are after the literature of these cues, from memory; sizes and the noise on every cue are ours:
@@ -20,12 +21,14 @@ The directions are after the literature of these cues, from memory; sizes and th
     Eerola, Friberg & Bresin, "Emotional expression in music: contribution, linearity, and additivity of primary musical
         cues", Frontiers in Psychology 4 (2013)
 
-A clip's mean spectrum and level tell of arousal, and of valence what the two have in common; the cues of valence are
-patterns in time and frequency. Key, chords, rhythm and instruments are drawn, and tell nothing.
+A clip's mean spectrum and level tell of arousal, and of valence what the two have in common. The strongest cues of
+both, contour and swell, are patterns in time and frequency that leave means and deviations as they are. Key, chords,
+rhythm and instruments are drawn, and tell nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,18 +42,22 @@ SHORTEST_SECONDS = 2.0  # a bar of 4/4 at a slow tempo is 4 s, two beats are 2 s
 UNIT = 0.3  # of valence and arousal in -1..1: the standard deviation of labels of music (DEAM: .29 and .32)
 # cue -> weights of valence and arousal (in units of UNIT), and the standard deviation of its noise
 CUES = {
-    "mode": (1.1, -0.1, 0.4),
-    "consonance": (0.8, -0.3, 0.6),
-    "contour": (0.9, 0.0, 0.4),
+    "mode": (0.8, -0.1, 0.6),
+    "consonance": (0.6, -0.2, 0.8),
+    "contour": (1.2, 0.0, 0.3),
     "regularity": (0.8, -0.2, 0.5),
     "register": (0.2, 0.0, 1.2),
-    "articulation": (0.25, 0.5, 0.6),
-    "tempo": (0.2, 0.7, 0.4),
-    "level": (0.0, 0.7, 1.0),
-    "brightness": (0.0, 0.7, 1.0),
-    "percussion": (0.0, 0.7, 0.8),
+    "articulation": (0.15, 0.4, 0.8),
+    "tempo": (0.1, 0.5, 0.7),
+    "swell": (0.0, 1.2, 0.3),
+    "level": (0.0, 0.4, 1.6),
+    "brightness": (0.0, 0.4, 1.4),
+    "percussion": (0.0, 0.4, 1.4),
 }
 TEMPO, TEMPO_OCTAVES, TEMPI = 100.0, 0.35, (50.0, 190.0)  # beats/min: the middle, octaves a unit, ends
+LINE_STEP, LINE_STEPS = 0.9, 2.5  # steps of the scale from note to note of a melody's line; the most, up or down
+SWELL_STEP_DB, SWELL_DB = 7.0, 16.0  # from the beginning to the end of a chord; the most, up or down
+LATE_STEP, LATE = 0.12, 0.3  # of a beat, that a note off the beat comes late; the most
 LEVEL_DB, LEVEL_STEP_DB = -26.0, 3.5  # of the clip, dB re full scale, RMS; of a unit
 SLOPE, SLOPE_STEP, SLOPES = 1.7, -0.3, (0.7, 2.9)  # harmonic k has the amplitude k ** -slope
 SOUNDING, SOUNDING_STEP, SOUNDINGS = 0.65, -0.18, (0.2, 1.0)  # share of a note's time that it sounds
@@ -65,9 +72,12 @@ FLOOR_DB = -75.0  # of the noise of a recording, dB re full scale
 PEAK_LIMIT = 0.99  # full scale is 1; a louder clip is turned down as a whole
 SCALES = {True: (0, 2, 4, 5, 7, 9, 11), False: (0, 2, 3, 5, 7, 8, 10)}  # major, natural minor
 PROGRESSIONS = ((0, 3, 4, 0), (0, 5, 3, 4), (0, 4, 5, 3), (0, 3, 0, 4))  # steps of the scale, a chord a bar
-BEATS = 4  # of a bar
-EVEN = ((1.0, 1.0, 1.0, 1.0), (0.5, 0.5, 1.0, 0.5, 0.5, 1.0), (1.0, 0.5, 0.5, 1.0, 0.5, 0.5))  # beats
-UNEVEN = ((0.75, 1.25, 0.25, 1.0, 0.75), (1.5, 0.25, 0.75, 0.25, 1.25), (0.25, 1.25, 0.75, 0.5, 1.25))
+BEATS, CHORD_BEATS = 4, 2  # of a bar, of a chord
+RHYTHMS = (  # beats
+    (0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
+    (0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 1.0),
+    (1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
+)
 MELODY_DB, CHORDS_DB, BASS_DB = 0.0, -9.0, -4.0
 
 
@@ -77,8 +87,9 @@ class Cues:
 
     major        whether thirds and scale are those of major
     dissonance   share of chords and of melody notes that are dissonant, 0..1
-    rising       share of melody lines that rise, 0..1; the others fall
-    uneven       share of bars with an uneven rhythm, 0..1
+    rising       steps of the scale from note to note of the melody's lines; below 0 they fall
+    late         share of a beat that notes off the beat come late
+    swell_db     how much louder a chord ends than it begins, dB; below 0 softer
     tonic        MIDI number
     sounding     share of a note's time that it sounds
     tempo        beats per minute
@@ -90,7 +101,8 @@ class Cues:
     major: bool
     dissonance: float
     rising: float
-    uneven: float
+    late: float
+    swell_db: float
     tonic: float
     sounding: float
     tempo: float
@@ -119,8 +131,9 @@ def draw_cues(valence: float, arousal: float, rng: np.random.Generator) -> Cues:
     return Cues(
         major=bool(drawn["mode"] > 0),
         dissonance=_share(-drawn["consonance"]) ** 2,
-        rising=_share(drawn["contour"]),
-        uneven=_share(-drawn["regularity"]),
+        rising=float(np.clip(LINE_STEP * drawn["contour"], -LINE_STEPS, LINE_STEPS)),
+        late=float(np.clip(LATE / 2 - LATE_STEP * drawn["regularity"], 0, LATE)),
+        swell_db=float(np.clip(SWELL_STEP_DB * drawn["swell"], -SWELL_DB, SWELL_DB)),
         tonic=TONIC + REGISTER_STEP * drawn["register"] + float(rng.integers(-KEYS, KEYS + 1)),
         sounding=float(np.clip(SOUNDING + SOUNDING_STEP * drawn["articulation"], *SOUNDINGS)),
         tempo=float(np.clip(TEMPO * 2 ** (TEMPO_OCTAVES * drawn["tempo"]), *TEMPI)),
@@ -145,6 +158,8 @@ def perform(cues: Cues, seconds: float, rng: np.random.Generator) -> np.ndarray:
         _play_chords(parts[1], cues, instruments[1], step, start, rng)
         _play_bass(parts[2], cues, instruments[2], step, start)
     notes = sum(_decibels(db) * _unit(part) for db, part in zip((MELODY_DB, CHORDS_DB, BASS_DB), parts, strict=True))
+    through = np.arange(samples) / SAMPLE_RATE / (CHORD_BEATS * beat) % 1  # of each chord, 0..1
+    notes *= _decibels(cues.swell_db * (through - 0.5))
     wave = _unit(notes) + _decibels(cues.drums_db) * _unit(_drums(samples, beat, rng))
     wave = _decibels(cues.level_db) * _unit(wave) + _decibels(FLOOR_DB) * rng.standard_normal(samples)
     return wave * min(1.0, PEAK_LIMIT / np.abs(wave).max())
@@ -171,16 +186,17 @@ def note(midi: float, seconds: float, slope: float, instrument: Instrument) -> n
 def _play_melody(
     part: np.ndarray, cues: Cues, instrument: Instrument, step: int, start: float, rng: np.random.Generator
 ) -> None:
-    """A bar of the melody: a line that rises or falls by steps from a note of the chord, an octave above it."""
-    rhythms = UNEVEN if rng.random() < cues.uneven else EVEN
-    rhythm = rhythms[rng.integers(len(rhythms))]
-    direction = 1 if rng.random() < cues.rising else -1
-    place = step + 7 + int(rng.choice([0, 2, 4])) - direction * (len(rhythm) // 2)
-    for beats in rhythm:
+    """A bar of the melody: a line that rises or falls through a note of the chord, an octave above it."""
+    beat = 60 / cues.tempo
+    rhythm = RHYTHMS[rng.integers(len(RHYTHMS))]
+    middle = step + 7 + int(rng.choice([0, 2, 4]))
+    onsets = np.cumsum([0.0, *rhythm])
+    onsets = onsets + cues.late * (onsets % 1 > 0)  # beats; those off the beat come late
+    for k, (onset, end) in enumerate(itertools.pairwise(onsets)):
+        place = middle + round(cues.rising * (k - (len(rhythm) - 1) / 2))
         wrong = float(rng.random() < 0.6 * cues.dissonance)  # a semitone beside the scale
-        length = beats * 60 / cues.tempo
-        _add(part, start, note(pitch(cues, place) + wrong, cues.sounding * length, cues.slope, instrument))
-        start, place = start + length, place + direction
+        sound = note(pitch(cues, place) + wrong, cues.sounding * (end - onset) * beat, cues.slope, instrument)
+        _add(part, start + onset * beat, sound)
 
 
 def _play_chords(
