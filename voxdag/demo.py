@@ -32,11 +32,11 @@ STEPS = (["dvc", "repro"], ["voxdag.results", "--tables"])
 
 
 def tiny(tree: Mapping) -> dict:
-    """params.yaml with one task, its systems and baselines, and the preset's changes."""
+    """params.yaml with one task, its systems, baselines and stages between, and the preset's changes."""
     task = {"tasks": {TASK: tree["tasks"][TASK]}}
     groups = {
         group: {name: tree[group][name] for name in params.of_task(tree, TASK, group)}
-        for group in ("systems", "baselines")
+        for group in ("systems", "baselines", *params.BETWEEN)
     }
     return presets.merged({**tree, **task, **groups}, presets.read(PRESET), "the demo")
 

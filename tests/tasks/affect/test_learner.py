@@ -35,7 +35,8 @@ RECIPE = Recipe(
 
 
 def settings(**changes):
-    values = {"loss": LossWeights(0.5, 0.5), "spec_augment": UNMASKED, "mixup": 0.0, "shuffle_labels": False}
+    values = {"loss": LossWeights(0.5, 0.5), "crops": 1, "spec_augment": UNMASKED, "mixup": 0.0}
+    values["shuffle_labels"] = False
     return Settings(**(values | changes))
 
 
@@ -116,7 +117,7 @@ def test_synthetic_recordings_are_learned_from_and_change_no_statistic(learner, 
 
 def test_a_crop_is_a_function_of_epoch_and_recording(packed):
     recordings = inference.waves(packed["train"])
-    crops = RandomCrops(recordings, np.zeros((48, 2), np.float32), 4800, 1)
+    crops = RandomCrops(recordings, np.zeros((48, 2), np.float32), 4800, 1, 1)
     long = int(np.argmax(recordings.lengths))
     found = [crops.crop(epoch, long) for epoch in range(40)]
     assert np.array_equal(found[3], crops.crop(3, long)) and len(found[3]) == 4800
@@ -129,9 +130,19 @@ def test_a_crop_is_a_function_of_epoch_and_recording(packed):
     assert len(crops.crop(0, short)) == recordings.lengths[short] < 4800
 
 
+def test_each_recording_has_as_many_crops_in_an_epoch_as_are_asked_for(packed):
+    recordings, labels = inference.waves(packed["train"]), np.arange(96, dtype=np.float32).reshape(48, 2)
+    crops = RandomCrops(recordings, labels, 4800, 3, 1)
+    long = int(np.argmax(recordings.lengths))
+    places = {crops.crop(epoch, long + 48 * which).ctypes.data for epoch in range(4) for which in range(3)}
+    assert len(crops) == 144 and len(places) == 12  # each of its own
+    batch = crops.__getitems__([(0, long), (0, long + 48), (0, long + 96)])
+    assert (batch["labels"] == torch.from_numpy(labels[long])).all()
+
+
 def test_a_batch_of_unlike_lengths_is_padded(packed):
     recordings = inference.waves(packed["train"])
-    crops = RandomCrops(recordings, np.arange(96, dtype=np.float32).reshape(48, 2), 4800, 1)
+    crops = RandomCrops(recordings, np.arange(96, dtype=np.float32).reshape(48, 2), 4800, 1, 1)
     rows = np.argsort(recordings.lengths)[[0, -1]]
     batch = crops.__getitems__([(0, int(i)) for i in rows])
     assert batch["lengths"].tolist() == [recordings.lengths[rows[0]], 4800] and batch["waves"].shape == (2, 4800)

@@ -43,50 +43,55 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Settings:
-    """spec_augment    of the features; masks hold the mean of train
+    """crops           of each recording in an epoch, at the end of which dev is measured
+    spec_augment    of the features; masks hold the mean of train
     mixup           alpha of the Beta distribution of the weights; 0: no mixup
     shuffle_labels  train on labels in random order: a control that must end at a CCC of 0 on dev
     """
 
     loss: LossWeights
+    crops: int
     spec_augment: SpecAugment
     mixup: float
     shuffle_labels: bool
 
     def __post_init__(self) -> None:
         bounds.at_least(self, 0, "mixup")
+        bounds.at_least(self, 1, "crops")
 
 
 class RandomCrops(Dataset):
-    """A crop of each recording, or all of one that is no longer, with its targets.
+    """Crops of each recording, `crops` in an epoch, or all of one that is no longer, with its targets.
 
-    An item is asked for as (epoch, i): where the crop starts is drawn from (seed, epoch, recording id) and from nothing
-    else.
+    An item is asked for as (epoch, i), i over all recordings as often as there are crops: where a crop starts is drawn
+    from (seed, epoch, which crop, recording id) and from nothing else.
     """
 
-    def __init__(self, recordings: PackedTrack, labels: np.ndarray, length: int, seed: int):
-        self.recordings, self.labels, self.length, self.seed = recordings, labels, length, seed
+    def __init__(self, recordings: PackedTrack, labels: np.ndarray, length: int, crops: int, seed: int):
+        self.recordings, self.labels, self.length, self.crops, self.seed = recordings, labels, length, crops, seed
 
     def __len__(self) -> int:
-        return len(self.recordings)
+        return self.crops * len(self.recordings)
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
-        """waves (B, N) int16, lengths (B,) samples, labels (B, 2), first (): of the index, epoch ()."""
+        """waves (B, N) int16, lengths (B,) samples, labels (B, 2), first (): the first item, epoch ()."""
         waves, lengths = scoring_loop.padded([self.crop(epoch, i) for epoch, i in items])
-        rows = [i for _, i in items]
+        rows = [i % len(self.recordings) for _, i in items]
         return {
             "waves": waves,
             "lengths": lengths,
             "labels": torch.from_numpy(self.labels[rows]),
-            "first": torch.tensor(rows[0]),
+            "first": torch.tensor(items[0][1]),
             "epoch": torch.tensor(items[0][0]),
         }
 
     def crop(self, epoch: int, i: int) -> np.ndarray:
-        """What is heard of recording i in this epoch: (length,) int16, or fewer; uniform over all that fit."""
-        recording = self.recordings[i]
+        """What is heard as item i of this epoch: (length,) int16, or fewer; uniform over all that fit."""
+        which, row = divmod(i, len(self.recordings))
+        recording = self.recordings[row]
         spare = max(0, len(recording) - self.length)
-        start = int(streams.generator(self.seed, "crop", epoch, self.recordings.ids[i]).integers(spare + 1))
+        draw = streams.generator(self.seed, "crop", epoch * self.crops + which, self.recordings.ids[row])
+        start = int(draw.integers(spare + 1))
         return recording[start : start + self.length]
 
 
@@ -102,7 +107,9 @@ class Regression(OneLoss):
         labels = targets(train.index)
         if settings.shuffle_labels:
             labels = streams.generator(loader.seed, "shuffle_labels").permutation(labels)
-        super().__init__(materials, RandomCrops(inference.waves(train), labels, scoring.samples, loader.seed))
+        super().__init__(
+            materials, RandomCrops(inference.waves(train), labels, scoring.samples, settings.crops, loader.seed)
+        )
         self._inputs = inference.Inputs(self.network, scoring, self.device)
         for split, shards in (("train", train), ("dev", dev)):
             _log_short(split, inference.waves(shards), scoring.samples)
