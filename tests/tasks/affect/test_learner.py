@@ -51,9 +51,10 @@ def learner(packed, scoring, network):
 
 def test_settings_are_those_of_params():
     masks = {"freq_masks": 2, "freq_width": 24, "time_masks": 2, "time_width": 40, "time_share": 0.2}
-    tree = {"loss": {"mse": 0.5, "ccc": 0.5}, "spec_augment": masks, "mixup": 0.4, "shuffle_labels": False}
+    tree = {"loss": {"mse": 0.5, "ccc": 0.5}, "crops": 4, "spec_augment": masks, "mixup": 0.4, "shuffle_labels": False}
     assert params.bind(Settings, tree, "systems.ast.objective").spec_augment.freq_width == 24
     wrong = [
+        ({"crops": 0}, "objective.crops is 0, expected 1 or more"),
         ({"mixup": -1}, "objective.mixup is -1.0, expected 0 or more"),
         ({"loss": {"mse": 0, "ccc": 0}}, "objective.loss.mse is 0.0 and ccc 0.0, expected one of them above 0"),
         ({"loss": {"mse": 1, "ccc": -1}}, "objective.loss.ccc is -1.0, expected 0 or more"),
