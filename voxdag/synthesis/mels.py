@@ -6,8 +6,8 @@
 
 Source of the inversion: Griffin and Lim, IEEE TASSP 32(2), 1984; its acceleration: Perraudin, Balazs and Sondergaard,
 WASPAA 2013. Of the magnitudes: the multiplicative updates of Lee and Seung, "Algorithms for non-negative matrix
-factorization", NIPS 2000, theorem 2, which lower the Kullback-Leibler divergence of the bands, at fixed bands. (With the
-bands' pseudo-inverse, its powers below 0 cut off, the bands of tonal music are 8 dB off; with these, 1 dB.)
+factorization", NIPS 2000, theorem 2, which lower the Kullback-Leibler divergence of the bands. (With the bands'
+pseudo-inverse, its powers below 0 cut off, the bands of tonal music are 8 dB off; with these, 1 dB.)
 """
 
 from __future__ import annotations
