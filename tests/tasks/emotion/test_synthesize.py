@@ -15,7 +15,7 @@ def made(packed, folder, **changes):
 
 
 def test_rows_have_an_emotion_of_train_and_are_of_train(tmp_path):
-    rows = made(packed_in(tmp_path / "packed", 12, label=LABELS), tmp_path, count=40)
+    rows = made(packed_in(tmp_path / "packed", 12, label=LABELS), tmp_path, count=40, batch_size=20)
     assert len({row["id"] for row, _ in rows}) == 40
     for row, arrays in rows:
         assert set(row) == {"id", "split", "speaker", "label"} and (row["split"], row["speaker"]) == ("train", "gan")
