@@ -61,6 +61,14 @@ def test_a_cutout_is_one_rectangle_of_nought_at_most_as_large_as_it_says():
     assert cut.any(1).sum(1).float().mean().item() == pytest.approx(8.75, abs=0.6)
 
 
+def test_a_cutout_lies_at_any_band_whatever_its_frames():
+    _, found = changed(cutout=0.3)
+    holes = (found == 0)[(found == 0).any(2).any(1)].float()
+    places = [hole.nonzero().float().mean(0) for hole in holes]  # (band, frame) in the middle of each
+    # of 200 that are independent, a correlation has a standard error of 0.07
+    assert abs(np.corrcoef(torch.stack(places).T.numpy())[0, 1]) < 0.35
+
+
 def test_changes_are_drawn_each_for_itself():
     given, found = changed(roll=0.5, gain=0.3)
     louder = (found.flatten(1).mean(1) - given.flatten(1).mean(1)).abs() > 1e-5

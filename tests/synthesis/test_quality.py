@@ -104,6 +104,27 @@ def test_a_set_of_one_recording_is_worse(tables):
     assert made["fidelity"] < 0.3 < alike["fidelity"] and made["transfer"] < 0.3 < alike["transfer"]
 
 
+def test_what_real_recordings_are_measured_by_never_heard_them(monkeypatch):
+    # networks learn conditions from the first half of train; what stands for real recordings is the second half
+    learned, told, asked = [], [], []
+    monkeypatch.setattr(probes, "of_condition", lambda values, *_: learned.append(values) or len(learned))
+    monkeypatch.setattr(quality, "told_apart", lambda a, b: told.append((a, b)) or 0.5)
+    monkeypatch.setattr(probes, "ask", lambda network, values, _: asked.append((network, values)) or said(values))
+    measured(drawn(36, 3))
+    train, dev, made = drawn(72, 1).values, drawn(36, 2).values, drawn(36, 3).values
+    heard, rest = train[:36], train[36:]
+    expected = [heard, rest, rest + 0.02, made]  # the first says conditions, the others are measured by what they teach
+    assert all(np.array_equal(a, b) for a, b in zip(learned, expected, strict=True))
+    pairs = [(dev, rest), (heard, rest + 0.02), (heard, made)]
+    assert all(np.array_equal(a, x) and np.array_equal(b, y) for (a, b), (x, y) in zip(told, pairs, strict=True))
+    assert not any(network == 1 and np.array_equal(values, heard) for network, values in asked)
+    assert all(np.array_equal(values, dev) for network, values in asked if network > 1)
+
+
+def said(values):
+    return values.reshape(len(values), -1)[:, :4].astype(float), values.mean((1, 2))[:, None].repeat(2, 1).astype(float)
+
+
 @pytest.mark.parametrize(("made", "dev"), [(10, 36), (36, 10)])
 def test_too_few_recordings_are_refused(made, dev):
     with pytest.raises(Refused, match="has 10 recordings, expected 11 or more: too few to measure"):
