@@ -37,6 +37,7 @@ from voxdag.core.params import System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
 from voxdag.data.shards import MEGABYTES, Shards, write
+from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
 from voxdag.networks.weights import digest
 from voxdag.scoring import members as scoring_members
@@ -47,11 +48,11 @@ AUDIBLE = 4  # recordings of each split and member that are written as files, fr
 
 def predict(name: str, system: System, device: torch.device) -> dict[str, pd.DataFrame]:
     """Predictions on dev and eval, member by member, rounded as they are written, so that every later stage sees the
-    same scores."""
+    same scores. Raises Refused where some of the recordings were made up."""
     model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
     measures = load_optional("voxdag.tasks.{task}.measures", task=system.task)  # where what is predicted is audio
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
-    shards = {split: Shards(layout.recordings(system.recordings, split)) for split in results.SPLITS}
+    shards = {split: all_real(Shards(layout.recordings(system.recordings, split))) for split in results.SPLITS}
     tables = results.tables(system.task)
     predictions = {split: [] for split in results.SPLITS}
     for member in members(shards["dev"].index, system.seeds):

@@ -24,7 +24,7 @@ from voxdag.core import artifacts, command, params, runtime
 from voxdag.core.modules import load_module
 from voxdag.data import folds, layout
 from voxdag.data.shards import Shards
-from voxdag.data.synthetic import SYNTHETIC
+from voxdag.data.synthetic import all_real, made_up
 from voxdag.figures import history, mel_bands, mosaic, nearest
 from voxdag.figures.plot import Plot
 from voxdag.synthesis import memorised, quality, sets, showing
@@ -38,8 +38,8 @@ SECTION = "synthetic"
 
 def of_fold(train: Shards, dev: Shards, module: ModuleType, settings: object) -> tuple[Sets, Conditions]:
     """The sets of one fold (what the generator was fitted to, what it made, dev), and its conditions."""
-    made = (train.index[SYNTHETIC] == 1).to_numpy()
-    real, held = (one.chosen(module.fitted_to(one.index)) for one in (train.chosen(~made), dev))
+    made = made_up(train.index)
+    real, held = (one.chosen(module.fitted_to(one.index)) for one in (train.chosen(~made), all_real(dev)))
     conditions = module.conditions(real.index)
     return sets.of_folders(real, held, train.chosen(made), conditions, module.RATE, settings), conditions
 

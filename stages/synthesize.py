@@ -1,7 +1,8 @@
 """Add synthetic recordings to those of train: a stage between features and training, for an entry of `synthetic`.
 
 Usage:  python -m stages.synthesize <entry>
-Reads:  data/<recordings>/train                      shards, such as features/<task>: all that is learned from
+Reads:  data/<recordings>/train                      shards, such as features/<task>; its real recordings are
+                                                     all that is learned from
         data/<weights>                               those of its network (stages/clean.py says which these may be)
         params.yaml                                  num_threads, device, synthetic.<entry>
 Writes: data/synthetic/<entry>/train                 shards: the recordings, then those that were made up (column
@@ -25,6 +26,7 @@ from voxdag.core import code, command, params, runtime
 from voxdag.core.modules import load_module
 from voxdag.data import folds, layout, shards
 from voxdag.data.shards import Shards
+from voxdag.data.synthetic import made_up
 from voxdag.synthesis.place import Place
 from voxdag.tasks import between
 from voxdag.training.run_state import RunState, run_key
@@ -56,8 +58,9 @@ def main(name: str) -> None:
     train = Shards(layout.recordings(work.recordings, "train"))
     shutil.rmtree(layout.recordings(work.out, layout.FITTED), ignore_errors=True)
     places = {fold: place(name, fold, tree, work) for fold in folds.names(train.index)}
+    real = train.chosen(~made_up(train.index))
     made = {
-        fold: module.synthesize(work.network, train.fold(fold), work.settings, there) for fold, there in places.items()
+        fold: module.synthesize(work.network, real.fold(fold), work.settings, there) for fold, there in places.items()
     }
     both = between.with_synthetic(made, train)
     shards.write(layout.recordings(work.out, "train"), both, train.tracks, shards.MEGABYTES)

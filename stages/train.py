@@ -35,6 +35,7 @@ from voxdag.core.params import Run, System
 from voxdag.data import layout
 from voxdag.data.members import Member, members
 from voxdag.data.shards import Shards
+from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.initial import load_initial
@@ -97,11 +98,13 @@ def new_network(system: System, seed: int) -> nn.Module:
 
 
 def make_learner(name: str, system: System, member: Member, device: torch.device) -> Learner:
-    """The task's learner on a member's packed train and dev recordings."""
+    """The task's learner on a member's packed train and dev recordings. Raises Refused where some of dev were made up,
+    or some of train without a share."""
     learner = load_module("voxdag.tasks.{task}.learner", task=system.task)
     inference = load_module("voxdag.tasks.{task}.inference", task=system.task)
     recipe = recipe_of(name, system)
     splits = {split: Shards(layout.recordings(system.recordings, split)).fold(member.fold) for split in SPLITS}
+    all_real(splits["dev"])
     mixed = mixture(splits["train"].index, recipe.synthetic_share, recipe.batch_size)
     materials = Materials(
         splits=splits,

@@ -13,9 +13,10 @@ BATCH, TIME = 3, 9_000  # samples or frames
 LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
 SMALL = {"aasist": "aasist_s", "ast": "tiny", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
-SMALL |= {"metric_discriminator": "half"}
+GAN = ("mel_generator", "mel_discriminator", "dcgan_generator", "dcgan_discriminator")
+SMALL |= {"metric_discriminator": "half", "mel_probe": "quick", **dict.fromkeys(GAN, "quick")}
 ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
-ENHANCERS, HELPERS = ("bsrnn", "demucs"), ("metric_discriminator",)  # HELPERS are never scored
+ENHANCERS, HELPERS = ("bsrnn", "demucs"), ("metric_discriminator", "mel_probe", *GAN)  # HELPERS are never scored
 
 
 def inputs(network):

@@ -87,6 +87,14 @@ def test_a_synthetic_recording_with_the_id_of_another_is_refused(tmp_path):
         list(between.with_synthetic({"": made_of(there)}, there))
 
 
+@pytest.mark.parametrize("split", ["dev", "eval"])
+def test_a_synthetic_recording_that_says_it_is_of_dev_or_eval_is_refused(tmp_path, split):
+    there = packed(tmp_path, ["a"], split=["train"])
+    made = {"": [({"id": "new", "split": split}, {"wave": np.ones(5, np.int16)})]}
+    with pytest.raises(Refused, match=f"recording new says that it is of {split}: what is made up is train's alone"):
+        list(between.with_synthetic(made, there))
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A workspace with recordings of two splits and their eval, and the toys in reach."""

@@ -58,3 +58,16 @@ def test_a_plateau_is_of_epochs_in_a_row():
 def test_a_rule_that_cannot_be_is_refused(change, message):
     with pytest.raises(Refused, match=message):
         rules(**change)
+
+
+def test_without_a_criterion_nothing_but_the_training_loss_stops():
+    chosen = StoppingRules(None, None, 0.0, 0.5, 2)
+    assert stops(chosen, [None] * 9, [1.0] * 9) is None
+    assert stops(chosen, [None] * 3, [1.0, 0.1, 0.1]) == (3, "training loss below 0.5 for 2 epochs")
+
+
+def test_patience_without_a_criterion_is_refused():
+    with pytest.raises(
+        Refused, match="patience is 3 and criterion null: name a dev criterion, or set patience to null"
+    ):
+        StoppingRules(None, 3, 0.0, 0.0, 1)

@@ -495,6 +495,35 @@ def test_a_stopping_criterion_that_dev_cannot_define_is_named(tmp_path):
         loop(tmp_path, Regression, stopping=StoppingRules("undefined", None, 0.0, 0.0, 1)).run()
 
 
+class Unmeasured(Regression):
+    """A learner without dev criteria."""
+
+    def criteria(self):
+        return {}
+
+
+UNCHOSEN = StoppingRules(None, None, 0.0, 0.0, 1)
+
+
+def test_a_learner_without_criteria_trains_to_the_end_and_keeps_no_checkpoint(tmp_path):
+    finished = loop(tmp_path, Unmeasured, stopping=UNCHOSEN)
+    progress = finished.run()
+    assert progress.epoch == EPOCHS and progress.best == {} and not list(tmp_path.glob("best_*"))
+    assert not any(name.startswith("dev_") for name in finished.columns()) and finished.average.count == 3
+    again = loop(tmp_path, Unmeasured, stopping=UNCHOSEN)
+    assert again.run().step == progress.step and again.progress.history == progress.history
+
+
+def test_a_criterion_of_a_learner_without_any_is_refused(tmp_path):
+    with pytest.raises(Refused, match="stopping.criterion is 'mse', which dev does not define; it has none"):
+        loop(tmp_path, Unmeasured).run()
+
+
+def test_a_learner_with_criteria_needs_one_to_be_named(tmp_path):
+    with pytest.raises(Refused, match="stopping.criterion is None, which dev does not define; it has mse"):
+        loop(tmp_path, Regression, stopping=UNCHOSEN).run()
+
+
 def test_a_rule_about_the_training_loss_needs_one_of_that_name(tmp_path):
     with pytest.raises(ValueError, match=r"train_loss_threshold is 0.5, but no .* 'loss'; the history has train_disc"):
         loop(tmp_path, Gan, stopping=StoppingRules("mse", None, 0.0, 0.5, 1)).run()

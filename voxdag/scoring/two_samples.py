@@ -6,7 +6,6 @@ a, b: (n, d) and (m, d) each; the order of rows has no say.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import sqrtm
 
 from voxdag.core.errors import Refused
 
@@ -16,13 +15,16 @@ LEAST = 2  # rows of a set
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """|mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2)), A and B the covariances (1 / n).
 
+    With X and Y the centred rows over root n, A = X' X and B = Y' Y, so A B has the eigenvalues of (X Y') (X Y')', and
+    the trace of its root is the sum of the singular values of X Y': exact where a covariance is singular too, as of
+    fewer rows than dimensions, of which a root of the matrix A B is inaccurate.
     Of few rows it is too large, so only values of sets of the same sizes stand beside one another.
     Source: Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2017; Dowson and Landau (1982).
     """
     _check(a, b)
-    covariances = [np.atleast_2d(np.cov(x, rowvar=False, bias=True)) for x in (a, b)]
-    root = sqrtm(covariances[0] @ covariances[1]).real
-    return float(np.square(a.mean(0) - b.mean(0)).sum() + np.trace(covariances[0] + covariances[1] - 2 * root))
+    x, y = ((rows - rows.mean(0)) / np.sqrt(len(rows)) for rows in (a, b))
+    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    return float(np.square(a.mean(0) - b.mean(0)).sum() + np.square(x).sum() + np.square(y).sum() - 2 * root)
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:

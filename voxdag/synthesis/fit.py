@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from voxdag.core import artifacts, bounds, runtime, streams
+from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Row
 from voxdag.networks import by_name
 from voxdag.networks.weights import write_weights
@@ -61,6 +62,11 @@ class Settings:
     def __post_init__(self) -> None:
         bounds.at_least(self, 1, "count", "rounds", "batch_size")
         bounds.one_of(self, RANGES, "range")
+        if self.train.averaging.over != "none" or self.train.synthetic_share is not None:
+            raise Refused(
+                f"averaging.over is {self.train.averaging.over} and synthetic_share {self.train.synthetic_share}; "
+                "expected none and null: the average of a GAN is its own, and it learns from real recordings alone"
+            )
 
 
 def make(

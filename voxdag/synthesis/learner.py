@@ -13,6 +13,7 @@ It learns from train alone: there is no dev in it, and no checkpoint is chosen.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ from voxdag.training.recipe import Recipe
 from voxdag.training.seeding import seed_torch
 
 GENERATOR, DISCRIMINATOR, AVERAGE = "generator", "discriminator", "average"
+TAKES = {GENERATOR: ("noise", "condition"), DISCRIMINATOR: ("spectrograms", "condition")}  # what a forward is given
 SHOWN = 64  # recordings that diversity is measured on
 
 
@@ -65,6 +67,7 @@ class Settings:
     def __post_init__(self) -> None:
         bounds.above(self, 0, "lr_ratios")
         bounds.within(self, 0, 1, "decay", "extra_above")
+        bounds.above(self, 0, "decay")
         bounds.below(self, 0, 1, "average")
         bounds.at_least(self, 0, "extra")
         if len(self.lr_ratios) != 2:
@@ -112,15 +115,17 @@ class Gan:
             yield self.log_mel(torch.from_numpy(materials.waves.wave(i))[None].to(self.device))[0]
 
     def _networks(self, materials: Materials) -> dict[str, nn.Module]:
+        """Raises Refused for networks that are none of a GAN on these spectrograms."""
         seed_torch(materials.seed, "weights")
-        generator = self.settings.generator.build(self.conditions.size)
-        discriminator = self.settings.discriminator.build(self.conditions.size)
+        generator = _built(GENERATOR, self.settings.generator, self.conditions.size)
+        discriminator = _built(DISCRIMINATOR, self.settings.discriminator, self.conditions.size)
         made = (generator.config.bands, generator.config.frames)
         if made != (materials.mels.bands, materials.mels.frames):
             raise Refused(
                 f"generator makes {made[0]} bands x {made[1]} frames, mels has {materials.mels.bands} x "
                 f"{materials.mels.frames}: change one of them"
             )
+        _check_sizes(discriminator, self.settings.discriminator.network, made, self.conditions.size)
         if self.settings.loss.spectral_norm:
             normalised(discriminator)
         found = {GENERATOR: generator, DISCRIMINATOR: discriminator, AVERAGE: copy.deepcopy(generator)}
@@ -207,7 +212,8 @@ class Gan:
         return {}
 
     def diversity(self) -> float:
-        """How far two spectrograms that are made lie apart, as a share of that between two of train."""
+        """How far two spectrograms that are made lie apart, as a share of that between two of train. Raises Refused
+        where those do not differ."""
         rng = streams.generator(self.seed, "diversity")
         count = min(SHOWN, len(self.conditions))
         rows = rng.choice(len(self.conditions), count, replace=False)
@@ -215,7 +221,10 @@ class Gan:
         waves = self._crops.__getitems__([(0, int(row)) for row in rows])["waves"]
         noise = torch.from_numpy(rng.normal(size=(count, self.networks[AVERAGE].config.noise)).astype(np.float32))
         made = self.networks[AVERAGE](noise.to(self.device), told)
-        return collapse.distance(made) / collapse.distance(self.spectrograms(waves))
+        apart = collapse.distance(self.spectrograms(waves))
+        if apart == 0:
+            raise Refused(f"{count} recordings of train sound the same: a generator has nothing to learn from them")
+        return collapse.distance(made) / apart
 
     def calibrate(self, chosen_by: Collection[str]) -> None:
         """Nothing is fitted after training."""
@@ -227,3 +236,24 @@ class Gan:
     def load(self, state: dict[str, object]) -> None:
         """Go on from it."""
         self.watch, self._done = collapse.Watch(**state["watch"]), state["done"]
+
+
+def _built(name: str, further: Further, size: int) -> nn.Module:
+    """A network of a GAN, told conditions of `size`. Raises Refused for one that is given other things."""
+    network = further.build(size)
+    takes = tuple(inspect.signature(network.forward).parameters)
+    if takes != TAKES[name]:
+        expected = f"expected one that takes {' and '.join(TAKES[name])}"
+        raise Refused(f"{name}.network is {further.network}, which takes {' and '.join(takes)}; {expected}")
+    return network
+
+
+def _check_sizes(discriminator: nn.Module, name: str, shape: tuple[int, int], size: int) -> None:
+    """Raises Refused for a discriminator that does not take spectrograms of these bands and frames."""
+    discriminator.eval()
+    try:
+        with torch.no_grad():
+            discriminator(torch.zeros(1, *shape), torch.zeros(1, size))
+    except RuntimeError as reason:
+        said = str(reason).split("\n")[0]
+        raise Refused(f"discriminator {name} takes no {shape[0]} bands x {shape[1]} frames: {said}") from None

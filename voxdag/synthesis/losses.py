@@ -76,9 +76,11 @@ class Loss:
 
 
 def normalised(network: nn.Module) -> nn.Module:
-    """The network with spectral norm on each of its maps."""
+    """The network with spectral norm on each of its maps. One that begins at zero, and so has no norm, is drawn."""
     for module in list(network.modules()):
         if isinstance(module, (nn.Linear, nn.Conv2d)):
+            if not module.weight.any():
+                module.reset_parameters()
             spectral_norm(module)
     return network
 

@@ -38,7 +38,7 @@ class Spectrograms:
 @dataclass(frozen=True)
 class Sets:
     """Scaled log-mels of train, of dev, of train inverted, and of what was made up; the scaling; and the distances of
-    dev, inverted and synthetic to the nearest of train."""
+    dev and synthetic to the nearest of train, in the recordings' order."""
 
     train: Spectrograms
     dev: Spectrograms

@@ -18,7 +18,7 @@ from voxdag.core.params import FILES, NONE, Between
 from voxdag.data import folds, layout, shards
 from voxdag.data.layout import SPLITS
 from voxdag.data.shards import Row, Shards
-from voxdag.data.synthetic import SYNTHETIC
+from voxdag.data.synthetic import SYNTHETIC, TRAIN
 from voxdag.networks import by_name
 
 Recordings = Iterable[tuple[Row, Mapping[str, np.ndarray]]]  # row of the index, track -> array
@@ -127,7 +127,7 @@ def with_synthetic(made: Mapping[str, Recordings], packed: Shards) -> Iterator[t
     made: of each fold, from its recordings alone. So what was made up from a speaker is in no fold that tests them; an
     id ends with the fold's name.
 
-    Raises Refused, naming it, for an id that is there twice, or an array that is not finite.
+    Raises Refused, naming it, for one of another split, an id that is there twice, or an array that is not finite.
     """
     ids = set()
     for i, row in enumerate(packed.about.to_dict("records")):
@@ -137,6 +137,11 @@ def with_synthetic(made: Mapping[str, Recordings], packed: Shards) -> Iterator[t
         for row, arrays in recordings:
             named = {"id": f"{row['id']}_fold-{fold}", folds.COLUMN: fold} if fold != folds.FIXED else {}
             row = row | named | {SYNTHETIC: 1}
+            if row.get("split", TRAIN) != TRAIN:
+                raise Refused(
+                    f"the synthetic recording {row['id']} says that it is of {row['split']}: what is made up is "
+                    f"{TRAIN}'s alone"
+                )
             if row["id"] in ids:
                 raise Refused(f"the synthetic recording {row['id']} has the id of another in {packed.folder}")
             ids.add(row["id"])

@@ -22,10 +22,11 @@ from voxdag.audio.segments import fit_length
 from voxdag.core import streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack
-from voxdag.data.synthetic import SYNTHETIC
+from voxdag.data.synthetic import made_up
 
 Batch = dict[str, Tensor]
 MOST_SYNTHETIC = 0.5  # share of a batch
+ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
 
 
 class Crops(Dataset):
@@ -83,8 +84,8 @@ class Mixture:
 
     @property
     def count(self) -> int:
-        """Recordings of a batch that were made up."""
-        return int(self.share * self.batch_size)
+        """Recordings of a batch that were made up: the share's whole number, 29 of 100 where it is 0.29."""
+        return int(self.share * self.batch_size + ROUNDING)
 
 
 def mixture(index: pd.DataFrame, share: float | None, batch_size: int) -> Mixture | None:
@@ -92,7 +93,7 @@ def mixture(index: pd.DataFrame, share: float | None, batch_size: int) -> Mixtur
 
     Raises Refused as Mixture does, and for recordings that were made up without a share.
     """
-    synthetic = index[SYNTHETIC].to_numpy() == 1 if SYNTHETIC in index else np.zeros(len(index), bool)
+    synthetic = made_up(index)
     if share is not None:
         return Mixture(synthetic, share, batch_size)
     if synthetic.any():

@@ -201,7 +201,7 @@ class Loop:
         rules = self.recipe.stopping
         chooses = rules.criterion is not None or len(scored) > 0
         if chooses and scored.get(rules.criterion) is None and rules.criterion not in self.progress.best:
-            names = ", ".join(name for name, value in scored.items() if value is not None)
+            names = ", ".join(name for name, value in scored.items() if value is not None) or "none"
             raise Refused(f"stopping.criterion is {rules.criterion!r}, which dev does not define; it has {names}")
         if rules.train_loss_threshold > 0 and TRAIN_LOSS not in means:
             raise Refused(

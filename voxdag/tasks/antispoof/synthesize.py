@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from voxdag.core.errors import Refused
 from voxdag.data.shards import Row, Shards
 from voxdag.synthesis import fit
-from voxdag.synthesis.conditions import Classes
+from voxdag.synthesis.conditions import Alike
 from voxdag.synthesis.fit import Settings as Settings
 from voxdag.synthesis.place import Place
 from voxdag.tasks.antispoof.inference import RATE, waves
@@ -27,9 +27,9 @@ def fitted_to(index: pd.DataFrame) -> np.ndarray:
     return (index["label"] == BONAFIDE).to_numpy()
 
 
-def conditions(index: pd.DataFrame) -> Classes:
+def conditions(index: pd.DataFrame) -> Alike:
     """What a generator is told of recordings: nothing, as all are bona fide speech, or are made to be taken for it."""
-    return Classes.of(index.assign(label=BONAFIDE), "label")
+    return Alike.of(index, BONAFIDE)
 
 
 def synthesize(
