@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
 import pandas as pd
 
 from voxdag.core import artifacts, command, params, runtime
@@ -58,11 +57,14 @@ def figures(found: Sets, conditions: Conditions, seconds: float, losses: pd.Data
 
 
 def headline(table: pd.DataFrame) -> dict[str, float]:
-    """What was made up and real recordings, by the measures of HEADLINE: means over folds."""
+    """What was made up, and real recordings, by the measures of HEADLINE: means over folds."""
     means = table.groupby("measure", sort=False)[["synthetic", "real"]].mean()
-    named = {"": "synthetic", "real_": "real"}
-    values = {f"{start}{name}": means.loc[name, kind] for name in quality.HEADLINE for start, kind in named.items()}
-    return {name: float(value) for name, value in values.items() if np.isfinite(value)}
+    values = {}
+    for name, beside_real in quality.HEADLINE.items():
+        values[name] = float(means.loc[name, "synthetic"])
+        if beside_real:
+            values[f"real_{name}"] = float(means.loc[name, "real"])
+    return values
 
 
 def main(name: str) -> None:

@@ -124,7 +124,7 @@ def test_clips_that_a_gan_made_are_in_train_alone_and_their_quality_is_measured(
     for figure in ("spectrograms", "bands", "nearest", "history"):
         assert (clone.folder / f"plots/synthetic/affect_gan/{figure}.png").read_bytes()[:4] == b"\x89PNG"
     predictions = pd.read_csv(clone.folder / "data/predictions/ast_gan/eval.csv")
-    assert len(predictions) == 12 and not predictions["id"].str.startswith("gan").any()
+    assert len(predictions) == 12 and not predictions["id"].astype(str).str.startswith("gan").any()
     pairs = pd.read_csv(clone.folder / "compare/affect/pairs.csv")
     assert {"ast", "ast_gan", "ridge"} <= set(pairs["system_a"]) | set(pairs["system_b"])
 

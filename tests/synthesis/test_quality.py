@@ -49,7 +49,7 @@ def measured(synthetic, count=36, dev=None):
         "dev": memorised.nearest(dev.values, train.values),
         "synthetic": memorised.nearest(np.concatenate([synthetic.values, train.values[:4]]), train.values),
     }
-    inverted = Spectrograms(train.values + 0.02, train.told)
+    inverted = Spectrograms(train.values[36:] + 0.02, train.told[36:])
     found = Sets(train, dev, inverted, synthetic.part(0, count), SCALING, nearest)
     return quality.measure(found, conditions()).set_index("measure")
 
@@ -211,7 +211,7 @@ def test_sets_are_scaled_log_mels_of_crops_under_their_conditions(folders, found
     assert sorted(order) == list(range(6)) and order != list(range(6))
     np.testing.assert_allclose(found.synthetic.values, expected[order], atol=1e-5)
     np.testing.assert_allclose(found.synthetic.told, synthetic.index[list(DIMENSIONS)].to_numpy()[order], atol=1e-6)
-    assert [len(one) for one in (found.train, found.dev, found.inverted)] == [6] * 3
+    assert [len(one) for one in (found.train, found.dev, found.inverted)] == [6, 6, 3]
 
 
 def test_the_scaling_is_trains_and_inverted_are_near_to_the_same_recordings(folders, found):
@@ -219,8 +219,8 @@ def test_the_scaling_is_trains_and_inverted_are_near_to_the_same_recordings(fold
     waves = [torch.from_numpy(train.track("wave").wave(i))[None] for i in range(6)]
     expected = Scaling.of([log_mel(wave)[0] for wave in waves], True)
     assert torch.equal(expected.mean, found.scaling.mean) and torch.equal(expected.deviation, found.scaling.deviation)
-    apart = np.sqrt(np.square(found.inverted.values[:, None] - found.train.values[None]).mean((2, 3)))  # (6, 6)
-    assert (apart.argmin(1) == np.arange(6)).all() and (found.train.told == found.inverted.told).all()
+    apart = np.sqrt(np.square(found.inverted.values[:, None] - found.train.values[None]).mean((2, 3)))  # (3, 6)
+    assert apart.argmin(1).tolist() == [3, 4, 5] and (found.train.told[3:] == found.inverted.told).all()
 
 
 def test_the_nearest_of_train_is_looked_for_in_whole_recordings(folders, found):

@@ -42,7 +42,10 @@ RECORDINGS = 1000  # of each set, at most
 NEIGHBOURS = 5  # of precision, recall, density and coverage
 PROBES = Probes(epochs=30, batch_size=32, seed=1)
 DB = 10 / np.log(10)  # of a natural logarithm of a power
-HEADLINE = ("auc", "frechet", "coverage", "fidelity", "copied")
+HEADLINE = {  # what stands for a set: measure -> whether the same of real recordings stands beside it
+    **dict.fromkeys(("auc", "frechet", "fidelity"), True),
+    **dict.fromkeys(("coverage", "copied"), False),
+}
 COLUMNS = {"measure": str, **dict.fromkeys(SETS, float), "best": float, "recordings": int}
 BEST = {  # what a perfect set has
     **{"auc": 0.5, "frechet": 0.0, "kernel": 0.0, "frechet_pca": 0.0, "kernel_pca": 0.0, "precision": 1.0},
@@ -62,7 +65,7 @@ def measure(sets: Sets, conditions: Conditions) -> pd.DataFrame:
     """
     half = len(sets.train) // 2
     heard, rest = sets.train.part(0, half), sets.train.part(half, None)
-    whole = {"real": rest, "inverted": sets.inverted.part(half, None), "synthetic": sets.synthetic}
+    whole = {"real": rest, "inverted": sets.inverted, "synthetic": sets.synthetic}
     most = min(RECORDINGS, *map(len, whole.values()))
     count = min(most, len(sets.dev))
     if count <= 2 * NEIGHBOURS:

@@ -37,8 +37,8 @@ class Spectrograms:
 
 @dataclass(frozen=True)
 class Sets:
-    """Scaled log-mels of train, of dev, of train inverted, and of what was made up; the scaling; and the distances of
-    dev and synthetic to the nearest of train, in the recordings' order."""
+    """Scaled log-mels of train, of dev, of the second half of train inverted, and of what was made up; the scaling; and
+    the distances of dev and synthetic to the nearest of train, in the drawn order."""
 
     train: Spectrograms
     dev: Spectrograms
@@ -54,22 +54,18 @@ def of_folders(
     """Those of recordings with a track `wave` at `rate` Hz: one crop of each, drawn. Distances are of all of it."""
     log_mel = LogMel(settings.mels, rate, CPU)
     scaling = Scaling.of((log_mel(torch.from_numpy(wave)[None])[0] for wave in _waves(train)), matched=True)
-    crops = {name: _crops(shards, name, settings) for name, shards in (("train", train), ("dev", dev))}
-    crops["synthetic"] = _crops(synthetic, "synthetic", settings)
-    crops["inverted"] = _inverted(crops["train"], log_mel, settings)
-    values = {name: scaling.scale(_log_mels(waves, log_mel)).numpy() for name, waves in crops.items()}
-    shards = {"train": train, "dev": dev, "inverted": train, "synthetic": synthetic}
-    orders = {
-        name: streams.generator(settings.seed, "quality", len(of)).permutation(len(of)) for name, of in shards.items()
-    }
-    sets = {
-        name: Spectrograms(found[orders[name]], conditions.told(shards[name].index)[orders[name]])
-        for name, found in values.items()
-    }
-    nearest = {}
-    for name in ("dev", "synthetic"):
-        whole = (scaling.scale(log_mel(torch.from_numpy(wave)[None]))[0].numpy() for wave in _waves(train))
-        nearest[name] = memorised.nearest(values[name], whole)
+    sets, nearest = {}, {}
+    for name, shards in (("train", train), ("dev", dev), ("synthetic", synthetic)):
+        order = streams.generator(settings.seed, "quality", len(shards)).permutation(len(shards))
+        crops, told = _crops(shards, name, settings)[order], conditions.told(shards.index)[order]
+        sets[name] = Spectrograms(scaling.scale(_log_mels(crops, log_mel)).numpy(), told)
+        if name == "train":
+            half = len(crops) // 2
+            again = _inverted(crops[half:], log_mel, settings)
+            sets["inverted"] = Spectrograms(scaling.scale(_log_mels(again, log_mel)).numpy(), told[half:])
+        else:
+            whole = (scaling.scale(log_mel(torch.from_numpy(wave)[None]))[0].numpy() for wave in _waves(train))
+            nearest[name] = memorised.nearest(sets[name].values, whole)
     return Sets(**sets, scaling=scaling, nearest=nearest)
 
 
