@@ -17,7 +17,8 @@ from voxdag.networks.weights import write_weights
 
 WORDS = ("aasist", "aasist_s", {"dropout": 0.2}, 3)
 BUFFERS = {"temperature": torch.ones(()), "trained": torch.tensor([True, False, True])}
-NETWORKS = ("aasist", "ast", "bsrnn", "demucs", "metric_discriminator", "tier1")
+NETWORKS = ("aasist", "ast", "bsrnn", "dcgan_discriminator", "dcgan_generator", "demucs", "mel_discriminator")
+NETWORKS += ("mel_generator", "mel_probe", "metric_discriminator", "tier1")
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
