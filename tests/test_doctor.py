@@ -63,9 +63,10 @@ def test_the_parameters_as_they_are_pass(tree):
     [finding] = doctor.parameters()
     assert finding.level == "ok"
     listed = {
-        "tasks": "antispoof, emotion, enhance",
-        "systems": "aasist, bsrnn, tier1",
-        "baselines": "chance, majority, noisy, rnnoise, spectral_gate, svm",
+        "tasks": "affect, antispoof, emotion, enhance",
+        "synthetic": "affect_gan",
+        "systems": "aasist, ast, ast_gan, ast_mix, bsrnn, tier1",
+        "baselines": "chance, constant_mean, majority, noisy, ridge, rnnoise, spectral_gate, svm, svr",
     }
     assert finding.text == "params.yaml: " + "; ".join(f"{what} {names}" for what, names in listed.items())
 
@@ -86,7 +87,7 @@ def test_a_baseline_of_a_task_that_has_none_is_named(tree):
     ]
 
 
-@pytest.mark.parametrize(("change", "where"), [({"task": "affect"}, "affect"), ({"network": "rawnet"}, "rawnet")])
+@pytest.mark.parametrize(("change", "where"), [({"task": "diarize"}, "diarize"), ({"network": "rawnet"}, "rawnet")])
 def test_a_wrong_name_is_a_finding_and_the_other_checks_go_on(tree, change, where):
     tree["systems"]["aasist"] |= change
     savee_alone(tree, used=True)
@@ -204,7 +205,7 @@ def test_trained_members_are_counted_and_the_first_named(tree, monkeypatch, memb
         file.touch()
     restored = []
     monkeypatch.setattr(by_name, "restore", lambda path, *about: restored.append(path))
-    tree["systems"] = {"tier1": tree["systems"]["tier1"]}
+    tree |= {"systems": {"tier1": tree["systems"]["tier1"]}, "synthetic": {}}
     written(tree)
     [finding] = doctor.weights()
     assert finding.text == expected.format(*files) and restored == files
@@ -215,7 +216,7 @@ def denoised(tree):
     """An entry of `cleaned`, to be changed, whose toy network a toy system trains; with the toys in reach."""
     entry = {"task": "denoise", "recordings": "features/emotion", "settings": {"batch_size": 2}}
     entry |= {"network": "toy_filter", "weights": "checkpoints/toy/seed-1/last.safetensors"}
-    tree |= {"systems": {}, "tasks": {}, "cleaned": {"quiet": entry}}
+    tree |= {"systems": {}, "tasks": {}, "cleaned": {"quiet": entry}, "synthetic": {}}
     with importable(TOYS / "denoise"):
         yield entry
 
@@ -269,9 +270,10 @@ def test_the_weights_of_a_denoiser_are_looked_for(tree, monkeypatch):
     monkeypatch.setenv("VOXDAG_WEIGHTS", "weights")
     tree["tasks"]["emotion"]["features"]["front_end"]["denoise"] = "demucs"
     written(tree)
-    denoising, *others = doctor.weights()
+    denoising, synthetic, *systems = doctor.weights()
     assert denoising.level == "FAIL" and denoising.text.startswith("emotion: demucs: no weights at weights/dns64-")
-    assert {finding.level for finding in others} == {"note"}
+    assert synthetic == Finding("ok", "synthetic.affect_gan: no network")
+    assert len(systems) == len(tree["systems"]) and {finding.level for finding in systems} == {"note"}
 
 
 def test_the_exit_status_counts_what_failed(tree, monkeypatch, capsys):

@@ -11,12 +11,17 @@ from models import ast
 from models.ast import CONFIGS, DropPath, build
 
 SMALL = replace(CONFIGS["tiny"], bands=32, frames=100, width=24, heads=3, depth=2)
+STEM = {"stem": (3, 5), "patch": (16, 8), "stride": (16, 8)}
 
 
 def made(**changes):
     torch.manual_seed(1)
     network = build(replace(SMALL, **changes), 2).eval()
     torch.nn.init.normal_(network.positions)  # so that a wrong place shows
+    for layer in network.stem:  # as after training: what a batch norm does to zeros is not 0
+        _, norm, _ = layer
+        for tensor in (norm.weight.data, norm.bias.data, norm.running_mean):
+            torch.nn.init.normal_(tensor)
     return network
 
 
@@ -32,6 +37,9 @@ def made(**changes):
         ("small", 527, 12 * 1_774_464 + 98_688 + 1_216 * 384 + 768 + 768 + 202_895),
         # 4 blocks of 111,840, patches 256 * 96 + 96, 512 positions of 96, norms of 192, head 96 * 2 + 2
         ("tiny", 2, 4 * 111_840 + 24_672 + 512 * 96 + 192 + 192 + 194),
+        # 2 blocks of 111,840, convolutions 9 * 16 and 9 * 16 * 32 with batch norms of 32 and 64, patches of 4 * 2 of
+        # what they give, 8 * 32 * 96 + 96, 4 * 16 positions of 96, norms of 192, head 96 * 2 + 2: 259,922
+        ("quick", 2, 2 * 111_840 + 144 + 32 + 4_608 + 64 + 24_672 + 64 * 96 + 192 + 192 + 194),
     ],
 )
 def test_sizes_have_the_published_parameters(monkeypatch, name, outputs, expected):
@@ -55,6 +63,11 @@ def test_the_grids_are_the_published_ones():
     assert CONFIGS["reference"].grid == (8, 80)
 
 
+def test_a_stem_leaves_the_grid_as_it_is():
+    assert replace(SMALL, **STEM).grid == replace(SMALL, **STEM | {"stem": ()}).grid == (2, 12)
+    assert made(**STEM).patches.weight.shape == (24, 5, 4, 2)  # two layers halve twice: a patch of 16 x 8 is 4 x 2
+
+
 def test_the_outputs_are_the_references():
     # SpectrogramTransformer((32, 100), 16, 1, 24, 3, 2) of ast/ast_with_gans.ipynb of winzerprince/sentio at commit
     # 5839958, its weights set by the same formula in the order of our sorted names
@@ -75,7 +88,15 @@ def test_the_outputs_are_the_references():
 @pytest.mark.parametrize("pooling", ["cls", "cls_distilled", "mean"])
 @pytest.mark.parametrize("stride", [(16, 16), (10, 10), (16, 4)])
 def test_padding_and_its_content_change_nothing(pooling, stride):
-    network = made(pooling=pooling, stride=stride, mean=-4.0, deviation=3.0)
+    check_padding(made(pooling=pooling, stride=stride, mean=-4.0, deviation=3.0))
+
+
+@pytest.mark.parametrize("changes", [STEM, STEM | {"stride": (8, 4)}, STEM | {"stem": (4,), "stride": (10, 2)}])
+def test_padding_and_its_content_change_nothing_behind_a_stem(changes):
+    check_padding(made(**changes, mean=-4.0, deviation=3.0))
+
+
+def check_padding(network):
     lengths = torch.tensor([37, 90, 1, 64, 80])
     features = torch.randn(5, 32, 90)
     together = torch.cat(network(features, lengths), 1)
@@ -102,6 +123,35 @@ def test_every_frame_of_the_patches_is_heard_and_none_behind_the_last_patch():
     network(features, frames)[1].sum().backward()
     heard = features.grad[0].abs().amax(0) > 0
     assert heard[:96].all() and not heard[96:].any()  # 6 patches of 16 frames of 100, as in AST
+
+
+def test_a_stem_is_a_convolution_a_norm_and_gelu_and_zeros_behind_the_end():
+    # in plain sums, of 3 x 3 places around every second one
+    network = made(stem=(3,), patch=(16, 8), stride=(16, 8))
+    features = torch.randn(1, 32, 96)
+    convolution, norm, _ = network.stem[0]
+    beside = torch.nn.functional.pad(features[0, :, :93], (1, 4, 1, 1))
+    expected = torch.zeros(3, 16, 48)
+    for row in range(16):
+        for column in range(48):
+            window = beside[2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+            expected[:, row, column] = torch.einsum("ft,cft->c", window, convolution.weight[:, 0])
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    expected = (expected - norm.running_mean[:, None, None]) * scale[:, None, None] + norm.bias[:, None, None]
+    expected = expected * (1 + torch.erf(expected / math.sqrt(2))) / 2
+    expected[:, :, 47:] = 0  # places 94 and on; 92 is there
+    maps = torch.nn.functional.conv2d(expected[None], network.patches.weight, network.patches.bias, stride=(8, 4))
+    patches, _ = network.embedded(features, torch.tensor([93]))
+    torch.testing.assert_close(patches, maps.flatten(2).transpose(1, 2) + network.positions, atol=1e-5, rtol=1e-5)
+
+
+def test_a_stem_learns_and_is_scored_with_what_it_learnt_of_its_batches():
+    network = made(**STEM).train()
+    before = {name: tensor.clone() for name, tensor in network.stem.state_dict().items()}
+    network(torch.randn(4, 32, 96), torch.tensor([96, 40, 96, 96]))[1].square().sum().backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in network.stem.parameters())
+    after = network.stem.state_dict()
+    assert all(not torch.equal(before[name], after[name]) for name in before if "running" in name)
 
 
 def test_a_shorter_recording_has_the_first_positions():
@@ -204,6 +254,14 @@ def test_every_size_can_be_changed():
         ({"patch": (64, 16)}, "patch (64, 16): expected at most bands 32, frames 100"),
         ({"patch": (16, 128)}, "patch (16, 128): expected at most bands 32, frames 100"),
         ({"stride": (16, 20)}, "stride (16, 20): expected at most patch (16, 16), so that nothing is left out"),
+        ({"stem": (0,)}, "stem (0,), patch (16, 16), stride (16, 16): expected channels of 1 or more"),
+        ({"stem": (4, 8), "patch": (16, 6), "stride": (16, 4)}, "patch (16, 6), stride (16, 4): expected channels of"),
+        ({"stem": (4, 8), "stride": (10, 16)}, "stride (10, 16): expected channels of 1 or more, and multiples of 4"),
+        (
+            {"stem": (4,) * 5},
+            "stem (4, 4, 4, 4, 4), patch (16, 16), stride (16, 16): expected channels of 1 or more, and "
+            "multiples of 32",
+        ),
         ({"heads": 5}, "width 24, heads 5: expected as many heads as divide the width"),
         ({"pooling": "max"}, "pooling 'max': expected one of cls, cls_distilled, mean"),
         (

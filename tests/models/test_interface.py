@@ -12,11 +12,20 @@ from voxdag.networks import by_name
 BATCH, TIME = 3, 9_000  # samples or frames
 LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
+<<<<<<< HEAD
 SMALL = {"aasist": "aasist_s", "ast": "tiny", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
 GAN = ("mel_generator", "mel_discriminator", "dcgan_generator", "dcgan_discriminator")
 SMALL |= {"metric_discriminator": "half", "mel_probe": "quick", **dict.fromkeys(GAN, "quick")}
 ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
 ENHANCERS, HELPERS = ("bsrnn", "demucs"), ("metric_discriminator", "mel_probe", *GAN)  # HELPERS are never scored
+=======
+SMALL = {"aasist": "aasist_s", "ast": "quick", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
+GENERATORS, DISCRIMINATORS = ("dcgan_generator", "mel_generator"), ("dcgan_discriminator", "mel_discriminator")
+SMALL |= {"metric_discriminator": "half", **dict.fromkeys((*GENERATORS, *DISCRIMINATORS, "mel_probe"), "quick")}
+ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
+ENHANCERS = ("bsrnn", "demucs")
+HELPERS = (*GENERATORS, *DISCRIMINATORS, "mel_probe", "metric_discriminator")  # are never scored
+>>>>>>> 83efb1ff49dff56efc21a287133102cba4bea804
 
 
 def inputs(network):
@@ -59,3 +68,19 @@ def test_forward_takes_what_takes_says_and_is_as_wide_as_asked(name, outputs):
     enhanced = (BATCH, TIME) if outputs == 1 else (BATCH, outputs, TIME)
     assert given.shape == (enhanced if name in ENHANCERS else (BATCH, outputs))
     assert given.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [*GENERATORS, *DISCRIMINATORS])
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_a_gan_is_told_a_condition_of_as_many_dimensions_as_asked(name, outputs):
+    config = MODULES[name].CONFIGS[SMALL[name]]
+    network = MODULES[name].build(config, outputs).eval()
+    torch.manual_seed(1)
+    given = torch.randn(BATCH, config.noise) if name in GENERATORS else torch.randn(BATCH, 64, 128)
+    with torch.inference_mode():
+        made, other = (network(given, torch.randn(BATCH, outputs)) for _ in range(2))
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+            network(given, torch.randn(BATCH, outputs + 1))
+    assert made.shape == ((BATCH, 64, 128) if name in GENERATORS else (BATCH,)) and made.isfinite().all()
+    assert (made != other).reshape(BATCH, -1).any(1).all()
+    assert name in DISCRIMINATORS or made.abs().max() <= 1

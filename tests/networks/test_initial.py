@@ -197,6 +197,14 @@ def test_other_sizes_are_refused_with_both(tmp_path, changes, message):
         started(tmp_path / "a.pth", **changes)
 
 
+@pytest.mark.parametrize(("stem", "kernel"), [([32], (128, 32, 8, 8)), ([16, 32], (128, 32, 4, 4))])
+def test_a_network_with_a_stem_starts_from_no_published_file(tmp_path, stem, kernel):
+    audioset(tmp_path / "a.pth")
+    message = f"v.patch_embed.proj.weight is (128, 1, 16, 16), expected {kernel}"
+    with pytest.raises(Refused, match=re.escape(message)):
+        started(tmp_path / "a.pth", stem=stem, stride=[16, 16])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

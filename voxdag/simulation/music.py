@@ -1,10 +1,10 @@
-"""Music-like clips whose cues follow valence and arousal: melody, chords, bass and percussion from wavetables.
+"""Music-like clips whose cues follow valence and arousal: melody, chords and bass from wavetables, and percussion.
 
     cue            valence  arousal   what it is
-    mode           ++                 major or minor: thirds of the chords, steps of the scale
-    consonance     +                  shares of chords with a semitone in them, and of melody notes beside the scale
+    mode           ++       -         major or minor: thirds of the chords, steps of the scale
+    consonance     +        -         shares of chords with a semitone in them, and of melody notes beside the scale
     contour        ++                 how steeply the melody's lines rise or fall
-    regularity     +                  even notes, or notes that come late off the beat
+    regularity     ++       -         even notes, or notes that come late off the beat
     register       +                  of all pitches
     articulation   +        +         short, detached notes; else long ones that touch
     tempo          +        +         of the beat
@@ -13,7 +13,10 @@
     brightness              +         strength of high harmonics
     percussion              +         level of the drums
 
-The directions are after the literature of these cues, from memory; sizes and the noise on every cue are ours:
+    ++ is a weight of 0.8 or more, - a small one below 0. Contour and swell have the largest weights and the least noise
+
+The direction of swell, all sizes and the noise on every cue are ours; the other directions are after the literature of
+these cues, from memory:
 
     Juslin & Laukka, "Communication of emotions in vocal expression and music performance", Psychol. Bull. 129 (2003)
     Gabrielsson & Lindström, "The role of structure in the musical expression of emotions", in Handbook of Music and
@@ -21,9 +24,9 @@ The directions are after the literature of these cues, from memory; sizes and th
     Eerola, Friberg & Bresin, "Emotional expression in music: contribution, linearity, and additivity of primary musical
         cues", Frontiers in Psychology 4 (2013)
 
-A clip's mean spectrum and level tell of arousal, and of valence what the two have in common. The strongest cues of
-both, contour and swell, are patterns in time and frequency that leave means and deviations as they are. Key, chords,
-rhythm and instruments are drawn, and tell nothing.
+Contour and swell are patterns in time and frequency: turned round, they hardly change the mean and the deviation of any
+band along time. A clip's mean spectrum and level tell a little of arousal, and of valence hardly more than the two
+have in common. Key, progression, rhythm and instruments are drawn, and tell nothing.
 """
 
 from __future__ import annotations
