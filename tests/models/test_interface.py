@@ -12,20 +12,12 @@ from voxdag.networks import by_name
 BATCH, TIME = 3, 9_000  # samples or frames
 LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
-<<<<<<< HEAD
-SMALL = {"aasist": "aasist_s", "ast": "tiny", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
-GAN = ("mel_generator", "mel_discriminator", "dcgan_generator", "dcgan_discriminator")
-SMALL |= {"metric_discriminator": "half", "mel_probe": "quick", **dict.fromkeys(GAN, "quick")}
-ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
-ENHANCERS, HELPERS = ("bsrnn", "demucs"), ("metric_discriminator", "mel_probe", *GAN)  # HELPERS are never scored
-=======
 SMALL = {"aasist": "aasist_s", "ast": "quick", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
 GENERATORS, DISCRIMINATORS = ("dcgan_generator", "mel_generator"), ("dcgan_discriminator", "mel_discriminator")
 SMALL |= {"metric_discriminator": "half", **dict.fromkeys((*GENERATORS, *DISCRIMINATORS, "mel_probe"), "quick")}
 ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
 ENHANCERS = ("bsrnn", "demucs")
 HELPERS = (*GENERATORS, *DISCRIMINATORS, "mel_probe", "metric_discriminator")  # are never scored
->>>>>>> 83efb1ff49dff56efc21a287133102cba4bea804
 
 
 def inputs(network):
