@@ -209,9 +209,9 @@ def _play_chords(
     triad = [pitch(cues, step + third) for third in (0, 2, 4)]
     if rng.random() < cues.dissonance:
         triad.append(triad[0] + 13)
-    length = 2 * 60 / cues.tempo
+    length = CHORD_BEATS * 60 / cues.tempo
     chord = sum(note(midi, cues.sounding * length, cues.slope, instrument) for midi in triad)
-    for half in range(BEATS // 2):
+    for half in range(BEATS // CHORD_BEATS):
         _add(part, start + half * length, chord)
 
 

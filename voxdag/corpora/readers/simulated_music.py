@@ -44,9 +44,9 @@ class Options:
 
     root: str = "simulated_music"
     seed: int = 1
-    train: int = 300
+    train: int = 500
     dev: int = 80
-    eval: int = 120
+    eval: int = 240
     annotators: int = 10
     seconds: tuple[float, float] = (6.0, 8.0)
 
