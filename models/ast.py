@@ -17,8 +17,7 @@ and whose linear maps are drawn as torch does). Departures: a recording may be s
 patches as cover it, at the first positions, the last one with zeros (of the normalised features) behind its end;
 patches of padding are neither attended to nor pooled. "quick" and "tiny", heads with a hidden layer and the pooling
 `mean` are not AST's; drop path (Huang et al., "Deep networks with stochastic depth", ECCV 2016) is DeiT's. The stem is
-that of Xiao et al., "Early convolutions help transformers see better", NeurIPS 2021, with padding left out: what a few
-hundred recordings teach a network, they teach one with a stem sooner (docs/RESULTS.md).
+that of Xiao et al., "Early convolutions help transformers see better", NeurIPS 2021, with padding left out.
 """
 
 from __future__ import annotations
