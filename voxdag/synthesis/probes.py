@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models import mel_probe
 from voxdag.core import bounds, streams
-from voxdag.networks import by_name
 from voxdag.synthesis.conditions import Classes, Conditions
 from voxdag.training.seeding import seed_global
 
-NETWORK, SIZE = "mel_probe", "quick"
+SIZE = "quick"
 RATE, DECAY = 2e-3, 1e-2  # of AdamW
 ROLL = 1.0  # share of the frames that a spectrogram is rolled by at most: where it begins tells nothing
 
@@ -58,7 +58,7 @@ def _fit(
 ) -> nn.Module:
     """Train one from its first weights; what it draws is a function of the seed and of what it is asked."""
     seed_global(settings.seed, "probe", what)
-    network = by_name.build(NETWORK, SIZE, {}, outputs).train()
+    network = mel_probe.build(mel_probe.CONFIGS[SIZE], outputs).train()
     steps = settings.epochs * -(-len(spectrograms) // settings.batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
