@@ -55,13 +55,15 @@ TINY = {
     "synthetic.affect_gan.settings.gan.collapse": {"accuracy": 1.0, "epochs": 9, "diversity": 0.0},
     "synthetic.affect_gan.settings.train.epochs": 1,
     "synthetic.affect_gan.settings.train.batch_size": 8,
-    **{f"systems.{name}.seeds": [1] for name in ("ast", "ast_gan")},
-    **{f"systems.{name}.train.epochs": 1 for name in ("ast", "ast_gan")},
-    **{f"systems.{name}.train.batch_size": 8 for name in ("ast", "ast_gan")},
+    "systems.ast_gan.seeds": [1],
+    "systems.ast_gan.objective.crops": 1,
+    "systems.ast_gan.train.epochs": 1,
+    "systems.ast_gan.train.batch_size": 8,
 }
 
 
-LEFT_OUT = ("majority", "spectral_gate", "svr", "ast_mix")  # baselines and a system beside others of their tasks
+# Baselines and systems beside others of their tasks
+LEFT_OUT = ("majority", "spectral_gate", "constant_mean", "svr", "ast", "ast_mix")
 
 LOOKED = {"code", "inputs"}  # these run every time
 
@@ -126,7 +128,7 @@ def test_clips_that_a_gan_made_are_in_train_alone_and_their_quality_is_measured(
     predictions = pd.read_csv(clone.folder / "data/predictions/ast_gan/eval.csv")
     assert len(predictions) == 12 and not predictions["id"].astype(str).str.startswith("gan").any()
     pairs = pd.read_csv(clone.folder / "compare/affect/pairs.csv")
-    assert {"ast", "ast_gan", "ridge"} <= set(pairs["system_a"]) | set(pairs["system_b"])
+    assert {"ast_gan", "ridge"} <= set(pairs["system_a"]) | set(pairs["system_b"])
 
 
 def test_every_promised_file_of_a_cross_validated_system_is_there(clone):
