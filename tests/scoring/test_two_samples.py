@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from voxdag.core.errors import Refused
-from voxdag.scoring.two_samples import auc, distances, frechet, kernel_distance, neighbourhoods
+from voxdag.scoring.two_samples import distances, frechet, kernel_distance, neighbourhoods
 
 
 def normal(n, d, seed=0, mean=0.0, scale=1.0):
@@ -112,15 +112,6 @@ def test_distances_are_euclidean():
     assert distances(a, a).diagonal() == pytest.approx(0, abs=1e-7)
 
 
-def test_the_area_counts_pairs_and_ties_half():
-    # positives 3, 1 against 2, 1, 0: 3 wins three, 1 wins one and ties one: 4.5 of 6
-    scores, positive = np.array([2.0, 3.0, 1.0, 1.0, 0.0]), np.array([False, True, False, True, False])
-    assert auc(scores, positive) == 0.75
-    assert auc(-scores, positive) == 0.25
-    assert auc(np.zeros(5), positive) == 0.5
-    assert auc(np.exp(scores), positive) == 0.75
-
-
 @pytest.mark.parametrize("measure", [frechet, kernel_distance, lambda a, b: neighbourhoods(a, b, 1)])
 @pytest.mark.parametrize(
     ("a", "b", "message"),
@@ -138,9 +129,3 @@ def test_sets_that_cannot_be_laid_beside_one_another_are_refused(measure, a, b, 
 def test_neighbours_that_a_set_does_not_have_are_refused(k):
     with pytest.raises(Refused, match=f"k is {k} for sets of 9 and 4: expected 1 to 3"):
         neighbourhoods(normal(9, 2), normal(4, 2), k)
-
-
-@pytest.mark.parametrize("value", [True, False])
-def test_scores_of_one_kind_are_refused(value):
-    with pytest.raises(Refused, match=f"{3 * value} of 3 are positive: expected some of both"):
-        auc(np.arange(3.0), np.full(3, value))

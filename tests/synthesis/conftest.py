@@ -1,17 +1,9 @@
-"""One thread: the networks of these tests are too small to be shared out, and other processes may be busy."""
+"""Packed tones, in one thread."""
 
 import pytest
-import torch
 
 from tests.synthesis.making import packed_in
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from tests.threads import one_thread as one_thread
 
 
 @pytest.fixture(scope="module")

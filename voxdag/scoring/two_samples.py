@@ -71,21 +71,6 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squares, 0))
 
 
-def auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """The share of pairs, one positive and one not, in which the positive has the higher score; ties count half.
-
-    Raises Refused where one kind is missing.
-    """
-    if positive.all() or not positive.any():
-        raise Refused(f"{int(positive.sum())} of {len(positive)} are positive: expected some of both")
-    order = np.argsort(np.argsort(scores, kind="stable"), kind="stable").astype(float)
-    for value in np.unique(scores):
-        same = scores == value
-        order[same] = order[same].mean()
-    count, others = positive.sum(), (~positive).sum()
-    return float((order[positive].sum() - count * (count - 1) / 2) / (count * others))
-
-
 def _kth(x: np.ndarray, k: int) -> np.ndarray:
     """The distance (n,) of each row to its k-th neighbour, itself left out."""
     found = distances(x, x)

@@ -30,6 +30,8 @@ import pandas as pd
 
 from voxdag.core.errors import Refused
 from voxdag.scoring import two_samples
+from voxdag.scoring.concordance import ccc
+from voxdag.scoring.eer import auc
 from voxdag.synthesis import memorised, probes
 from voxdag.synthesis.conditions import Classes, Conditions
 from voxdag.synthesis.probes import Probes
@@ -97,7 +99,8 @@ def told_apart(a: np.ndarray, b: np.ndarray) -> float:
     network = probes.of_set(halves[0][0], halves[1][0], PROBES)
     shown = np.concatenate([halves[0][1], halves[1][1]])
     _, scores = probes.ask(network, shown, PROBES.batch_size)
-    return two_samples.auc(scores[:, 0], np.arange(len(shown)) >= len(halves[0][1]))
+    of_a = len(halves[0][1])
+    return float(auc(scores[of_a:, 0], scores[:of_a, 0]))
 
 
 def fidelity(network: object, held: Spectrograms, conditions: Conditions) -> float:
@@ -105,7 +108,7 @@ def fidelity(network: object, held: Spectrograms, conditions: Conditions) -> flo
     _, said = probes.ask(network, held.values, PROBES.batch_size)
     if isinstance(conditions, Classes):
         return float((said.argmax(1) == held.told.argmax(1)).mean())
-    return float(np.mean([_concordance(held.told[:, i].astype(float), said[:, i]) for i in range(said.shape[1])]))
+    return float(np.mean(ccc(held.told.T, said.T)))
 
 
 def _apart(teacher: object, one: Spectrograms, held: Spectrograms) -> dict[str, float]:
@@ -134,9 +137,3 @@ def bands(values: np.ndarray, unit: np.ndarray) -> pd.DataFrame:
 def _bands(values: np.ndarray, held: np.ndarray, unit: np.ndarray) -> dict[str, float]:
     a, b = bands(values, unit), bands(held, unit)
     return {f"{name}_db": float(np.sqrt(np.square(a[name] - b[name]).mean())) for name in ("mean", "deviation", "flux")}
-
-
-def _concordance(target: np.ndarray, said: np.ndarray) -> float:
-    """Lin (1989), 1 / n variances; 0 of constants."""
-    spread = target.var() + said.var() + (target.mean() - said.mean()) ** 2
-    return float(2 * ((target - target.mean()) * (said - said.mean())).mean() / spread) if spread > 0 else 0.0

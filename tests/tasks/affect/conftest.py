@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.threads import one_thread as one_thread
 from voxdag.audio.acoustic import Acoustic
 from voxdag.data import shards
 from voxdag.tasks.affect import inference
@@ -30,15 +31,6 @@ def packed_in(folder, n, seed=0, prefix="c", **columns):
         recordings.append((about, {"wave": np.int16(np.clip(wave, -1, 1) * 32767)}))
     shards.write(folder, recordings, shards.wave_at(16000), 100)
     return shards.Shards(folder)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """The network of these tests is too small to be shared out, and other processes may be busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ import torch
 
 from voxdag.core import params
 from voxdag.core.errors import Refused
-from voxdag.tasks.affect import baseline, inference, report
+from voxdag.tasks.affect import inference, report
 from voxdag.tasks.affect.baseline import Settings, predict
 from voxdag.tasks.affect.criteria import criteria
+from voxdag.tasks.described import describe
 
 TABLES = {"dev": {}, "eval": {}}
 CANDIDATES = {"mean": [], "ridge": [1.0, 100.0], "svr": [1.0, 10.0]}
@@ -90,4 +91,4 @@ def test_a_baseline_has_the_columns_of_a_system(packed, scoring, network):
 
 def test_functionals_are_of_whole_recordings(packed):
     # 40 coefficients and 64 bands, eight functionals each
-    assert baseline.describe(packed["dev"]).shape == (24, 8 * 104)
+    assert describe(inference.waves(packed["dev"]), inference.RATE).shape == (24, 8 * 104)

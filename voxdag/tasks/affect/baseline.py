@@ -14,19 +14,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from voxdag.audio.acoustic import Acoustic, Extractor
-from voxdag.audio.functionals import functionals
 from voxdag.core import bounds
 from voxdag.core.errors import Refused
-from voxdag.core.progress import track
 from voxdag.data.shards import Shards
 from voxdag.scoring.concordance import ccc
 from voxdag.tasks.affect import inference
 from voxdag.tasks.affect.data import DIMENSIONS, targets
-from voxdag.tasks.scoring_loop import padded
+from voxdag.tasks.described import describe
 
-FRONT = {"window_ms": 25.0, "hop_ms": 10.0, "low_hz": 20.0, "high_hz": 8000.0, "bands": 64, "deltas": 0, "cmvn": "none"}
-KINDS = (Acoustic(kind="mfcc", coefficients=40, **FRONT), Acoustic(kind="log_mel", coefficients=40, **FRONT))
 EPSILON = 0.1  # half the width of the tube of support vector regression, in standard deviations of the labels
 
 Splits = Mapping[str, Shards]
@@ -86,7 +81,7 @@ def _fitted(splits: Splits, settings: Settings, model: Callable[[float], Regress
 
     Inputs and labels are standardised by train.
     """
-    inputs = {split: describe(packed) for split, packed in splits.items()}
+    inputs = {split: describe(inference.waves(packed), inference.RATE) for split, packed in splits.items()}
     known = {split: targets(packed.index).astype(float) for split, packed in splits.items()}
     columns = []
     for i in range(len(DIMENSIONS)):
@@ -99,14 +94,3 @@ def _fitted(splits: Splits, settings: Settings, model: Callable[[float], Regress
         on_dev = [float(ccc(known["dev"][:, i], one.predict(inputs["dev"]))) for one in models]
         columns.append({split: models[int(np.argmax(on_dev))].predict(rows) for split, rows in inputs.items()})
     return {split: np.stack([column[split] for column in columns], axis=1) for split in inputs}
-
-
-def describe(shards: Shards) -> np.ndarray:
-    """(recordings, values): the functionals of each whole recording's MFCC and log-mel."""
-    extractors = [Extractor(kind, inference.RATE) for kind in KINDS]
-    recordings, rows = inference.waves(shards), []
-    for i in track(range(len(recordings)), "recordings"):
-        wave, length = padded([recordings.wave(i)])
-        features = (extractor(wave, length)[0][0].numpy() for extractor in extractors)
-        rows.append(np.concatenate([functionals(kind) for kind in features]))
-    return np.stack(rows)

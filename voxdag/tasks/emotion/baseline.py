@@ -11,21 +11,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from voxdag.audio.acoustic import Acoustic, Extractor
-from voxdag.audio.functionals import functionals
 from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
-from voxdag.core.progress import track
 from voxdag.data.shards import Shards
 from voxdag.scoring.calibration import fit_temperature
 from voxdag.tasks import labels
+from voxdag.tasks.described import describe
 from voxdag.tasks.emotion import inference
 from voxdag.tasks.emotion.data import LABELS, targets
-from voxdag.tasks.scoring_loop import padded
 
-FRONT = {"window_ms": 25.0, "hop_ms": 10.0, "low_hz": 20.0, "high_hz": 8000.0, "bands": 64, "deltas": 0, "cmvn": "none"}
 LEVEL = 1e-3  # of chance's logits: all but equal probabilities
-KINDS = (Acoustic(kind="mfcc", coefficients=40, **FRONT), Acoustic(kind="log_mel", coefficients=40, **FRONT))
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ def majority(splits: Splits, classes: list[str], settings: Settings, seed: int) 
 def svm(splits: Splits, classes: list[str], settings: Settings, seed: int) -> Logits:
     """An RBF support vector machine on standardised functionals of MFCC and log-mel; logits are the votes of its
     one-against-one decisions, those of equal votes told apart by their sums ("ovr" of scikit-learn)."""
-    tables = {split: describe(packed) for split, packed in splits.items()}
+    tables = {split: describe(inference.waves(packed), inference.RATE) for split, packed in splits.items()}
     known = targets(splits["train"].index["label"])
     model = make_pipeline(StandardScaler(), SVC(C=settings.cost, decision_function_shape="ovr"))
     model.fit(tables["train"], known)
@@ -94,14 +89,3 @@ def predict(
         )
         for split in tables
     }
-
-
-def describe(shards: Shards) -> np.ndarray:
-    """(recordings, values): the functionals of each recording's MFCC and log-mel."""
-    extractors = [Extractor(kind, inference.RATE) for kind in KINDS]
-    recordings, rows = inference.waves(shards), []
-    for i in track(range(len(recordings)), "recordings"):
-        wave, length = padded([recordings.wave(i)])
-        features = (extractor(wave, length)[0][0].numpy() for extractor in extractors)
-        rows.append(np.concatenate([functionals(kind) for kind in features]))
-    return np.stack(rows)
