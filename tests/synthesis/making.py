@@ -17,6 +17,7 @@ from voxdag.synthesis.mels import Mels
 from voxdag.synthesis.place import Place
 from voxdag.training.averaging import Averaging
 from voxdag.training.early_stopping import StoppingRules
+from voxdag.training.loop import Loop
 from voxdag.training.run_state import RunState
 
 CPU, RATE = torch.device("cpu"), 16000
@@ -112,3 +113,7 @@ def learner_of(packed, gan=GAN, made_recipe=None, mels=MELS, matched=True, seed=
     waves = packed.track("wave")
     materials = learner.Materials(waves, conditions or conditions_of(packed), RATE, mels, matched, seed, CPU, 0)
     return learner.Gan(materials, gan, made_recipe or recipe_of())
+
+
+def loop_of(one, folder):
+    return Loop(one, recipe_of(), 1, CPU, RunState(folder, 0.0, {}))
