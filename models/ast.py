@@ -153,8 +153,8 @@ AST_RECIPE = {
 }
 CONFIGS = {
     "quick": ASTConfig(
-        **{"bands": 64, "frames": 128, "patch": (16, 8), "stride": (16, 8), "stem": (16, 32)},
-        **{"width": 96, "depth": 2, "heads": 4, "pooling": "mean", "dropout": 0.1},
+        **{"bands": 64, "frames": 128, "stem": (16, 32, 64, 64), "width": 64, "depth": 1, "heads": 4},
+        **{"pooling": "mean", "dropout": 0.1},
     ),
     "tiny": ASTConfig(bands=128, frames=1024, width=96, depth=4, heads=4, pooling="mean", dropout=0.1),
     "reference": ASTConfig(

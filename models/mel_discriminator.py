@@ -44,7 +44,7 @@ class DiscriminatorConfig:
 
 
 CONFIGS = {
-    "quick": DiscriminatorConfig(channels=24, cell=4),
+    "quick": DiscriminatorConfig(channels=16, cell=4),
     "small": DiscriminatorConfig(channels=32, cell=2, hidden=128),
 }
 

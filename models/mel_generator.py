@@ -54,7 +54,7 @@ class GeneratorConfig:
 
 
 CONFIGS = {
-    "quick": GeneratorConfig(bands=64, frames=128, noise=128, channels=24, cell=4, style=64),
+    "quick": GeneratorConfig(bands=64, frames=128, noise=128, channels=16, cell=4, style=64),
     "small": GeneratorConfig(bands=64, frames=128, noise=256, channels=32, cell=2, style=128),
 }
 

@@ -1,9 +1,10 @@
 import multiprocessing
 import time
+from dataclasses import dataclass
 
 import pytest
 
-from voxdag.corpora.making import beside, once
+from voxdag.corpora.making import beside, made, once
 
 
 def test_what_killed_runs_left_is_gone_and_what_is_others_stays(tmp_path):
@@ -55,3 +56,28 @@ def test_what_is_there_is_not_made_and_what_failed_is_made_again(tmp_path):
         once(tmp_path / "LA", fail)
     once(tmp_path / "LA", (tmp_path / "LA").mkdir)
     once(tmp_path / "LA", fail)
+
+
+@dataclass(frozen=True)
+class Options:
+    root: str = "a"
+    seed: int = 1
+    folds: int = 3
+
+
+def test_what_was_made_lies_below_its_root_by_what_settles_it(tmp_path):
+    module = "voxdag.corpora.making"
+
+    def at(options, **more):
+        return made(tmp_path, options, module, lambda target: target.mkdir(parents=True), **more)
+
+    first = at(Options())
+    assert first.parts[0] == "a" and (tmp_path / first).is_dir() and at(Options()) == first
+    assert at(Options(root="b")).name == first.name
+    others = [at(Options(seed=2)), at(Options(), files="x"), at(Options(), files="y"), at(Options(), aside=("folds",))]
+    assert len({first, *others}) == 5
+    assert at(Options(folds=4), aside=("folds",)) == others[-1]
+    whole = at(Options(seed=3), inside="LA")
+    assert (tmp_path / whole / "LA").is_dir() and [
+        path.name for path in (tmp_path / whole).iterdir() if path.is_dir()
+    ] == ["LA"]

@@ -37,9 +37,16 @@ def made(**changes):
         ("small", 527, 12 * 1_774_464 + 98_688 + 1_216 * 384 + 768 + 768 + 202_895),
         # 4 blocks of 111,840, patches 256 * 96 + 96, 512 positions of 96, norms of 192, head 96 * 2 + 2
         ("tiny", 2, 4 * 111_840 + 24_672 + 512 * 96 + 192 + 192 + 194),
-        # 2 blocks of 111,840, convolutions 9 * 16 and 9 * 16 * 32 with batch norms of 32 and 64, patches of 4 * 2 of
-        # what they give, 8 * 32 * 96 + 96, 4 * 16 positions of 96, norms of 192, head 96 * 2 + 2: 259,922
-        ("quick", 2, 2 * 111_840 + 144 + 32 + 4_608 + 64 + 24_672 + 64 * 96 + 192 + 192 + 194),
+        # a block: norms of 128 each, 64 * 192 + 192, 64 * 64 + 64, 64 * 256 + 256, 256 * 64 + 64; convolutions of
+        # 9 * 16, 9 * 16 * 32, 9 * 32 * 64 and 9 * 64 * 64, with batch norms of twice their channels; patches of 1 * 1
+        # of what they give, 64 * 64 + 64, 4 * 8 positions of 64, norms of 128, head 64 * 2 + 2
+        (
+            "quick",
+            2,
+            (2 * 128 + 12_480 + 4_160 + 16_640 + 16_448)
+            + (144 + 4_608 + 18_432 + 36_864 + 2 * (16 + 32 + 64 + 64))
+            + (4_160 + 32 * 64 + 128 + 128 + 130),
+        ),
     ],
 )
 def test_sizes_have_the_published_parameters(monkeypatch, name, outputs, expected):

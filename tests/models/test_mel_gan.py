@@ -31,16 +31,16 @@ def block(inputs, outputs, style=None):
 
 
 def test_the_quick_sizes_have_the_parameters_of_their_drawing():
-    # generator: 130 -> 64 -> 64, 192 -> 96 * 4 * 8, blocks 96, 48, 24, convolution to 16 values of a cell
-    style, first = (130 * 64 + 64) + (64 * 64 + 64), 192 * 96 * 32 + 96 * 32
-    blocks = block(96, 96, 64) + block(96, 48, 64) + block(48, 24, 64)
+    # generator: 130 -> 64 -> 64, 192 -> 64 * 4 * 8, blocks 64, 32, 16, convolution to 16 values of a cell
+    style, first = (130 * 64 + 64) + (64 * 64 + 64), 192 * 64 * 32 + 64 * 32
+    blocks = block(64, 64, 64) + block(64, 32, 64) + block(32, 16, 64)
     generator = mel_generator.build(mel_generator.CONFIGS["quick"], 2)
-    assert parameters(generator) == style + first + blocks + (9 * 24 * 16 + 16)
-    # discriminator: 16 values of a cell to 24, blocks 24, 48, 96, one channel more, logit, projection 2 -> 64 -> 96
-    blocks = block(24, 24) + block(24, 48) + block(48, 96)
-    rest = (9 * 97 * 96 + 96) + (96 + 1) + (2 * 64 + 64) + 64 * 96
+    assert parameters(generator) == style + first + blocks + (9 * 16 * 16 + 16)
+    # discriminator: 16 values of a cell to 16, blocks 16, 32, 64, one channel more, logit, projection 2 -> 64 -> 64
+    blocks = block(16, 16) + block(16, 32) + block(32, 64)
+    rest = (9 * 65 * 64 + 64) + (64 + 1) + (2 * 64 + 64) + 64 * 64
     discriminator = mel_discriminator.build(mel_discriminator.CONFIGS["quick"], 2)
-    assert parameters(discriminator) == (9 * 16 * 24 + 24) + blocks + rest
+    assert parameters(discriminator) == (9 * 16 * 16 + 16) + blocks + rest
 
 
 @pytest.mark.parametrize("cell", [2, 4, 8])

@@ -23,7 +23,9 @@ from voxdag.training.run_state import RunState
 CPU, RATE = torch.device("cpu"), 16000
 DIMENSIONS = ("valence", "arousal")
 MELS = Mels(bands=16, size=512, hop=128, frames=16, floor=1e-6)
-LOSS = Loss("relativistic", r1=1.0, r2=1.0, every=2, spectral_norm=False, real=(0.8, 1.0), fake=(0.0, 0.2))
+LOSS = Loss(
+    "relativistic", r1=1.0, r2=1.0, every=2, mismatched=0.5, spectral_norm=False, real=(0.8, 1.0), fake=(0.0, 0.2)
+)
 GENERATOR = Further(
     "mel_generator", "quick", {"bands": 16, "frames": 16, "noise": 6, "channels": 2, "cell": 8, "style": 6}
 )

@@ -100,7 +100,8 @@ def told_by_level(one):
 def test_accuracies_of_pairs_are_about_the_middle_and_of_others_about_nought(packed):
     found = {}
     for form in ("relativistic", "hinge"):
-        one = learner_of(packed, gan_of(loss={"form": form}, augmentation=replace(GAN.augmentation, probability=0.0)))
+        loss = {"form": form, "mismatched": 0.0}
+        one = learner_of(packed, gan_of(loss=loss, augmentation=replace(GAN.augmentation, probability=0.0)))
         logits = iter([torch.tensor([3.0, 1.0, 5.0, 7.0]), torch.tensor([2.0, 1.0, 4.0, 1.0])])
         one.networks[DISCRIMINATOR].forward = lambda *_, one=one, logits=logits: (
             next(logits) + 0 * one.networks[DISCRIMINATOR].logit.bias
@@ -110,6 +111,19 @@ def test_accuracies_of_pairs_are_about_the_middle_and_of_others_about_nought(pac
         found[form] = (said["real_accuracy"], said["fake_accuracy"])
     # the middle of 4 and 2 is 3: of real 5 and 7 lie above it, of fakes 2, 1 and 1 below
     assert found == {"relativistic": (0.5, 0.75), "hinge": (1.0, 0.0)}
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_real_recordings_under_the_conditions_of_others_count_as_their_weight_says(packed, weight):
+    one = learner_of(packed, gan_of(loss={"mismatched": weight}))
+    real, fake, others = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, -1.0]])
+    logits = iter([torch.tensor(values) for values in (real, fake, others)])
+    one.networks[DISCRIMINATOR].forward = lambda *_: next(logits) + 0 * one.networks[DISCRIMINATOR].logit.bias
+    nothing = torch.zeros(2, 16, 16)
+    said = one._discriminate(nothing, nothing, torch.zeros(2, 2), Quiet(step=1))
+    # relativistic: softplus of what is to be lower minus what is to be higher
+    expected = np.log1p(np.exp(fake - real)).mean() + weight * np.log1p(np.exp(others - real)).mean()
+    assert said[DISCRIMINATOR] == pytest.approx(expected, rel=1e-6)
 
 
 class Quiet:
@@ -127,7 +141,9 @@ def test_the_discriminator_sees_real_recordings_and_fakes_under_the_same_conditi
     forward = one.networks[DISCRIMINATOR].forward
     one.networks[DISCRIMINATOR].forward = lambda shown, told: seen.append(told) or forward(shown, told)
     stepped(one, step=5)
-    assert len(seen) == 4 and all(torch.equal(told, seen[0]) for told in seen)
+    real, fake, others, *of_generator = seen
+    assert len(of_generator) == 2 and all(torch.equal(told, real) for told in (fake, *of_generator))
+    assert torch.equal(others, real.roll(1, 0))  # a real one under the condition of the next
     batch = next(one.batches(0, 0))
     labels = one.conditions.labels[batch["labels"].numpy()]
     off = seen[0].numpy() - labels

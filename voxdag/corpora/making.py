@@ -3,14 +3,16 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from voxdag.core import code
 from voxdag.core.files import naming
 from voxdag.core.parallel import alone
 
@@ -23,6 +25,29 @@ def write_flac(path: Path, samples: np.ndarray, rate: int) -> None:
     soundfile.write(content, samples, rate, format="FLAC", subtype="PCM_16")
     with naming(path):
         path.write_bytes(content.getvalue())
+
+
+def made(
+    folder: Path,
+    options: object,
+    module: str,
+    make: Callable[[Path], None],
+    aside: Collection[str] = (),
+    inside: str = "",
+    **further: object,
+) -> Path:
+    """Where the corpus of a reader's options lies, relative to `folder`, after making what is not there.
+
+    That is below the options' root, in a folder called by a fingerprint: of the options but the root and those `aside`,
+    which change no file, of what `further` settles it, and of the code that `module` makes it by.
+
+    make    writes the folder that it is given; inside: a folder of the corpus that is that one, if not all of it
+    """
+    settings = {name: value for name, value in asdict(options).items() if name not in ("root", *aside)} | further
+    root = Path(options.root, code.fingerprint(settings, module))
+    target = folder / root / inside
+    once(target, lambda: make(target))
+    return root
 
 
 def once(target: Path, make: Callable[[], None]) -> None:

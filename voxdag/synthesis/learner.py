@@ -2,7 +2,8 @@
 
     a step   crops of train, under their conditions, moved             real, condition
              generator(noise, condition)                               fake
-             discriminator: loss of both, both changed by augmentation; penalties every so many steps
+             discriminator: loss of both, both changed by augmentation; of real ones under others' conditions;
+                            penalties every so many steps
              generator: loss; once more for each of `extra` where the discriminator told too many in this step
              average of the generator's weights, which is what makes recordings
 
@@ -164,8 +165,11 @@ class Gan:
         """Update the discriminator: its loss, and how many of each kind it tells."""
         loss, penalised = self.settings.loss, self.settings.loss.penalised(update.step)
         seen = [self.settings.augmentation(spectrograms).requires_grad_(penalised) for spectrograms in (real, fake)]
-        of_real, of_fake = (self.networks[DISCRIMINATOR](spectrograms, told) for spectrograms in seen)
+        judge = self.networks[DISCRIMINATOR]
+        of_real, of_fake = (judge(spectrograms, told) for spectrograms in seen)
         total = loss.discriminator(of_real, of_fake)
+        if loss.mismatched:  # the condition of the next one of the batch
+            total = total + loss.mismatched * loss.discriminator(of_real, judge(seen[0], told.roll(1, 0)))
         if penalised:
             total = total + loss.penalty(*seen, of_real, of_fake)
         middle = 0.0 if loss.form != "relativistic" else ((of_real.mean() + of_fake.mean()) / 2).detach()

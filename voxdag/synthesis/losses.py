@@ -4,12 +4,14 @@
     hinge          D: (1 - D(real))+ + (1 + D(fake))+  G: -D(fake)
     bce            D: mean of the cross-entropies of real and fake with smoothed labels    G: that of fake with "real"
 
-with zero-centred penalties on the discriminator's gradients by its inputs, r1 / 2 |grad D(real)|^2 + r2 / 2
-|grad D(fake)|^2, every `every` steps, as many times stronger.
+To D's loss are added, `mismatched` times, the same loss with real recordings under the conditions of others in place of
+fakes, so that it learns what a condition sounds like, and zero-centred penalties on its gradients by its inputs, r1 / 2
+|grad D(real)|^2 + r2 / 2 |grad D(fake)|^2, every `every` steps, as many times stronger.
 
-Sources: Huang et al., R3GAN, NeurIPS 2024, arXiv 2501.05441 (relativistic, r1 and r2); Mescheder et al., ICML 2018
-(r1); Karras et al., StyleGAN2, CVPR 2020 (only every so many steps); Miyato et al., ICLR 2018 (hinge, with spectral
-norm); Salimans et al., NeurIPS 2016 (smoothed labels).
+Sources: Huang et al., R3GAN, NeurIPS 2024, arXiv 2501.05441 (relativistic, r1 and r2); Reed et al., "Generative
+adversarial text to image synthesis", ICML 2016, section 4.1 (conditions of others); Mescheder et al., ICML 2018 (r1);
+Karras et al., StyleGAN2, CVPR 2020 (only every so many steps); Miyato et al., ICLR 2018 (hinge, with spectral norm);
+Salimans et al., NeurIPS 2016 (smoothed labels).
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class Loss:
     """form             relativistic, hinge or bce
     r1, r2           strengths of the penalties, on real recordings and on fakes; 0: none
     every            steps from one penalty to the next
+    mismatched       weight of real recordings under other conditions, in the discriminator's loss; 0: there are none
     spectral_norm    of the discriminator's maps
     real, fake       ranges from which the discriminator's labels are drawn, of bce
     """
@@ -40,13 +43,14 @@ class Loss:
     r1: float
     r2: float
     every: int
+    mismatched: float
     spectral_norm: bool
     real: tuple[float, float]
     fake: tuple[float, float]
 
     def __post_init__(self) -> None:
         bounds.one_of(self, FORMS, "form")
-        bounds.at_least(self, 0, "r1", "r2")
+        bounds.at_least(self, 0, "r1", "r2", "mismatched")
         bounds.at_least(self, 1, "every")
         bounds.within(self, 0, 1, "real", "fake")
         bounds.range_in_order(self, "real")

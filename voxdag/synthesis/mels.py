@@ -82,13 +82,16 @@ class LogMel:
 
         phases: (B, bins, frames), radians, to begin with; rounds: of Griffin-Lim.
         """
-        magnitude = self._power((log_mels.exp() - self.mels.floor).clamp(min=TINY)).clamp(min=TINY).sqrt()
-        angles, before = torch.polar(torch.ones_like(phases), phases), torch.zeros_like(phases, dtype=torch.complex64)
+        power = self._power((log_mels.exp() - self.mels.floor).clamp(min=TINY))
+        magnitude = power.clamp(min=TINY).sqrt()[..., None]  # (B, bins, frames, 1): complex numbers are pairs here
+        angles = torch.stack([phases.cos(), phases.sin()], -1)
+        before = torch.zeros_like(angles)
         for _ in range(rounds):
-            found = self._stft(self._istft(magnitude * angles))
-            angles = found - before * (MOMENTUM / (1 + MOMENTUM))
-            angles, before = angles / angles.abs().clamp(min=TINY), found
-        return self._istft(magnitude * angles)
+            found = torch.view_as_real(self._stft(self._istft(torch.view_as_complex(magnitude * angles))))
+            angles = torch.sub(found, before, alpha=MOMENTUM / (1 + MOMENTUM))
+            angles *= angles.square().sum(-1, keepdim=True).clamp(min=TINY**2).rsqrt()
+            before = found
+        return self._istft(torch.view_as_complex(magnitude * angles))
 
     def _power(self, bands: Tensor) -> Tensor:
         """Powers (B, bins, frames), none below 0, that have nearly these in the bands (B, bands, frames): each band's

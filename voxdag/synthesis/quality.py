@@ -42,7 +42,7 @@ SETS = ("real", "inverted", "synthetic")
 COMPONENTS = 32
 RECORDINGS = 1000  # of each set, at most
 NEIGHBOURS = 5  # of precision, recall, density and coverage
-PROBES = Probes(epochs=30, batch_size=32, seed=1)
+PROBES = Probes(epochs=20, batch_size=32, seed=1)
 DB = 10 / np.log(10)  # of a natural logarithm of a power
 HEADLINE = {  # what stands for a set: measure -> whether the same of real recordings stands beside it
     **dict.fromkeys(("auc", "frechet", "fidelity"), True),

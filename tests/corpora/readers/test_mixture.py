@@ -202,7 +202,7 @@ def test_more_utterances_than_pieces_meet_other_noise(folder):
 
 
 def test_what_was_made_depends_on_the_files_and_the_options(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(mixture, "_make", lambda *args: pytest.fail("made again"))
+    monkeypatch.setattr(mixture, "_make", lambda *args, **settings: pytest.fail("made again"))
     provide(folder, OPTIONS)
     with pytest.raises(pytest.fail.Exception, match="made again"):
         provide(folder, replace(OPTIONS, seed=2))

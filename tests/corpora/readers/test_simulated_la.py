@@ -55,7 +55,7 @@ def test_the_fingerprint_covers_options_seed_and_code_but_not_the_root(tmp_path,
     module = la.__name__
     assert code.fingerprint([1], module) == code.fingerprint([1], module)
     assert code.fingerprint([1], module) != code.fingerprint([2], module)
-    monkeypatch.setattr(la, "_make", lambda *args: None)
+    monkeypatch.setattr(la, "_make", lambda *args, **settings: None)
     roots = {la._made(tmp_path, replace(TINY, root=root)).name for root in ("a", "b")}
     assert len(roots) == 1
     assert la._made(tmp_path, replace(TINY, seconds=(1.0, 1.5))).name not in roots

@@ -27,7 +27,7 @@ SMALL = Options(
     train=Split(speakers=2, utterances=10, snrs=(-5.0, 5.0)),
     dev=Split(speakers=2, utterances=2, snrs=(0.0,)),
     eval=Split(speakers=3, utterances=10, snrs=(-2.5, 12.5)),
-    seconds=(1.0, 1.2),
+    seconds=(1.8, 2.0),
 )
 
 
@@ -98,7 +98,7 @@ def test_the_ratio_of_a_file_is_the_one_its_log_says(folder):
 def test_recordings_are_as_a_front_end_expects_them(folder):
     for row in read(folder, SMALL).trials.to_dict("records"):
         (noisy, _), (clean, _) = waves(folder, row)
-        assert 1.0 + 0.2 <= len(clean) / SAMPLE_RATE <= 1.2 + 0.8  # speech, and silence on either side
+        assert 1.8 - 0.001 <= len(clean) / SAMPLE_RATE <= 2.0 + 0.001  # with the silence on either side
         assert np.abs(noisy).max() < 1 and np.abs(clean).max() < 1
         level = 20 * np.log10(np.sqrt(np.mean(clean**2)))
         assert -45 < level < -20
@@ -109,12 +109,12 @@ def test_recordings_are_as_a_front_end_expects_them(folder):
 
 def test_what_was_said_of_an_utterance_depends_on_nothing_else():
     one = Utterance("p001_001", "train", "p001", "male", "white", 5.0)
-    noisy, clean = pair(one, (1.0, 1.2), 1)
-    np.testing.assert_array_equal(clean, pair(one, (1.0, 1.2), 1)[1])
+    noisy, clean = pair(one, (1.8, 2.0), 1)
+    np.testing.assert_array_equal(clean, pair(one, (1.8, 2.0), 1)[1])
     for other in (replace(one, id="p001_002"), replace(one, sex="female")):
-        assert not np.array_equal(clean[:8000], pair(other, (1.0, 1.2), 1)[1][:8000])
-    assert not np.array_equal(clean[:8000], pair(one, (1.0, 1.2), 2)[1][:8000])
-    louder, same = pair(replace(one, snr=-5.0), (1.0, 1.2), 1)
+        assert not np.array_equal(clean[:8000], pair(other, (1.8, 2.0), 1)[1][:8000])
+    assert not np.array_equal(clean[:8000], pair(one, (1.8, 2.0), 2)[1][:8000])
+    louder, same = pair(replace(one, snr=-5.0), (1.8, 2.0), 1)
     gain = np.sqrt(np.mean(same**2) / np.mean(clean**2))  # less than 1 where the louder noise would be clipped
     np.testing.assert_allclose(same, gain * clean, atol=1e-12)
     assert ratio(louder, same) == pytest.approx(-5.0) and ratio(noisy, clean) == pytest.approx(5.0)
@@ -143,7 +143,7 @@ def test_a_speakers_voice_is_the_same_in_all_that_is_said(monkeypatch):
 
     monkeypatch.setattr(simulated_noisy, "draw_speaker", draw)
     for name, speaker in (("p001_001", "p001"), ("p001_002", "p001"), ("p003_001", "p003")):
-        pair(Utterance(name, "train", speaker, "male", "white", 5.0), (1.0, 1.2), 1)
+        pair(Utterance(name, "train", speaker, "male", "white", 5.0), (1.8, 2.0), 1)
     assert len(voices) == 2
 
 
@@ -154,7 +154,7 @@ def test_a_sound_from_before_the_recording_is_heard_in_its_reflections_alone(mon
         return wave
 
     monkeypatch.setattr(simulated_noisy.noises, "draw_noise", knock)
-    noisy, clean = pair(Utterance("p001_001", "train", "p001", "male", "white", 5.0), (1.0, 1.2), 1)
+    noisy, clean = pair(Utterance("p001_001", "train", "p001", "male", "white", 5.0), (1.8, 2.0), 1)
     power = (noisy - clean) ** 2
     assert power[:2400].sum() > 10 * power[2400:].sum() and power.argmax() < 2400
 
@@ -173,7 +173,7 @@ def test_the_same_options_make_the_same_bytes_by_one_process_or_two(folder, tmp_
 def test_a_second_call_makes_nothing(folder, monkeypatch):
     monkeypatch.setattr(simulated_noisy, "_make", lambda *args, **kwargs: pytest.fail("made again"))
     provide(folder, SMALL)
-    for other in ({"seed": 2}, {"seconds": (1.0, 1.3)}, {"eval": replace(SMALL.eval, snrs=(0.0,))}):
+    for other in ({"seed": 2}, {"seconds": (1.8, 2.1)}, {"eval": replace(SMALL.eval, snrs=(0.0,))}):
         with pytest.raises(pytest.fail.Exception, match="made again"):
             provide(folder, replace(SMALL, **other))
 
@@ -212,7 +212,7 @@ def test_sizes_that_make_no_corpus_are_refused(wrong, message):
     ("wrong", "message"),
     [
         ({"root": "../x"}, "root is '../x', expected a folder inside the corpora folder"),
-        ({"seconds": (0.5, 2.0)}, "seconds is .*, expected 1.0 to 60.0"),
+        ({"seconds": (0.5, 2.0)}, "seconds is .*, expected 1.8 to 60.0"),
         ({"seconds": (3.0, 2.0)}, "seconds is .*, expected a range in order"),
     ],
 )

@@ -28,14 +28,14 @@ import numpy as np
 import pandas as pd
 
 from voxdag.audio.mixing import mix
-from voxdag.core import artifacts, bounds, code, command, streams
+from voxdag.core import artifacts, bounds, command, streams
 from voxdag.core.errors import Refused
 from voxdag.core.files import naming
 from voxdag.core.parallel import parallel_map
 from voxdag.corpora import listing, material, pairs
 from voxdag.corpora.corpus import Corpus, CorpusMissing
 from voxdag.corpora.listing import LeftOut
-from voxdag.corpora.making import beside, once, write_flac
+from voxdag.corpora.making import beside, made, write_flac
 from voxdag.corpora.material import RATE, SHORTEST, SPEAKER_RULES, Piece
 from voxdag.corpora.pairs import SPLITS, Pair
 
@@ -272,11 +272,9 @@ def _check_apart(folder: Path, options: Options) -> None:
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
     listed = _listed(folder, options)
-    settings = {key: value for key, value in asdict(options).items() if key != "root"}
     digest = hashlib.blake2b(repr(listed).encode(errors="surrogateescape"), digest_size=16).hexdigest()
-    root = Path(options.root, code.fingerprint(settings | {"files": digest}, __name__))
-    once(folder / root, lambda: _make(folder / root, folder, listed, options, command.jobs()))
-    return root
+    make = partial(_make, folder=folder, listed=listed, options=options, jobs=command.jobs())
+    return made(folder, options, __name__, make, files=digest)
 
 
 def _make(

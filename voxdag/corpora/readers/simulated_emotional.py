@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from voxdag.core import bounds, code, command, streams
+from voxdag.core import bounds, command, streams
 from voxdag.core.errors import Refused
 from voxdag.core.parallel import parallel_map
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.emotional import FOLDS, rotation
-from voxdag.corpora.making import beside, once, write_flac
+from voxdag.corpora.making import beside, made, write_flac
 from voxdag.corpora.readers import ravdess
 from voxdag.data.folds import Fold
 from voxdag.simulation.emotions import DELIVERIES, STRONG, express, vary
@@ -159,10 +159,8 @@ def _delivery(utterance: Utterance, seed: int, rng: np.random.Generator) -> Deli
 
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
-    settings = {"seed": options.seed, "actors": options.actors, "repetitions": options.repetitions}
-    root = Path(options.root, code.fingerprint(settings, __name__))
-    once(folder / root, lambda: _make(folder / root, options, command.jobs()))
-    return root
+    make = partial(_make, options=options, jobs=command.jobs())
+    return made(folder, options, __name__, make, aside=("folds",))
 
 
 def _make(target: Path, options: Options, jobs: int) -> None:

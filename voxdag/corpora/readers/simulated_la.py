@@ -5,16 +5,16 @@ corpus is made by: a change of any of them makes another corpus and leaves the o
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from voxdag.core import bounds, code, command, streams
+from voxdag.core import bounds, command, streams
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
-from voxdag.corpora.making import once
+from voxdag.corpora.making import made
 from voxdag.corpora.readers import asvspoof2019_la
 from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.simulation.equalise import RATE
@@ -68,11 +68,7 @@ def read(folder: Path, options: Options) -> Corpus:
 
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
-    settings = {key: value for key, value in asdict(options).items() if key != "root"}
-    root = Path(options.root, code.fingerprint(settings, __name__))
-    la = folder / root / "LA"
-    once(la, partial(_make, la, options))
-    return root
+    return made(folder, options, __name__, partial(_make, options=options), inside="LA")
 
 
 def _make(la: Path, options: Options) -> None:

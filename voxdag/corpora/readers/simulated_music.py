@@ -13,16 +13,16 @@ The distribution of affect and of ratings is that of DEAM's labels (computed fro
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from voxdag.core import bounds, code, command, streams
+from voxdag.core import bounds, command, streams
 from voxdag.core.parallel import parallel_map
 from voxdag.corpora.corpus import Corpus
-from voxdag.corpora.making import beside, once, write_flac
+from voxdag.corpora.making import beside, made, write_flac
 from voxdag.corpora.readers import deam
 from voxdag.simulation.music import SAMPLE_RATE, SHORTEST_SECONDS, draw_cues, perform
 
@@ -130,10 +130,7 @@ def _affect(number: int, seed: int) -> tuple[float, float]:
 
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
-    settings = {key: value for key, value in asdict(options).items() if key != "root"}
-    root = Path(options.root, code.fingerprint(settings, __name__))
-    once(folder / root, lambda: _make(folder / root, options, command.jobs()))
-    return root
+    return made(folder, options, __name__, lambda target: _make(target, options, command.jobs()))
 
 
 def _make(target: Path, options: Options, jobs: int) -> None:

@@ -15,7 +15,7 @@ corpus is made by: a change of any of them makes another corpus and leaves the o
 the original's (28spk, wav) whatever they hold: FLAC at 16 kHz.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,10 +24,10 @@ import numpy as np
 from scipy.signal import fftconvolve, sosfilt
 
 from voxdag.audio.mixing import mix
-from voxdag.core import bounds, code, command, streams
+from voxdag.core import bounds, command, streams
 from voxdag.core.parallel import parallel_map
 from voxdag.corpora.corpus import Corpus
-from voxdag.corpora.making import beside, once, write_flac
+from voxdag.corpora.making import beside, made, write_flac
 from voxdag.corpora.readers import voicebank_demand
 from voxdag.simulation import noises
 from voxdag.simulation.scene import Scene, impulse_response, microphone
@@ -36,8 +36,8 @@ from voxdag.simulation.speech import SAMPLE_RATE, draw_scene, draw_speaker, reco
 SETS = {"train": "trainset_28spk", "dev": "trainset_28spk", "eval": "testset"}  # split -> the original's name
 TYPES = {"train": noises.LEARNED, "dev": noises.LEARNED, "eval": noises.HELD}
 SEXES = ("female", "male")
-SHORTEST, LONGEST = 1.0, 60.0  # s of an utterance: speech quality is not defined for less than a syllable or two
-SILENCE = (0.1, 0.4)  # s before the speech, and after it: noise alone, which tells what it is like
+SHORTEST, LONGEST = 1.8, 60.0  # s of a recording: speech quality is not defined for less than a syllable or two
+SILENCE = (0.1, 0.4)  # s of it before the speech, and after it: noise alone, which tells what it is like
 QUIET_DB = -84.0  # of the microphone in the clean file, dB re full scale
 ELSEWHERE_DB = (-3.0, 9.0)  # direct sound over reflections, of the noise's place
 LEAD = 0.5  # s of the noise before the recording begins, so that its reflections have begun too
@@ -62,14 +62,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Options:
-    """The corpus's root and size; speech lasts from seconds[0] to seconds[1]."""
+    """The corpus's root and size; recordings last from seconds[0] to seconds[1]."""
 
     root: str = "simulated_noisy"
     seed: int = 1
     train: Split = Split(speakers=24, utterances=320, snrs=(-5.0, 0.0, 5.0, 10.0, 15.0, 20.0))
     dev: Split = Split(speakers=4, utterances=40, snrs=(-2.5, 2.5, 7.5, 12.5, 17.5))
     eval: Split = Split(speakers=10, utterances=60, snrs=(-2.5, 2.5, 7.5, 12.5, 17.5))
-    seconds: tuple[float, float] = (1.5, 3.0)
+    seconds: tuple[float, float] = (3.05, 3.3)
 
     def __post_init__(self) -> None:
         bounds.inside(self, "the corpora folder", "root")
@@ -132,8 +132,9 @@ def pair(utterance: Utterance, seconds: tuple[float, float], seed: int) -> tuple
     rng = streams.generator(seed, "utterance", utterance.id)
     speaker = draw_speaker(streams.generator(seed, "speaker", utterance.speaker), utterance.sex)
     scene = replace(draw_scene(rng), noise_db=QUIET_DB)
-    silence = np.round(rng.uniform(*SILENCE, 2) * SAMPLE_RATE).astype(int)
-    clean = record(np.pad(synthesise(speaker, rng.uniform(*seconds), rng), silence), scene, rng)
+    silence = rng.uniform(*SILENCE, 2)
+    speech = synthesise(speaker, rng.uniform(*seconds) - silence.sum(), rng)
+    clean = record(np.pad(speech, np.round(silence * SAMPLE_RATE).astype(int)), scene, rng)
     noise = elsewhere(noises.draw_noise(utterance.noise, len(clean) + round(LEAD * SAMPLE_RATE), rng), scene, rng)
     noisy, clean, _ = mix(clean, noise[-len(clean) :], utterance.snr)
     return noisy, clean
@@ -154,10 +155,7 @@ def _rounds(values: tuple, count: int, rng: np.random.Generator) -> list:
 
 def _made(folder: Path, options: Options) -> Path:
     """The corpus's root, relative to `folder`, after making what is not there."""
-    settings = {key: value for key, value in asdict(options).items() if key != "root"}
-    root = Path(options.root, code.fingerprint(settings, __name__))
-    once(folder / root, lambda: _make(folder / root, options, command.jobs()))
-    return root
+    return made(folder, options, __name__, lambda target: _make(target, options, command.jobs()))
 
 
 def _make(target: Path, options: Options, jobs: int) -> None:
