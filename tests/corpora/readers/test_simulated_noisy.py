@@ -83,7 +83,7 @@ def test_noises_and_ratios_and_sexes_are_balanced():
     assert set(Counter(u.snr for u in made).values()) == {12}  # and 5 SNRs
     assert set(Counter(u.speaker for u in made).values()) == {6}
     assert Counter(u.sex for u in made) == {"female": 30, "male": 30}
-    assert len({u.id for u in utterances(Options())}) == 420
+    assert len({u.id for u in utterances(Options())}) == 500
     assert len({(u.noise, u.snr) for u in made}) > 15  # of 25: types do not go with one SNR
 
 

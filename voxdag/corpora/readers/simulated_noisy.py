@@ -66,10 +66,10 @@ class Options:
 
     root: str = "simulated_noisy"
     seed: int = 1
-    train: Split = Split(speakers=24, utterances=320, snrs=(-5.0, 0.0, 5.0, 10.0, 15.0, 20.0))
+    train: Split = Split(speakers=24, utterances=400, snrs=(-5.0, 0.0, 5.0, 10.0, 15.0, 20.0))
     dev: Split = Split(speakers=4, utterances=40, snrs=(-2.5, 2.5, 7.5, 12.5, 17.5))
     eval: Split = Split(speakers=10, utterances=60, snrs=(-2.5, 2.5, 7.5, 12.5, 17.5))
-    seconds: tuple[float, float] = (3.05, 3.3)
+    seconds: tuple[float, float] = (2.3, 2.7)
 
     def __post_init__(self) -> None:
         bounds.inside(self, "the corpora folder", "root")
