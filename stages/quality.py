@@ -3,7 +3,7 @@
 Usage:  python -m stages.quality <entry>
 Reads:  data/synthetic/<entry>/train, dev            shards: real and made-up recordings; those of dev
         data/synthetic/<entry>/fitted                the history of what was fitted
-        params.yaml                                  synthetic.<entry>
+        params.yaml                                  synthetic.<entry>, tasks.<task>.prepare.corpus
 Writes: metrics/<entry>/quality.csv                  each measure, fold by fold, of what was made up, beside the same of
                                                      real recordings and of real ones that were inverted
         metrics/<entry>/quality.json                 headline, means over folds
@@ -30,6 +30,7 @@ from voxdag.synthesis import memorised, quality, sets, showing
 from voxdag.synthesis.conditions import Conditions
 from voxdag.synthesis.fit import HISTORY
 from voxdag.synthesis.sets import Sets
+from voxdag.tasks import results
 from voxdag.training.history import HISTORY as TYPES
 
 SECTION = "synthetic"
@@ -46,13 +47,15 @@ def of_fold(train: Shards, dev: Shards, module: ModuleType, settings: object) ->
 def figures(found: Sets, conditions: Conditions, seconds: float, losses: pd.DataFrame) -> dict[str, Plot]:
     """What is drawn of a fold; seconds: of a spectrogram."""
     kinds = {"train": found.train, "dev": found.dev, "inverted": found.inverted, "synthetic": found.synthetic}
-    by_band = [quality.bands(one.values, found.scaling.unit.numpy()).assign(kind=kind) for kind, one in kinds.items()]
+    by_band = {kind: quality.bands(one.values, found.scaling.unit.numpy()) for kind, one in kinds.items()}
+    level = by_band["train"]["mean"].copy()
+    bands = [table.assign(mean=table["mean"] - level, kind=kind) for kind, table in by_band.items()]
     rows, words = showing.side_by_side(found, conditions)
     return {
         "spectrograms": mosaic.draw(rows, words, seconds),
-        "bands": mel_bands.draw(pd.concat(by_band, ignore_index=True)),
+        "bands": mel_bands.draw(pd.concat(bands, ignore_index=True)),
         "nearest": nearest.draw(found.nearest, memorised.limit(found.nearest["dev"])),
-        "history": history.draw_history(losses, {}),
+        "history": history.draw_history(losses, {}, of="train"),
     }
 
 
@@ -72,6 +75,7 @@ def main(name: str) -> None:
     entry = params.between(tree, SECTION, name)
     module = load_module("voxdag.tasks.{task}.synthesize", task=entry.task)
     plots, rows = layout.plots(SECTION) / name, []
+    corpus = results.corpus(tree, entry.task, "train")
     plots.mkdir(parents=True, exist_ok=True)
     runtime.setup(params.run(tree))
     if hasattr(module, "conditions"):
@@ -85,7 +89,7 @@ def main(name: str) -> None:
                 seconds = settings.mels.frames * settings.mels.hop / module.RATE
                 for figure, plot in figures(found, conditions, seconds, losses).items():
                     artifacts.write_table(plots / f"{figure}.csv", plot.table)
-                    plot.save(plots / figure, f"{name}, {plot.of}")
+                    plot.save(plots / figure, f"{name}, {plot.of} of {corpus}")
     table = pd.concat(rows) if rows else pd.DataFrame(columns=list(quality.COLUMNS))
     artifacts.write_table(layout.metrics(name) / "quality.csv", table)
     artifacts.write_json(layout.metrics(name) / "quality.json", headline(table) if rows else {})

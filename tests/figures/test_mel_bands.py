@@ -34,7 +34,7 @@ def test_each_panel_has_a_curve_a_kind_that_differ_in_look():
     for panel, offset in zip(canvas.axes, (0.1, 0.2, 0.3), strict=True):
         assert [line.get_ydata().tolist() for line in panel.lines] == [[k + offset] * 5 for k in range(4)]
         assert len({(line.get_color(), line.get_linestyle()) for line in panel.lines}) == 4
-    assert [text.get_text() for text in canvas.axes[0].get_legend().get_texts()] == list(KINDS)
+    assert [text.get_text() for text in canvas.axes[1].get_legend().get_texts()] == list(KINDS)
     assert canvas.axes[-1].get_xlim() == (0, 4) and canvas.axes[-1].get_xlabel() == "Mel band"
     with style.paper():
         canvas.draw_without_rendering()

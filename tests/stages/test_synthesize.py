@@ -47,7 +47,8 @@ def write_params(folder, recordings="features/affect", task="affect", **changes)
     tree = {section: {} for section in ("tasks", *params.BETWEEN, "systems", "baselines")}
     settings = yaml.safe_load(yaml.safe_dump(plain(asdict(settings_of(**changes)))))
     entry = {"task": task, "recordings": recordings, "weights": "inputs/weights/none", "settings": settings}
-    tree |= {"seed": 1, "num_threads": 1, "device": "cpu", "synthetic": {"it": entry}}
+    about = {"prepare": {"corpus": "simulated_music"}, "features": {}, "scoring": {}}
+    tree |= {"seed": 1, "num_threads": 1, "device": "cpu", "synthetic": {"it": entry}, "tasks": {task: about}}
     (folder / "params.yaml").write_text(yaml.safe_dump(tree))
 
 

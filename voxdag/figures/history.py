@@ -29,8 +29,11 @@ LOSS = Quantity("Training loss")
 LEARNING_RATE = Quantity("Learning rate (×10⁻⁴)", scale=1e4)
 
 
-def draw_history(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str = "") -> Plot:
-    """Draw every training loss, every dev criterion and the learning rate, of one member or the mean over members.
+def draw_history(
+    rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str = "", of: str = "train and dev"
+) -> Plot:
+    """Draw every training loss or accuracy, every dev criterion and the learning rate, of one member or the mean over
+    members.
 
     rows: one epoch of one member a row: fold and seed (where there are several), epoch, lr, train_<name> of each loss,
     dev_<name> of each criterion. `criteria` are known by their columns; another is named by its own and has no best.
@@ -39,7 +42,7 @@ def draw_history(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str
     Raises Refused as `table` does.
     """
     values = table(rows, _quantities(rows, criteria, note))
-    return Plot(values, figure(values), of="train and dev")
+    return Plot(values, figure(values), of=of)
 
 
 def _quantities(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str) -> dict[str, Quantity]:
@@ -51,6 +54,8 @@ def _quantities(rows: pd.DataFrame, criteria: Mapping[str, Quantity], note: str)
 
 def _loss(column: str) -> Quantity:
     name = column.removeprefix("train_").replace("_", " ")
+    if name.endswith("accuracy"):
+        return Quantity(f"Training, {name}")
     return LOSS if name == "loss" else Quantity(f"{LOSS.label}, {name}")
 
 

@@ -35,6 +35,6 @@ def figure(rows: pd.DataFrame) -> Figure:
             look = {"color": style.PALETTE[i % len(style.PALETTE)], "linestyle": style.DASHES[i % len(style.DASHES)]}
             panel.plot(of_kind["band"], of_kind[column], label=kind, **look)
         panel.set_title(words, loc="left", pad=3)
-    panels[0].legend()
+    panels[1].legend(loc="upper right")  # where curves fall
     panels[-1].set(xlabel="Mel band", xlim=(rows["band"].min(), rows["band"].max()))
     return canvas

@@ -36,10 +36,10 @@ def figure(table: pd.DataFrame, limit: float) -> Figure:
     panel.axvline(limit, color=style.GREY, linewidth=0.8)
     panel.text(limit, 101, "copies lie to the left", fontsize=6, ha="left", va="bottom", color=style.GREY)
     panel.set(
-        xlabel="Distance to the nearest recording of train (RMS, 1 = range of values)",
+        xlabel="Distance to the nearest of train (RMS of values)",
         ylabel="Recordings (%)",
         ylim=(0, 100),
         xlim=(0, None),
     )
-    panel.legend(loc="lower right")
+    panel.legend(loc="upper left")
     return canvas

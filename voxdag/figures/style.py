@@ -100,7 +100,10 @@ def member_looks(members: int) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def digits(value: float, count: int) -> str:
-    """A number of `count` digits, zeros at its end among them, so that numbers below one another are equally exact."""
+    """A number of `count` digits, zeros at its end among them, so that numbers below one another are equally exact; of
+    `count` + 1 decimals where it is nearer to zero than a hundredth."""
+    if abs(value) < 0.01:
+        return f"{value:.{count + 1}f}"
     return f"{value:#.{count}g}".rstrip(".")
 
 

@@ -39,10 +39,10 @@ def prediction_types(task: str) -> artifacts.Columns:
     return {**columns.RECORDING, **columns.MEMBER, **data.COLUMNS, **report.PREDICTIONS}
 
 
-def corpus(tree: Mapping[str, Any], task: str) -> str:
-    """The corpus that eval is of, as figures say it: "simulated_la (simulated)", "ravdess"."""
+def corpus(tree: Mapping[str, Any], task: str, split: str = "eval") -> str:
+    """The corpus that a split is of, as figures say it: "simulated_la (simulated)", "ravdess"."""
     prepare = params.task(tree, task).prepare
-    name = prepare.get("eval_corpus") or prepare["corpus"]
+    name = (split == "eval" and prepare.get("eval_corpus")) or prepare["corpus"]
     return f"{name} (simulated)" if name.startswith("simulated_") else name
 
 
