@@ -120,9 +120,26 @@ def test_real_recordings_under_the_conditions_of_others_count_as_their_weight_sa
     logits = iter([torch.tensor(values) for values in (real, fake, others)])
     one.networks[DISCRIMINATOR].forward = lambda *_: next(logits) + 0 * one.networks[DISCRIMINATOR].logit.bias
     nothing = torch.zeros(2, 16, 16)
-    said = one._discriminate(nothing, nothing, torch.zeros(2, 2), Quiet(step=1))
+    said = one._discriminate(nothing, nothing, torch.eye(2), Quiet(step=1))
     # relativistic: softplus of what is to be lower minus what is to be higher
     expected = np.log1p(np.exp(fake - real)).mean() + weight * np.log1p(np.exp(others - real)).mean()
+    assert said[DISCRIMINATOR] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("told", "counted"),
+    [([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], [0, 1]), ([[0.0, 1.0]] * 3, [])],
+    ids=["two of three", "none"],
+)
+def test_a_recording_whose_neighbour_has_its_own_condition_is_not_under_anothers(packed, told, counted):
+    one = learner_of(packed, gan_of(loss={"mismatched": 2.0}))
+    real, fake, others = np.array([[1.0, 2.0, 0.0], [0.5, -1.0, 0.3], [3.0, -1.0, 9.0]])
+    logits = iter([torch.tensor(values) for values in (real, fake, others)])
+    one.networks[DISCRIMINATOR].forward = lambda *_: next(logits) + 0 * one.networks[DISCRIMINATOR].logit.bias
+    nothing = torch.zeros(3, 16, 16)
+    said = one._discriminate(nothing, nothing, torch.tensor(told), Quiet(step=1))
+    of_others = np.log1p(np.exp(others - real))[counted]
+    expected = np.log1p(np.exp(fake - real)).mean() + 2 * (of_others.mean() if counted else 0)
     assert said[DISCRIMINATOR] == pytest.approx(expected, rel=1e-6)
 
 

@@ -110,6 +110,7 @@ def test_a_band_that_never_changes_is_not_magnified():
     ("change", "message"),
     [
         ({"hop": 257}, "hop is 257, expected half of size, 512, at most"),
+        ({"size": 511}, "size is 511, expected an even number"),
         ({"bands": 0}, "bands is 0, expected 1 or more"),
         ({"frames": 1}, "frames is 1, expected 2 or more"),
         ({"floor": 0.0}, "floor is 0.0, expected more than 0"),

@@ -57,9 +57,10 @@ def bias(target: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = No
 def ceiling(target: ArrayLike, noise: ArrayLike, counts: ArrayLike | None = None) -> Values:
     """The CCC that predictions without any error would reach, of targets that are means over few annotators.
 
-    noise (..., N): the variance of each target, s^2 / m where m annotators differ with the standard deviation s (over
-    m - 1). A target is the mean that all possible annotators would give, u, and an error of this variance that is
-    independent of it, so that with V the variance of the targets and E the mean of `noise`
+    noise (..., N): the variance of each target: s^2 / m where m annotators differ with the standard deviation s over
+    m - 1, and s^2 / (m - 1) where it is over m. A target is the mean that all possible annotators would give, u, and an
+    error of this variance that is independent of it, so that with V the variance of the targets and E the mean of
+    `noise`
 
         cov(t, u) = var u = V - E        CCC(t, u) = 2 (V - E) / (2 V - E)
 

@@ -62,10 +62,14 @@ class Settings:
     def __post_init__(self) -> None:
         bounds.at_least(self, 1, "count", "rounds", "batch_size")
         bounds.one_of(self, RANGES, "range")
-        if self.train.averaging.over != "none" or self.train.synthetic_share is not None:
+        if self.train.averaging.over != "none":
             raise Refused(
-                f"averaging.over is {self.train.averaging.over} and synthetic_share {self.train.synthetic_share}; "
-                "expected none and null: the average of a GAN is its own, and it learns from real recordings alone"
+                f"train.averaging.over is {self.train.averaging.over}, expected none: the average of a GAN is its own"
+            )
+        if self.train.synthetic_share is not None:
+            raise Refused(
+                f"train.synthetic_share is {self.train.synthetic_share}, expected null: a GAN learns from real "
+                "recordings alone"
             )
 
 
@@ -100,7 +104,8 @@ def fitted(waves: PackedTrack, conditions: Conditions, rate: int, settings: Sett
 def recordings(
     gan: Gan, conditions: Conditions, settings: Settings, device: torch.device
 ) -> Iterator[tuple[Row, np.ndarray]]:
-    """`count` recordings, of conditions and noises that are functions of the seed and of which recording it is."""
+    """`count` recordings, of noises that are functions of the seed and of which recording it is, and of conditions that
+    are functions of the seed and of how many there are."""
     told = conditions.draw(settings.count, streams.generator(settings.seed, "conditions"))
     generator, lost = gan.networks[AVERAGE].eval(), 0
     for start in range(0, settings.count, settings.batch_size):

@@ -168,8 +168,11 @@ class Gan:
         judge = self.networks[DISCRIMINATOR]
         of_real, of_fake = (judge(spectrograms, told) for spectrograms in seen)
         total = loss.discriminator(of_real, of_fake)
-        if loss.mismatched:  # the condition of the next one of the batch
-            total = total + loss.mismatched * loss.discriminator(of_real, judge(seen[0], told.roll(1, 0)))
+        others = told.roll(1, 0)  # the condition of the one before in the batch
+        differ = (told != others).any(1)
+        if loss.mismatched and differ.any():
+            of_others = judge(seen[0], others)
+            total = total + loss.mismatched * loss.discriminator(of_real[differ], of_others[differ])
         if penalised:
             total = total + loss.penalty(*seen, of_real, of_fake)
         middle = 0.0 if loss.form != "relativistic" else ((of_real.mean() + of_fake.mean()) / 2).detach()

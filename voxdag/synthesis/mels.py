@@ -49,6 +49,8 @@ class Mels:
         bounds.at_least(self, 1, "bands", "hop")
         bounds.at_least(self, 2, "size", "frames")
         bounds.above(self, 0, "floor")
+        if self.size % 2:
+            raise Refused(f"size is {self.size}, expected an even number: else a crop has a frame less than `frames`")
         if 2 * self.hop > self.size:
             raise Refused(f"hop is {self.hop}, expected half of size, {self.size}, at most: else phases are not found")
 

@@ -52,11 +52,11 @@ def test_criteria_by_hand():
 
 
 def test_metrics_by_hand():
-    # noise of valence: .01, .04, .09, .16 over 10: mean .0075; variance .0125: 2 (.005) / (.025 - .0075) = 4/7
+    # noise of valence: .01, .04, .09, .16 over 9: mean .30 / 36; variance .45 / 36: 2 (.15) / (.90 - .30) = 1/2
     expected = {
         **{"ccc": 5 / 6, "ccc_valence": 2 / 3, "ccc_arousal": 1, "r2_valence": -0.2, "r2_arousal": 1},
         **{"rmse": np.sqrt(0.0075), "rmse_valence": np.sqrt(0.015), "rmse_arousal": 0},
-        **{"ceiling_ccc_valence": 4 / 7, "ceiling_ccc_arousal": 1},
+        **{"ceiling_ccc_valence": 1 / 2, "ceiling_ccc_arousal": 1},
     }
     assert metrics.CeilingScorer(by_hand())() == pytest.approx(expected)
     assert list(metrics.Scorer(by_hand())()) == list(metrics.METRICS) == list(expected)[:8]
@@ -107,9 +107,25 @@ def test_the_ceiling_stands_beside_the_metrics_with_its_interval():
     rows = table[table["seed"].isna() & (table["resampled_by"] == "speaker")].set_index("metric")
     # 0.4^2 / 10 = .016 of a variance of about .09
     found = rows.loc["ceiling_ccc_valence"]
-    assert found["value"] == pytest.approx(ceiling(predictions()["valence"], np.full(80, 0.016)))
+    assert found["value"] == pytest.approx(ceiling(predictions()["valence"], np.full(80, 0.16 / 9)))
     assert found["low"] < found["value"] < found["high"] < rows.loc["ceiling_ccc_arousal", "value"] < 1
     assert rows.loc["ccc_valence", "value"] < found["value"]
+
+
+@pytest.mark.parametrize("annotators", [2, 10])
+def test_the_ceiling_is_what_the_truth_reaches_of_labels_by_so_many(annotators):
+    # labels and deviations as a corpus gives them: over the annotators that there are
+    rng = np.random.default_rng(3)
+    truth = rng.normal(0, 0.3, (4000, 2))
+    ratings = truth[..., None] + rng.normal(0, 0.35, (4000, 2, annotators))
+    (valence, arousal), (valence_sd, arousal_sd) = ratings.mean(2).T, ratings.std(2).T
+    table = pd.DataFrame({"id": [str(i) for i in range(4000)], "valence": valence, "arousal": arousal})
+    table[["predicted_valence", "predicted_arousal"]] = truth
+    found = metrics.CeilingScorer(
+        table.assign(valence_sd=valence_sd, arousal_sd=arousal_sd, annotators=float(annotators))
+    )()
+    for name in ("valence", "arousal"):
+        assert found[f"ceiling_ccc_{name}"] == pytest.approx(found[f"ccc_{name}"], abs=0.015)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,9 @@ class CeilingScorer(Scorer):
         super().__init__(predictions)
         metric_tables.check(predictions, (*SPREADS, "annotators"), {}, ())
         spread, annotators = predictions[list(SPREADS)].to_numpy(float).T, predictions["annotators"].to_numpy(float)
-        self.noise = spread**2 / np.where(annotators >= 2, annotators, np.nan)  # (2, N)
+        # DEAM's standard deviations are over all m annotators (ten whole numbers have 99 % of its pairs of mean and
+        # deviation only so): the variance of their mean is s^2 / (m - 1).
+        self.noise = spread**2 / np.where(annotators >= 2, annotators - 1, np.nan)  # (2, N)
 
     def __call__(self, counts: np.ndarray | None = None) -> dict[str, float]:
         """METRICS and CEILINGS."""
