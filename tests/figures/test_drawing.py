@@ -461,3 +461,11 @@ def test_tracks_have_the_names_and_the_axis_the_words_that_the_task_gives():
 def test_a_recording_without_samples_or_with_odd_tracks_is_refused(samples, times, tracks, message):
     with pytest.raises(ValueError, match=message):
         waveform.figure(np.zeros(samples), 16000, np.zeros(times), tracks)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.3487, "0.3487"), (0.05, "0.05000"), (-0.0004, "-0.00040"), (0.0, "0.00000"), (12.0, "12.00")],
+)
+def test_a_number_near_nought_has_no_digits_that_say_nothing(value, written):
+    assert style.digits(value, 4) == written

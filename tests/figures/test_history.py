@@ -78,3 +78,15 @@ def test_every_loss_and_criterion_is_drawn_known_or_not_and_the_note_is_about_cr
     ]
     one_loss = draw_history(rows.rename(columns={"train_generator": "train_loss"}), {}).table["quantity"]
     assert one_loss.iloc[0] == "Training loss"
+
+
+def test_an_accuracy_is_no_loss_and_what_is_drawn_is_said():
+    rows = pd.DataFrame({"epoch": [1, 2], "lr": [1e-3, 1e-4], "train_real_accuracy": [0.5, 0.7]})
+    rows["train_loss"] = [2.0, 1.0]
+    plot = draw_history(rows, {}, of="train")
+    assert list(plot.table["quantity"].unique()) == [
+        "Training, real accuracy",
+        "Training loss",
+        "Learning rate (×10⁻⁴)",
+    ]
+    assert plot.of == "train" and draw_history(rows, {}).of == "train and dev"

@@ -66,7 +66,11 @@ def test_every_measure_its_headline_and_four_pictures(folder, monkeypatch):
     stage.main("it")
     assert written(folder / "metrics") == before
     losses = pd.read_csv(figures / "history.csv")["quantity"].unique()
-    assert {"Training loss, generator", "Training loss, discriminator"} <= set(losses)
+    assert {"Training loss, generator", "Training loss, discriminator", "Training, real accuracy"} <= set(losses)
+    bands = pd.read_csv(figures / "bands.csv").query("quantity == 'mean'").groupby("kind")["value"]
+    assert (
+        bands.apply(lambda level: level.abs().max())["train"] == 0 < bands.apply(lambda level: level.abs().max())["dev"]
+    )
 
 
 def written(folder):

@@ -65,3 +65,10 @@ def test_a_number_that_is_none_is_refused_by_file_line_and_column(tmp_path, monk
 def test_figures_say_the_corpus_that_eval_is_of_and_whether_it_is_simulated(prepare, words):
     tree = {"tasks": {"antispoof": {"prepare": prepare, "features": {}, "scoring": {}}}}
     assert results.corpus(tree, "antispoof") == words
+
+
+def test_another_split_is_of_the_corpus_that_was_trained_on():
+    prepare = {"corpus": "simulated_la", "eval_corpus": "asvspoof2019_la"}
+    tree = {"tasks": {"antispoof": {"prepare": prepare, "features": {}, "scoring": {}}}}
+    assert results.corpus(tree, "antispoof") == "asvspoof2019_la"
+    assert results.corpus(tree, "antispoof", "train") == "simulated_la (simulated)"
