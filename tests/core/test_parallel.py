@@ -184,6 +184,32 @@ def test_libraries_that_the_main_module_loads_are_limited_too(tmp_path):
     assert done.stdout.decode().strip() == "[[1], [1]]"
 
 
+PROGRAM = """
+import math, os, sys
+from functools import partial
+from voxdag.core.parallel import Processes, parallel_map
+
+os.write(1, b"loaded\\n")  # whole, whoever writes beside
+
+def own(number, power):
+    return number ** power
+
+if __name__ == "__main__":
+    others, its = partial(math.pow, 3.0), partial(own, power=2)
+    print(parallel_map(others if sys.argv[1] == "other" else its, [2, 2], 2, "powers", chunk=1))
+    assert sys.modules["__main__"].own is own
+"""
+
+
+@pytest.mark.parametrize(("whose", "by_processes", "said"), [("other", False, "[9.0, 9.0]"), ("own", True, "[4, 4]")])
+def test_processes_load_the_program_only_where_the_function_is_its_own(tmp_path, whose, by_processes, said):
+    (tmp_path / "script.py").write_text(PROGRAM)
+    command = [sys.executable, str(tmp_path / "script.py"), whose]
+    done = subprocess.run(command, env=WITH_PATH, capture_output=True, text=True, check=True)
+    *loaded, result = done.stdout.splitlines()
+    assert result == said and set(loaded) == {"loaded"} and (len(loaded) > 1) == by_processes
+
+
 SCRIPT = """
 import os, sys, time
 from voxdag.core.command import guarded

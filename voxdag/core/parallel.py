@@ -10,15 +10,17 @@ import os
 import pickle
 import reprlib
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
+from types import ModuleType
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 8  # items a worker takes at once: small enough to keep all busy, large enough to hide the queue
 WAITING = 2  # chunks for each worker that are made ahead of who reads the results
+MAIN = "__main__"  # the module that is run as a program
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read by libraries when they are loaded
 
 
@@ -76,7 +79,8 @@ def stream(
 ) -> Iterator[Result]:
     """The function's results in the items' order, whatever the number of jobs; few of them are in memory at a time.
 
-    function   of the top level of a module (or a partial of one): it and the items travel to processes
+    function   of the top level of a module (or a partial of one): it and the items travel to processes, which load the
+               program that runs only where the function is the program's own
     jobs       processes (`command.jobs`); one is this process itself
     what       the items are, for the progress bar
     chunk      items that a process takes at once: 1 for work of minutes
@@ -95,7 +99,7 @@ def stream(
     elif jobs == 1:
         yield from progress(_here(function, items, threads))
     else:
-        with _processes(jobs, threads) as pool:
+        with _processes(jobs, threads, _of_program(function)) as pool:
             yield from progress(_windowed(function, items, jobs, chunk, pool))
 
 
@@ -120,8 +124,8 @@ def deaf() -> Iterator[None]:
 
 
 @contextmanager
-def _processes(jobs: int, threads: int) -> Iterator[Executor]:
-    pool = Processes(jobs, threads)
+def _processes(jobs: int, threads: int, of_program: bool) -> Iterator[Executor]:
+    pool = Processes(jobs, threads, of_program)
     try:
         yield pool
     except BaseException:
@@ -134,18 +138,43 @@ def _processes(jobs: int, threads: int) -> Iterator[Executor]:
 
 class Processes(ProcessPoolExecutor):
     """An executor of `jobs` processes, each with so many threads of numerical libraries, which start when the first
-    work comes, and end with this one, however it ends. For work beside that of this process, over its whole life."""
+    work comes, and end with this one, however it ends. For work beside that of this process, over its whole life.
 
-    def __init__(self, jobs: int, threads: int = 1):
+    of_program: whether what they do is the program's own, so that they load it: its packages may take seconds.
+    """
+
+    def __init__(self, jobs: int, threads: int = 1, of_program: bool = False):
         context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
         lifeline, ours = context.Pipe(duplex=False)
         super().__init__(jobs, context, initializer=_start_worker, initargs=(threads, lifeline))
-        self._lifeline = (lifeline, ours)
+        self._lifeline, self._of_program = (lifeline, ours), of_program
+
+    def submit(self, function: Callable, /, *words: object, **named: object) -> Future:
+        """Have a process call the function; it is started now where none is idle."""
+        with nullcontext() if self._of_program else _without_program():
+            return super().submit(function, *words, **named)
 
     def end(self) -> None:
         """End the processes where they are."""
         for connection in reversed(self._lifeline):
             connection.close()
+
+
+@contextmanager
+def _without_program() -> Iterator[None]:
+    """Processes that are started within see a program without a name or a file, and so load none."""
+    program = sys.modules[MAIN]
+    sys.modules[MAIN] = ModuleType(MAIN)
+    try:
+        yield
+    finally:
+        sys.modules[MAIN] = program
+
+
+def _of_program(function: Callable) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    return function.__module__ == MAIN
 
 
 def result_of(future: Future, name: str) -> object:
