@@ -18,6 +18,7 @@ from torch import Tensor, nn
 OURS = ("patches.", "blocks.", "norm.")  # names that begin so have one of theirs each
 PATCHES, POSITIONS, TOKENS = "patch_embed.proj", "pos_embed", ("cls_token", "dist_token")
 HIDDEN = "blocks.0.mlp.fc1.weight"
+DIMENSIONS = {f"{PATCHES}.weight": 4, POSITIONS: 3, HIDDEN: 2}  # of the tensors that sizes are read from
 PATCH, BANDS, FRAMES, STRIDES = 16, 128, 1024, (10, 12, 14, 16)  # that AST was published with
 HEAD_WIDTH = 64  # of DeiT's attention in every size; no shape in a file tells
 
@@ -37,17 +38,23 @@ def converted(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Te
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if name.startswith(OURS)}
     names = {ours: ours.replace("patches", PATCHES) for ours in expected}
     tokens = TOKENS[: network.token_count]
+    if network.config.stem:
+        raise ValueError(f"it has patches of the features themselves; expected those of a stem {network.config.stem}")
     _check_there(given, [POSITIONS, HIDDEN])
     _check_sizes(given, network.config)
     _check_there(given, [*names.values(), *tokens])
-    found = {ours: given[name] for ours, name in names.items()}
+    found = {ours: given[name].float() for ours, name in names.items()}
     found["patches.weight"] = found["patches.weight"].sum(1, keepdim=True)  # (D, 1, patch, patch)
     other = [name for name, shape in expected.items() if tuple(found[name].shape) != shape]
     if other:
         name = other[0]
         raise ValueError(f"{prefix}{names[name]} is {tuple(found[name].shape)}, expected {expected[name]}")
+    width = network.config.width
+    for name in tokens:
+        if tuple(given[name].shape) != (1, 1, width):
+            raise ValueError(f"{prefix}{name} is {tuple(given[name].shape)}, expected {(1, 1, width)}")
     if tokens:
-        found["tokens"] = torch.cat([given[name].flatten(0, 1) for name in tokens])  # (P, D)
+        found["tokens"] = torch.cat([given[name].float().flatten(0, 1) for name in tokens])  # (P, D)
     return found | {"positions": _positions(given, network, images=prefix == "")}
 
 
@@ -73,8 +80,8 @@ def _positions(given: Mapping[str, Tensor], network: nn.Module, images: bool) ->
 def _grid(count: int, images: bool) -> tuple[int, int]:
     """F', T' of so many patches. Raises ValueError for a number that no published file has."""
     if images:
-        side = math.isqrt(count)
-        if side**2 != count:
+        side = math.isqrt(max(count, 0))
+        if not side or side**2 != count:
             raise ValueError(f"positions of {count} patches, expected those of a square image")
         return side, side
     grids = [((BANDS - PATCH) // stride + 1, (FRAMES - PATCH) // stride + 1) for stride in STRIDES]
@@ -97,11 +104,11 @@ def _check_there(given: Mapping[str, Tensor], names: Collection[str]) -> None:
 
 def _check_sizes(given: Mapping[str, Tensor], config: object) -> None:
     """Raises ValueError unless the file is of the config's sizes (an ASTConfig), naming those that differ."""
-    convolution, positions = given[f"{PATCHES}.weight"], given[POSITIONS]
-    if convolution.ndim != 4 or positions.ndim != 3:
-        shapes = f"{PATCHES}.weight {tuple(convolution.shape)}, {POSITIONS} {tuple(positions.shape)}"
-        raise ValueError(f"{shapes}: expected four and three dimensions")
-    width = positions.shape[2]
+    for name, count in DIMENSIONS.items():
+        shape = tuple(given[name].shape)
+        if len(shape) != count or 0 in shape:
+            raise ValueError(f"{name} is {shape}, expected {count} dimensions and none of them 0")
+    convolution, width = given[f"{PATCHES}.weight"], given[POSITIONS].shape[2]
     held = {
         "width": width,
         "depth": len({name.split(".")[1] for name in given if name.startswith("blocks.")}),

@@ -28,7 +28,7 @@ from voxdag.figures import history, mel_bands, mosaic, nearest
 from voxdag.figures.plot import Plot
 from voxdag.synthesis import memorised, quality, sets, showing
 from voxdag.synthesis.conditions import Conditions
-from voxdag.synthesis.fit import HISTORY
+from voxdag.synthesis.fit import HISTORY, of_entry
 from voxdag.synthesis.sets import Sets
 from voxdag.tasks import results
 from voxdag.training.history import HISTORY as TYPES
@@ -36,19 +36,19 @@ from voxdag.training.history import HISTORY as TYPES
 SECTION = "synthetic"
 
 
-def of_fold(train: Shards, dev: Shards, module: ModuleType, settings: object) -> tuple[Sets, Conditions]:
-    """The sets of one fold (what the generator was fitted to, what it made, dev), and its conditions."""
-    made = made_up(train.index)
-    real, held = (one.chosen(module.fitted_to(one.index)) for one in (train.chosen(~made), all_real(dev)))
-    conditions = module.conditions(real.index)
-    return sets.of_folders(real, held, train.chosen(made), conditions, module.RATE, settings), conditions
+def of_fold(train: Shards, dev: Shards, name: str, module: ModuleType, settings: object) -> tuple[Sets, Conditions]:
+    """The sets of one fold (what the entry's generator was fitted to, what it made, dev), and its conditions."""
+    real, made = train.chosen(~made_up(train.index)), train.chosen(of_entry(train.index, name))
+    fitted, held = (one.chosen(module.fitted_to(one.index)) for one in (real, all_real(dev)))
+    conditions = module.conditions(fitted.index)
+    return sets.of_folders(fitted, held, made, conditions, module.RATE, settings), conditions
 
 
 def figures(found: Sets, conditions: Conditions, seconds: float, losses: pd.DataFrame) -> dict[str, Plot]:
     """What is drawn of a fold; seconds: of a spectrogram."""
     kinds = {"train": found.train, "dev": found.dev, "inverted": found.inverted, "synthetic": found.synthetic}
     by_band = {kind: quality.bands(one.values, found.scaling.unit.numpy()) for kind, one in kinds.items()}
-    level = by_band["train"]["mean"].copy()
+    level = by_band["train"]["mean"]
     bands = [table.assign(mean=table["mean"] - level, kind=kind) for kind, table in by_band.items()]
     rows, words = showing.side_by_side(found, conditions)
     return {
@@ -82,7 +82,7 @@ def main(name: str) -> None:
         settings = params.bind(module.Settings, entry.settings, f"{SECTION}.{name}.settings")
         train, dev = (Shards(layout.recordings(f"{SECTION}/{name}", split)) for split in ("train", "dev"))
         for fold in folds.names(train.index):
-            found, conditions = of_fold(train.fold(fold), dev.fold(fold), module, settings)
+            found, conditions = of_fold(train.fold(fold), dev.fold(fold), name, module, settings)
             rows.append(quality.measure(found, conditions).assign(fold=fold))
             losses = artifacts.read_table(layout.fitted(f"{SECTION}/{name}", fold) / HISTORY, TYPES)
             if len(rows) == 1:  # of the first fold alone

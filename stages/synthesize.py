@@ -48,7 +48,7 @@ def place(name: str, fold: str, tree: Mapping, work: between.Work) -> Place:
     }
     read = sorted(layout.recordings(work.recordings, "train").iterdir())
     key = run_key(settings, [*read, *work.weights])
-    return Place(layout.fitted(work.out, fold), RunState.of_run(name, key, {}), work.device)
+    return Place(name, layout.fitted(work.out, fold), RunState.of_run(name, key, {}), work.device)
 
 
 def main(name: str) -> None:

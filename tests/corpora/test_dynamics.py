@@ -21,6 +21,13 @@ def test_a_table_of_a_full_song_has_longer_lines_than_a_protocol(tmp_path):
     assert song_means(tmp_path / "valence.csv").to_dict() == {"2001": 0.25}
 
 
+def test_rows_that_end_with_a_comma_are_the_songs_that_they_are_without_it(tmp_path):
+    for ending in ("", ","):
+        rows = [f"2,0.5,0.25{ending}", f"10,-1,0.5{ending}"]
+        (tmp_path / "valence.csv").write_text("\n".join(["song_id,sample_15000ms,sample_15500ms", *rows]))
+        assert song_means(tmp_path / "valence.csv").to_dict() == {"2": 0.375, "10": -0.25}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -30,6 +37,7 @@ def test_a_table_of_a_full_song_has_longer_lines_than_a_protocol(tmp_path):
         ("song_id,sample_1ms\n1,high\n", "song 1 has sample_1ms 'high', expected a number"),
         ("song_id,sample_1ms\n1,inf\n", "song 1 has sample_1ms 'inf', expected a number"),
         ("song_id,sample_1ms\n1,2\n1,3\n", "lists the song 1 twice"),
+        ("song_id,sample_1ms\n1,2,3\n2,3,4\n", "is no table of labels along songs: Length of header"),
         ("song_id,sample_1ms\n1,2\n2,3,4,5\n", "is no table of labels along songs: .*line 3"),
     ],
 )

@@ -197,10 +197,10 @@ def test_other_sizes_are_refused_with_both(tmp_path, changes, message):
         started(tmp_path / "a.pth", **changes)
 
 
-@pytest.mark.parametrize(("stem", "kernel"), [([32], (128, 32, 8, 8)), ([16, 32], (128, 32, 4, 4))])
-def test_a_network_with_a_stem_starts_from_no_published_file(tmp_path, stem, kernel):
+@pytest.mark.parametrize("stem", [[32], [16, 32]])
+def test_a_network_with_a_stem_starts_from_no_published_file(tmp_path, stem):
     audioset(tmp_path / "a.pth")
-    message = f"v.patch_embed.proj.weight is (128, 1, 16, 16), expected {kernel}"
+    message = f"a.pth: it has patches of the features themselves; expected those of a stem {tuple(stem)}"
     with pytest.raises(Refused, match=re.escape(message)):
         started(tmp_path / "a.pth", stem=stem, stride=[16, 16])
 
@@ -213,7 +213,16 @@ def test_a_network_with_a_stem_starts_from_no_published_file(tmp_path, stem, ker
         ({"blocks.1.norm2.bias": None}, "1 tensors are missing, such as blocks.1.norm2.bias"),
         ({"norm.weight": torch.zeros(WIDTH, dtype=torch.int64)}, "norm.weight is torch.int64, expected float"),
         ({"norm.weight": torch.zeros(WIDTH + 1)}, "v.norm.weight is (129,), expected (128,)"),
-        ({"pos_embed": torch.zeros(1214, WIDTH)}, "pos_embed (1214, 128): expected four and three dimensions"),
+        ({"pos_embed": torch.zeros(1214, WIDTH)}, "pos_embed is (1214, 128), expected 3 dimensions and none of them 0"),
+        ({"pos_embed": torch.zeros(0, 1214, WIDTH)}, "pos_embed is (0, 1214, 128), expected 3 dimensions and none"),
+        ({"pos_embed": torch.zeros(1, 1214, 0)}, "pos_embed is (1, 1214, 0), expected 3 dimensions and none of them 0"),
+        ({"pos_embed": torch.zeros(1, 1, WIDTH)}, "positions of -1 patches, expected 1212"),
+        ({"patch_embed.proj.weight": torch.zeros(WIDTH, 256)}, "proj.weight is (128, 256), expected 4 dimensions"),
+        ({"blocks.0.mlp.fc1.weight": torch.tensor(1.0)}, "fc1.weight is (), expected 2 dimensions"),
+        ({"cls_token": torch.zeros(1, 1, WIDTH + 1)}, "v.cls_token is (1, 1, 129), expected (1, 1, 128)"),
+        ({"dist_token": torch.zeros(WIDTH)}, "v.dist_token is (128,), expected (1, 1, 128)"),
+        ({"norm.bias": torch.full((WIDTH,), math.nan)}, "1 tensors have values that are not finite, such as norm.bias"),
+        ({"cls_token": torch.full((1, 1, WIDTH), math.inf)}, "values that are not finite, such as tokens"),
         (
             {"pos_embed": torch.zeros(1, 602, WIDTH)},
             "positions of 600 patches, expected 1212, 850, 657, 512 (of 128 bands and 1024 frames)",
@@ -230,10 +239,19 @@ def test_a_damaged_checkpoint_is_refused_by_what_is_wrong(tmp_path, change, mess
         started(tmp_path / "a.pth")
 
 
-def test_positions_of_no_square_image_are_refused(tmp_path):
-    deit(tmp_path / "deit.pth", (24, 23))
-    with pytest.raises(Refused, match="positions of 552 patches, expected those of a square image"):
+@pytest.mark.parametrize(("grid", "count"), [((24, 23), 552), ((0, 0), 0)])
+def test_positions_of_no_square_image_are_refused(tmp_path, grid, count):
+    deit(tmp_path / "deit.pth", grid)
+    with pytest.raises(Refused, match=f"positions of {count} patches, expected those of a square image"):
         started(tmp_path / "deit.pth")
+
+
+def test_published_weights_of_half_precision_are_read(tmp_path):
+    whole = audioset(tmp_path / "a.pth")
+    torch.save({f"v.{name}": tensor.bfloat16() for name, tensor in whole.items()}, tmp_path / "half.pth")
+    read = started(tmp_path / "half.pth").state_dict()
+    assert torch.equal(read["patches.weight"], whole["patch_embed.proj.weight"].bfloat16().float())
+    assert torch.equal(read["tokens"][0], whole["cls_token"][0, 0].bfloat16().float())
 
 
 def test_weights_of_another_network_and_missing_ones_are_refused(tmp_path):

@@ -1,3 +1,4 @@
+import math
 import os
 import pickle
 import random
@@ -64,6 +65,16 @@ def test_another_architecture_is_refused_with_what_differs(tmp_path):
     with pytest.raises(ValueError, match=r"7 missing \(such as 0.weight\), 2 unknown"):
         torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "b.pth")
         load(network(), tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
+    damaged = network()
+    with torch.no_grad():
+        damaged.get_parameter("0.bias")[1] = value
+    torch.save(damaged.state_dict(), tmp_path / "a.pth")
+    with pytest.raises(Refused, match="a.pth: 1 tensors have values that are not finite, such as 0.bias"):
+        load(network(), tmp_path / "a.pth")
 
 
 class Malicious:

@@ -13,6 +13,7 @@ from tests.stages.test_synthesize import write_params
 from tests.synthesis.making import packed_in, settings_of
 from voxdag.core import code
 from voxdag.core.errors import Refused
+from voxdag.data import shards
 from voxdag.data.shards import Shards
 from voxdag.synthesis import quality
 from voxdag.synthesis.probes import Probes
@@ -109,7 +110,7 @@ def test_made_up_recordings_in_dev_are_refused(folder):
     train, dev = (Shards(folder / f"data/features/affect/{split}") for split in ("train", "dev"))
     module = stage.load_module("voxdag.tasks.{task}.synthesize", task="affect")
     with pytest.raises(Refused, match="1 of 12 recordings of .*dev were made up, such as s1-011"):
-        stage.of_fold(train, dev, module, settings_of())
+        stage.of_fold(train, dev, "it", module, settings_of())
 
 
 def test_too_few_recordings_are_refused(folder):
@@ -118,6 +119,18 @@ def test_too_few_recordings_are_refused(folder):
     synthesize.main("it")
     with pytest.raises(Refused, match="has 10 recordings, expected 11 or more: too few to measure"):
         stage.main("it")
+
+
+def test_an_entry_is_measured_by_what_it_made_up_alone(folder):
+    packed(folder, "affect")
+    write_params(folder)
+    synthesize.main("it")
+    made, dev = (Shards(folder / f"data/synthetic/it/{split}") for split in ("train", "dev"))
+    rows = [*made.about.to_dict("records"), made.about.iloc[-1].to_dict() | {"id": "other-00000", "speaker": "other"}]
+    shards.write(folder / "both", zip(rows, [*(made[i] for i in range(29)), made[28]], strict=True), made.tracks, 100)
+    module = stage.load_module("voxdag.tasks.{task}.synthesize", task="affect")
+    found, _ = stage.of_fold(Shards(folder / "both"), dev, "it", module, settings_of())
+    assert [len(found.train), len(found.synthetic)] == [24, 5]
 
 
 def test_the_headline_leaves_out_what_has_no_value():

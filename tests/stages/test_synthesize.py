@@ -66,8 +66,8 @@ def test_train_has_the_made_up_recordings_behind_and_dev_and_eval_are_as_they_we
     synthesize.main("it")
     made = Shards(folder / "data/synthetic/it/train")
     assert made.index["synthetic"].tolist() == [0] * 12 + [1] * 5
-    assert made.index["id"].tolist()[12:] == [f"gan-{i:05d}" for i in range(5)]
-    assert made.index["speaker"].tolist()[12:] == ["gan"] * 5 and set(made.index["split"]) == {"train"}
+    assert made.index["id"].tolist()[12:] == [f"it-{i:05d}" for i in range(5)]
+    assert made.index["speaker"].tolist()[12:] == ["it"] * 5 and set(made.index["split"]) == {"train"}
     before = Shards(folder / "data/features/affect/train")
     assert all((made[i]["wave"] == before[i]["wave"]).all() for i in range(12))
     for split in ("dev", "eval"):
@@ -138,7 +138,7 @@ def test_of_a_fold_no_speaker_that_it_tests_is_in_what_is_fitted(folder, monkeyp
     made = Shards(folder / "data/synthetic/it/train")
     both = made.index[made.index["synthetic"] == 1]
     assert both["folds"].tolist() == ["1"] * 3 + ["2"] * 3 and both["id"].is_unique
-    assert both["id"].iloc[0] == "gan-00000_fold-1" and len(made.fold("1")) == 8 + 3
+    assert both["id"].iloc[0] == "it-00000_fold-1" and len(made.fold("1")) == 8 + 3
     for fold in "12":
         assert (folder / f"data/synthetic/it/fitted/fold-{fold}/generator.safetensors").is_file()
 
@@ -153,10 +153,22 @@ def test_a_gan_is_fitted_to_real_recordings_alone(folder, monkeypatch):
     assert Shards(folder / "data/synthetic/it/train").index["synthetic"].tolist() == [0] * 10 + [1] * 7
 
 
+def test_an_entry_adds_to_what_another_made_up_and_is_measured_by_its_own(folder):
+    synthesize.main("it")
+    write_params(folder, "synthetic/it", seed=2)
+    tree = params.read()
+    tree["synthetic"] = {"more": tree["synthetic"]["it"]}
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    synthesize.main("more")
+    index = Shards(folder / "data/synthetic/more/train").index
+    assert index["synthetic"].tolist() == [0] * 12 + [1] * 10 and index["id"].is_unique
+    assert index["speaker"].tolist()[12:] == ["it"] * 5 + ["more"] * 5
+
+
 def test_a_module_that_says_dev_of_what_it_makes_is_refused(folder, monkeypatch):
     row = fit.row
     monkeypatch.setattr(fit, "row", lambda *words: row(*words) | {"split": "dev"})
-    with pytest.raises(Refused, match="the synthetic recording gan-00000 says that it is of dev"):
+    with pytest.raises(Refused, match="the synthetic recording it-00000 says that it is of dev"):
         synthesize.main("it")
 
 
@@ -168,7 +180,7 @@ def test_nothing_is_chosen_or_measured_on_made_up_recordings(folder, split):
     shutil.copytree(there / "train", there / split)
     shutil.copy(ROOT / "params.yaml", folder)
     system = replace(params.system(params.read(), "ast_gan"), recordings="synthetic/it")
-    message = f"5 of 17 recordings of .*synthetic/it/{split} were made up, such as gan-00000: nothing is measured"
+    message = f"5 of 17 recordings of .*synthetic/it/{split} were made up, such as it-00000: nothing is measured"
     with pytest.raises(Refused, match=message):
         evaluate.predict("ast_gan", system, CPU)
     if split == "dev":

@@ -108,7 +108,7 @@ def settings_of(**changes):
 
 
 def place_in(folder, save_seconds=0.0):
-    return Place(folder / "fitted", RunState(folder / "state", save_seconds, {}), CPU)
+    return Place("it", folder / "fitted", RunState(folder / "state", save_seconds, {}), CPU)
 
 
 def learner_of(packed, gan=GAN, made_recipe=None, mels=MELS, matched=True, seed=1, conditions=None):

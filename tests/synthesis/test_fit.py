@@ -116,8 +116,15 @@ def test_16_bits_by_hand():
     ]  # fmt: skip
 
 
-def test_a_row_is_of_train_and_of_no_speaker_that_there_is():
-    assert fit.row(7, {"label": "sad"}) == {"id": "gan-00007", "split": "train", "speaker": "gan", "label": "sad"}
+def test_a_row_is_of_train_and_of_no_speaker_that_there_is(tmp_path):
+    expected = {"id": "it-00007", "split": "train", "speaker": "it", "label": "sad"}
+    assert fit.row(place_in(tmp_path), 7, {"label": "sad"}) == expected
+
+
+def test_an_entry_finds_what_it_made_up_among_that_of_others():
+    index = pd.DataFrame({"speaker": ["it", "it", "other", "p1"], "synthetic": [1, 0, 1, 0]})
+    assert fit.of_entry(index, "it").tolist() == [True, False, False, False]
+    assert not fit.of_entry(index.drop(columns="synthetic"), "it").any()
 
 
 @pytest.mark.parametrize(

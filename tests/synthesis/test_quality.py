@@ -214,6 +214,12 @@ def test_sets_are_scaled_log_mels_of_crops_under_their_conditions(folders, found
     assert [len(one) for one in (found.train, found.dev, found.inverted)] == [6, 6, 3]
 
 
+def test_a_set_without_a_recording_is_refused(folders):
+    train, dev, synthetic = folders
+    with pytest.raises(Refused, match="holds no synthetic recording, expected one at least"):
+        sets.of_folders(train, dev, synthetic.chosen(np.zeros(6, bool)), conditions_of(train), RATE, settings_of())
+
+
 def test_the_scaling_is_trains_and_inverted_are_near_to_the_same_recordings(folders, found):
     train, log_mel = folders[0], LogMel(MELS, RATE, CPU)
     waves = [torch.from_numpy(train.track("wave").wave(i))[None] for i in range(6)]

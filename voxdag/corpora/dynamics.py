@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,8 +38,18 @@ def song_means(path: Path) -> pd.Series:
     """
     try:
         # Full songs have over a thousand columns: longer lines than protocols have (voxdag.core.texts).
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True, encoding="utf-8-sig", on_bad_lines="error")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as reason:
+        # index_col: where rows end with a comma more than the header, the songs stay what they are.
+        options = {"skipinitialspace": True, "encoding": "utf-8-sig", "on_bad_lines": "error", "index_col": False}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of cells beyond the header's
+            table = pd.read_csv(path, dtype=str, **options)
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        pd.errors.ParserWarning,
+        UnicodeDecodeError,
+        csv.Error,
+    ) as reason:
         raise Refused(f"{path} is no table of labels along songs: {str(reason).strip()}") from None
     table.columns = table.columns.str.strip()
     samples = [name for name in table if name.startswith(SAMPLE)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from voxdag.core.errors import Refused
-from voxdag.networks.weights import load_with_base, read_weights
+from voxdag.networks.weights import check_finite, load_with_base, read_weights
 
 
 def load_initial(network: nn.Module, path: Path, find: Callable[[str], Path]) -> None:
@@ -25,6 +25,7 @@ def load_initial(network: nn.Module, path: Path, find: Callable[[str], Path]) ->
         except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
             raise Refused(f"{path}: {reason}") from reason
         if found is not None:
+            check_finite(found, path)
             network.load_state_dict(found, strict=False)
             return
     load_with_base(network, path, find)

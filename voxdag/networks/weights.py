@@ -92,7 +92,7 @@ def load(network: nn.Module, path: Path, held: Collection[str] = ()) -> dict[str
 
     held: names of tensors that the network holds already, and that the file may lack (the frozen ones).
 
-    Raises Refused naming what is missing, what is unknown and whose shape differs.
+    Raises Refused naming what is missing, what is unknown, whose shape differs and what is not finite.
     """
     tensors, about = read_weights(path)
     base = f"; {len(about['frozen'])} are to come from its base, {about['base']}" if about.get("frozen") else ""
@@ -134,6 +134,13 @@ def read_with_base(
     return {name: base[name] for name in frozen} | tensors, about
 
 
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises Refused, with the file and the first, for tensors with a value that is not finite."""
+    wrong = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if wrong:
+        raise Refused(f"{path}: {len(wrong)} tensors have values that are not finite, such as {wrong[0]}")
+
+
 def _set(
     network: nn.Module, tensors: Mapping[str, Tensor], held: Collection[str], path: Path, remark: str = ""
 ) -> None:
@@ -153,6 +160,7 @@ def _set(
         raise Refused(
             f"{path} is of another architecture: tensors {', '.join(found)}; expected {len(expected)} in all{remark}"
         )
+    check_finite(tensors, path)
     network.load_state_dict(tensors, strict=False)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from voxdag.core import streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import Row
 
@@ -47,9 +48,13 @@ class Conditions(ABC):
     def words(self, told: np.ndarray) -> str:
         """What is written above a picture of a recording of which a network was told (size,)."""
 
-    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Conditions to make recordings of, by the density of train: (count, size)."""
-        return self.near(rng.integers(len(self), size=count), rng)
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        """Conditions to make recordings of, by the density of train: (count, size). The first few of many are those of
+        few."""
+        return np.concatenate([self._drawn(streams.generator(seed, "conditions", i)) for i in range(count)])
+
+    def _drawn(self, rng: np.random.Generator) -> np.ndarray:
+        return self.near(rng.integers(len(self), size=1), rng)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import torch
 from voxdag.core import artifacts, bounds, runtime, streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Row
+from voxdag.data.synthetic import made_up
 from voxdag.networks import by_name
 from voxdag.networks.weights import write_weights
 from voxdag.synthesis.conditions import Conditions
@@ -104,9 +105,8 @@ def fitted(waves: PackedTrack, conditions: Conditions, rate: int, settings: Sett
 def recordings(
     gan: Gan, conditions: Conditions, settings: Settings, device: torch.device
 ) -> Iterator[tuple[Row, np.ndarray]]:
-    """`count` recordings, of noises that are functions of the seed and of which recording it is, and of conditions that
-    are functions of the seed and of how many there are."""
-    told = conditions.draw(settings.count, streams.generator(settings.seed, "conditions"))
+    """`count` recordings; noise and condition of each are functions of the seed and of which one it is."""
+    told = conditions.draw(settings.count, settings.seed)
     generator, lost = gan.networks[AVERAGE].eval(), 0
     for start in range(0, settings.count, settings.batch_size):
         rows = range(start, min(start + settings.batch_size, settings.count))
@@ -127,9 +127,14 @@ def to_int16(waves: np.ndarray) -> np.ndarray:
     return np.round(np.clip(waves, -1, 1) * LEVELS).astype(np.int16)
 
 
-def row(number: int, about: Mapping[str, object]) -> Row:
-    """What the index says of the made-up recording of that number, beside its condition."""
-    return {"id": f"gan-{number:05d}", "split": "train", "speaker": "gan"} | dict(about)
+def row(place: Place, number: int, about: Mapping[str, object]) -> Row:
+    """What the index says of the made-up recording of that number, beside its condition; its speaker is the entry."""
+    return {"id": f"{place.entry}-{number:05d}", "split": "train", "speaker": place.entry} | dict(about)
+
+
+def of_entry(index: pd.DataFrame, entry: str) -> np.ndarray:
+    """Which recordings of an index an entry of `synthetic` made up, (n,) bool: other entries' may be among them."""
+    return made_up(index) & (index["speaker"] == entry).to_numpy()
 
 
 def _noise(seed: int, rows: range, size: int, device: torch.device) -> torch.Tensor:

@@ -12,10 +12,12 @@ from voxdag.training.run_state import RunState
 
 @dataclass(frozen=True)
 class Place:
-    """folder     for what is written of it: weights, history
+    """entry      of `synthetic` in params.yaml
+    folder     for what is written of it: weights, history
     run_state  of its training, so that one that was killed goes on
     """
 
+    entry: str
     folder: Path
     run_state: RunState
     device: torch.device

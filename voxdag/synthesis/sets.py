@@ -10,6 +10,7 @@ import torch
 
 from voxdag.audio.segments import fit_length
 from voxdag.core import streams
+from voxdag.core.errors import Refused
 from voxdag.data.shards import INT16_SCALE, PackedTrack, Shards
 from voxdag.synthesis import memorised
 from voxdag.synthesis.conditions import Conditions
@@ -75,8 +76,10 @@ def _waves(shards: Shards) -> Iterator[np.ndarray]:
 
 
 def _crops(shards: Shards, name: str, settings: Settings) -> np.ndarray:
-    """One crop of each recording, where it begins is drawn: (n, samples) float32."""
+    """One crop of each recording, where it begins is drawn: (n, samples) float32. Raises Refused for no recording."""
     packed, length = shards.track("wave"), settings.mels.samples
+    if not len(packed):
+        raise Refused(f"{shards.folder} holds no {name} recording, expected one at least")
     rows = []
     for i, one in enumerate(packed.ids):
         spare = max(len(packed[i]) - length, 0)

@@ -138,6 +138,7 @@ def test_an_mp3_is_decoded_as_the_features_are(corpus, tmp_path):
         ("4,5,-1,5,1", r"song 4 has valence_std -1, expected a number from 0 to 8"),
         ("4,five,1,5,1", r"song 4 has valence_mean 'five', expected a number"),
         ("x4,5,1,5,1", r"1_2000.csv:6: 'x4' is no song, expected its number"),
+        ("9" * 5000 + ",5,1,5,1", r"1_2000.csv:6: '9{40}...' is no song, expected its number"),
         ("2,5,1,5,1", r"song 2 is rated .*'5', '1', '5', '1'.* and otherwise above; expected each song once"),
         ("4,5,1", r"'4,5,1' has 3 cells, expected 5"),
     ],

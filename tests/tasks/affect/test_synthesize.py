@@ -24,7 +24,7 @@ def test_rows_have_the_manifests_columns_but_annotators(rows):
     assert len(rows) == 5 and len({row["id"] for row, _ in rows}) == 5
     for row, arrays in rows:
         assert set(row) == {"id", "split", "speaker", "song", "valence", "arousal"} < set(COLUMNS) | {"id", "split"}
-        assert row["split"] == "train" and row["song"] == row["id"] and row["speaker"] == "gan"
+        assert row["split"] == "train" and row["song"] == row["id"] and row["speaker"] == "it"
         assert all(type(row[name]) is float and -1 <= row[name] <= 1 for name in ("valence", "arousal"))
         assert set(arrays) == {"wave"} and arrays["wave"].dtype == np.int16 and len(arrays["wave"]) == MELS.samples
 

@@ -34,7 +34,7 @@ def test_it_is_fitted_to_bona_fide_speech_and_what_it_makes_is_a_spoof_of_its_ow
     assert len({row["id"] for row, _ in rows}) == len(rows) == 5
     for row, arrays in rows:
         assert set(row) == {"id", "split", "speaker", "label", "attack"}
-        assert [row[name] for name in ("split", "speaker", "label", "attack")] == ["train", "gan", "spoof", "gan"]
+        assert [row[name] for name in ("split", "speaker", "label", "attack")] == ["train", "it", "spoof", "gan"]
         assert arrays["wave"].dtype == np.int16 and len(arrays["wave"]) == MELS.samples
 
 

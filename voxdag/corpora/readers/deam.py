@@ -55,6 +55,8 @@ RANGES = ((1, 1000), (1001, 2000), (2001, 2058))  # of song numbers: what was pu
 RATED_TOGETHER = 2000  # the last song of which `annotators` is said
 PUBLISHED = (744, 1000, 58)  # songs of each range
 PUBLISHED_SPLIT = {"train": 1261, "dev": 271, "eval": 270}
+DIGITS = 18  # of a song's number at most
+SHOWN = 40  # characters of what is no number, in a message
 LEAST, MOST, MIDDLE, HALF = 1.0, 9.0, 5.0, 4.0  # of the scale; its middle and half its width
 SPLITS, SPEAKERS = ("public", "folds"), ("song", "artist")
 COLUMNS = {
@@ -203,9 +205,16 @@ def _labels(tables: list[Path]) -> dict[str, Labels]:
 
 
 def _number(text: str, place: str) -> str:
-    if not text.isascii() or not text.isdigit():
-        raise Refused(f"{place}: {text!r} is no song, expected its number")
-    return str(int(text))
+    number = _song(text)
+    if number is None:
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise Refused(f"{place}: {shown!r} is no song, expected its number")
+    return number
+
+
+def _song(text: str) -> str | None:
+    """The number of a song, as it is compared: without zeros before it; None for what is none."""
+    return str(int(text)) if text.isascii() and text.isdigit() and len(text) <= DIGITS else None
 
 
 def _rating(text: str, what: str, spread: bool) -> float:
@@ -269,7 +278,7 @@ def _audio(base: Path, labels: Mapping[str, Labels], left_out: LeftOut) -> dict[
     left_out.update({reason: names for reason, names in others.items() if reason != listing.NOT_AUDIO})
     named = []
     for path, size in files:
-        song = str(int(path.stem)) if path.stem.isascii() and path.stem.isdigit() else None
+        song = _song(path.stem)
         if song in labels:
             named.append((song, path, size))
         else:

@@ -38,5 +38,5 @@ def synthesize(
     """`count` clips; their labels have the density of train's, and no annotators."""
     made = fit.make(waves(shards), conditions(shards.index), RATE, settings, place)
     for number, (about, wave) in enumerate(made):
-        row = fit.row(number, about)
+        row = fit.row(place, number, about)
         yield row | {"song": row["id"]}, {"wave": wave}

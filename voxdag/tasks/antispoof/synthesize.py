@@ -42,4 +42,4 @@ def synthesize(
     real = shards.chosen(rows)
     made = fit.make(waves(real), conditions(real.index), RATE, settings, place)
     for number, (_, wave) in enumerate(made):
-        yield fit.row(number, {"label": "spoof", "attack": ATTACK}), {"wave": wave}
+        yield fit.row(place, number, {"label": "spoof", "attack": ATTACK}), {"wave": wave}

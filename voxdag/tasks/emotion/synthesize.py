@@ -36,4 +36,4 @@ def synthesize(
     """`count` recordings; their emotions are as frequent as in train."""
     made = fit.make(waves(shards), conditions(shards.index), RATE, settings, place)
     for number, (about, wave) in enumerate(made):
-        yield fit.row(number, about), {"wave": wave}
+        yield fit.row(place, number, about), {"wave": wave}
