@@ -103,7 +103,10 @@ def tandem_weights(asv: ASVRates, form: Form, costs: TandemCosts = ASVSPOOF2019)
         raise Refused(f"unknown t-DCF form {form!r}: expected one of {', '.join(FORMS)}")
     weights = FORMS[form](asv, costs)
     if weights.miss < 0 or weights.default <= 0:
-        raise Refused(f"the {form} t-DCF is not defined for {asv}: its weights are {weights}")
+        raise Refused(
+            f"the {form} t-DCF is not defined for an ASV system that misses {100 * asv.pmiss:.3g} % of targets, and "
+            f"accepts {100 * asv.pfa:.3g} % of nontargets and {100 * asv.pfa_spoof:.3g} % of spoofs"
+        )
     return weights
 
 

@@ -185,7 +185,7 @@ def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemW
         try:
             weights[form] = tdcf.tandem_weights(rates, form)
         except Refused as reason:
-            logger.warning("no %s t-DCF under %s: %s", form, "all attacks" if attack is None else attack, reason)
+            logger.warning("%s: %s", "all attacks" if attack is None else attack, reason)
     return weights
 
 
