@@ -32,8 +32,8 @@ from voxdag.core.parallel import alone, parallel_map
 from voxdag.corpora import listing, material
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
+from voxdag.corpora.protocols import SPLITS
 from voxdag.corpora.readers import asvspoof2019_la
-from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.scoring.eer import eer
 from voxdag.simulation.equalise import RATE
 

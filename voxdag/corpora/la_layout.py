@@ -24,7 +24,8 @@ from voxdag.core.errors import Refused
 from voxdag.core.files import naming
 from voxdag.core.parallel import parallel_map
 from voxdag.corpora.making import beside, write_flac
-from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, SPLITS, UNSEEN_ATTACKS
+from voxdag.corpora.protocols import SPLITS
+from voxdag.corpora.readers.asvspoof2019_la import ASV_SCORES, AUDIO, PROTOCOLS, SEEN_ATTACKS, UNSEEN_ATTACKS
 from voxdag.simulation import asv
 from voxdag.simulation.attacks import spoof
 from voxdag.simulation.equalise import RATE, draw_target, equalise

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from voxdag.core.errors import NotHere, Refused
-from voxdag.core.files import text_of, walk_links
+from voxdag.core.files import text_of, walk, walk_links
 from voxdag.core.texts import GIT_LFS
 from voxdag.corpora.corpus import AUDIO_SUFFIXES
 
@@ -46,6 +47,17 @@ def audio_files(base: Path) -> tuple[list[File], LeftOut]:
         else:
             files.append((path, size))
     return sorted(files), left_out
+
+
+def called(base: Path, names: Iterable[str]) -> dict[str, list[Path]]:
+    """Where files of these names lie below `base`, the least nested first."""
+    wanted: dict[str, list[PurePosixPath]] = {name: [] for name in names}
+    for text, _ in walk(base):
+        path = PurePosixPath(text)
+        if path.name in wanted and MACOS not in path.parts:
+            wanted[path.name].append(path)
+    order = partial(sorted, key=lambda path: (len(path.parts), path))
+    return {name: [base / path for path in order(paths)] for name, paths in wanted.items()}
 
 
 def audio_in(folder: Path) -> tuple[list[Path], LeftOut]:

@@ -292,6 +292,6 @@ def test_a_new_corpus_is_one_file(tmp_path, monkeypatch):
 
 def test_an_unknown_corpus_is_refused_with_the_valid_names():
     with pytest.raises(
-        Refused, match="corpus 'asvspoof2031', expected one of asvspoof2019_la, crema_d, .*, simulated_la"
+        Refused, match="corpus 'asvspoof2031', expected one of asvspoof2019_la, asvspoof2021_df, .*, simulated_la"
     ):
         reader("asvspoof2031")

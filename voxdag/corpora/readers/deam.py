@@ -32,7 +32,6 @@ import pandas as pd
 
 from voxdag.core import bounds, streams, texts
 from voxdag.core.errors import Refused
-from voxdag.core.files import walk
 from voxdag.corpora import dynamics, listing
 from voxdag.corpora.corpus import Corpus, CorpusMissing
 from voxdag.corpora.emotional import rotation
@@ -173,20 +172,12 @@ def draw_folds(trials: pd.DataFrame, count: int, seed: int) -> tuple[Fold, ...]:
 
 def _tables(base: Path) -> list[Path]:
     """The tables of labels, or the merged one where they are not there. Raises CorpusMissing."""
-    found = _found(base, *TABLES)
-    paths = [path for name in TABLES for path in found[name]] or _found(base, MERGED)[MERGED]
+    found = listing.called(base, TABLES)
+    paths = [path for name in TABLES for path in found[name]] or listing.called(base, [MERGED])[MERGED]
     if paths:
         return paths
     inside = listing.in_words(listing.audio_files(base)[1]) if base.is_dir() else ""
     raise CorpusMissing.at(base, what=f"{NAME}'s annotations", get=GET, put=str(base), found=inside)
-
-
-def _found(base: Path, *names: str) -> dict[str, list[Path]]:
-    """Where files of these names lie below `base`, the least nested first."""
-    paths = (PurePosixPath(name) for name, _ in walk(base))
-    named = [path for path in paths if path.name in names and listing.MACOS not in path.parts]
-    ordered = sorted(named, key=lambda path: (len(path.parts), path))
-    return {name: [base / path for path in ordered if path.name == name] for name in names}
 
 
 def _labels(tables: list[Path]) -> dict[str, Labels]:
@@ -240,7 +231,7 @@ def _swapped(labels: Mapping[str, Labels], options: Options) -> dict[str, Labels
 def _dynamic(base: Path, labels: Mapping[str, Labels]) -> list[dict] | None:
     """How the labels agree with those along the songs; None where these are not there."""
     names = {dimension: f"{dimension}.csv" for dimension in dynamics.DIMENSIONS}
-    found = _found(base, *names.values())
+    found = listing.called(base, names.values())
     folders = [path.parent for path in found["valence.csv"] if path.with_name("arousal.csv") in found["arousal.csv"]]
     if not folders:
         return None
@@ -253,7 +244,7 @@ def _dynamic(base: Path, labels: Mapping[str, Labels]) -> list[dict] | None:
 
 def _artists(base: Path) -> dict[str, str]:
     """The artist of each song that the metadata name one of; names are compared without case and outer quotes."""
-    found = _found(base, *METADATA)
+    found = listing.called(base, METADATA)
     if not any(found.values()):
         raise CorpusMissing.at(
             base, what=f"{NAME}'s metadata (speaker: artist)", get=GET, put=str(base / "metadata"), found=""
@@ -307,7 +298,7 @@ def _row(song: str, rated: Labels, artists: Mapping[str, str], file: File, optio
 
 def _lists(base: Path, labels: Mapping[str, Labels]) -> dict[str, str]:
     """The split of each song that the lists name. Raises CorpusMissing without one of the lists."""
-    found, split_of = _found(base, *LISTS.values()), {}
+    found, split_of = listing.called(base, LISTS.values()), {}
     for split, name in LISTS.items():
         if not found[name]:
             raise CorpusMissing.at(base / name, what=f"{NAME}'s public split", get=GET_LISTS, put=str(base / name))

@@ -15,8 +15,8 @@ from voxdag.core import bounds, command, streams
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write
 from voxdag.corpora.making import made
+from voxdag.corpora.protocols import SPLITS
 from voxdag.corpora.readers import asvspoof2019_la
-from voxdag.corpora.readers.asvspoof2019_la import SPLITS
 from voxdag.simulation.equalise import RATE
 from voxdag.simulation.speech import draw_scene, draw_speaker, record, synthesise
 
