@@ -71,7 +71,7 @@ def test_the_parameters_as_they_are_pass(tree):
     assert finding.text == "params.yaml: " + "; ".join(f"{what} {names}" for what, names in listed.items())
 
 
-@pytest.mark.parametrize("section", ["baselines", "cleaned", "embedded", "synthetic"])
+@pytest.mark.parametrize("section", ["baselines", "cleaned", "coded", "embedded", "synthetic"])
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_a_section_without_entries_is_no_failure(tree, section, nothing):
     written(tree | {section: nothing})

@@ -25,7 +25,7 @@ from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
 from voxdag.corpora import files, listing, manifest
 from voxdag.corpora.manifest import Prepare
-from voxdag.data import layout
+from voxdag.data import coded, layout
 from voxdag.data.recordings import Features
 from voxdag.networks import by_name
 from voxdag.networks.denoisers import denoiser
@@ -36,8 +36,9 @@ from voxdag.training.loop import Recipe
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
 
 GROUPS = ("tasks", *params.BETWEEN, "systems", "baselines")  # of params.yaml
-BETWEEN: Mapping[str, Callable[[str], ModuleType]] = {  # section -> the module of a task that works for its entries
+BETWEEN: Mapping[str, Callable[[str], ModuleType]] = {  # section -> the module that works for its entries
     "cleaned": lambda task: load_module("voxdag.tasks.{task}.clean", task=task),
+    "coded": lambda task: coded,
     "embedded": lambda task: load_module("voxdag.tasks.{task}.embed", task=task),
     "synthetic": lambda task: load_module("voxdag.tasks.{task}.synthesize", task=task),
 }

@@ -28,7 +28,7 @@ from voxdag.core.errors import Refused
 T = TypeVar("T")
 
 FILE = "params.yaml"
-BETWEEN = ("cleaned", "embedded", "synthetic")  # the sections of stages between features and training
+BETWEEN = ("cleaned", "coded", "embedded", "synthetic")  # the sections of stages between features and training
 SECTIONS = ("tasks", *BETWEEN, "systems", "baselines")
 TOP_LEVEL = ("seed", "num_threads", "device", *SECTIONS)
 ENTRY = re.compile(r"\w[\w-]*")  # the name of a task, a system, ...: it names folders and files
@@ -125,7 +125,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Between:
-    """A stage between features and training: an entry of `cleaned`, `embedded` or `synthetic`.
+    """A stage between features and training: an entry of `cleaned`, `coded`, `embedded` or `synthetic`.
 
     task        whose module does the work
     recordings  the folder of shards, below data, that it reads
@@ -220,7 +220,7 @@ def system(tree: Mapping[str, Any], name: str) -> System:
 
 
 def between(tree: Mapping[str, Any], section: str, name: str) -> Between:
-    """One entry of `cleaned`, `embedded` or `synthetic`. Raises Refused with those that params.yaml has there."""
+    """One entry of a section of BETWEEN. Raises Refused with those that params.yaml has there."""
     return bind(Between, _entry(tree, section, name), f"{section}.{name}")
 
 

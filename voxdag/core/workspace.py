@@ -1,6 +1,7 @@
-"""Where the folders lie that no stage writes as an output: corpora, weights of others, unfinished training.
+"""Where the folders lie that no stage writes as an output: corpora, weights of others, codecs, unfinished training.
 
-They are data/corpora, data/weights and data/resume, or wherever VOXDAG_CORPORA, VOXDAG_WEIGHTS and VOXDAG_RESUME say.
+They are data/corpora, data/weights, data/codecs and data/resume, or wherever VOXDAG_CORPORA, VOXDAG_WEIGHTS,
+VOXDAG_CODECS and VOXDAG_RESUME say.
 An experiment of `dvc exp run --temp` or `--queue` runs in a folder of its own inside the repository's .dvc/tmp, and
 uses those of the repository: a relative path starts from the repository there too.
 """
@@ -30,6 +31,11 @@ def corpora_folder() -> Path:
 def weights_folder() -> Path:
     """The folder of weights that others trained."""
     return _folder("weights")
+
+
+def codecs_folder() -> Path:
+    """The folder of speech that was coded before."""
+    return _folder("codecs")
 
 
 def resume_folder() -> Path:
