@@ -57,9 +57,11 @@ def act_dcf(bonafide: ArrayLike, spoof: ArrayLike, costs: DetectionCosts = ASVSP
     return cost_at(det_curve(bonafide, spoof), costs)
 
 
-def cost_at(curve: DetCurve, costs: DetectionCosts) -> float:
-    """Normalised cost of rejecting every score below the Bayes threshold."""
-    rejected = np.searchsorted(curve.thresholds[1:], costs.threshold, side="left")
+def cost_at(curve: DetCurve, costs: DetectionCosts, threshold: float | None = None) -> float:
+    """Normalised cost of rejecting every score below a threshold; None: the Bayes threshold, of scores that are
+    log-likelihood ratios."""
+    threshold = costs.threshold if threshold is None else threshold
+    rejected = np.searchsorted(curve.thresholds[1:], threshold, side="left")
     point = DetCurve(*(column[rejected] for column in curve))
     return float(costs.along(point))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from voxdag.scoring import eer, paired, tdcf
+from voxdag.scoring import dcf, eer, llr, paired, tdcf
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks.antispoof import metrics, report
 from voxdag.tasks.antispoof.criteria import criteria, operating_point
@@ -142,3 +142,43 @@ def test_two_systems_are_compared_on_all_metrics():
     values = [report.headline(splits, tables) for splits in (BOTH, better)]
     for metric in metrics.HEADLINE:
         assert table.loc[metric, "difference"] == pytest.approx(values[0][metric] - values[1][metric], abs=1e-12)
+
+
+def test_calibrated_costs_are_those_of_maps_that_each_members_dev_gave():
+    rng, prior = np.random.default_rng(4), llr.effective_prior(dcf.ASVSPOOF5)
+    parts, expected = {"dev": [], "eval": []}, []
+    for seed, scale in ((1, 0.2), (2, 5.0)):
+        drawn = [(scale * rng.normal(mean, 1, 40) + 3 for mean in (1, -1)) for _ in parts]
+        tables = [trials(*scores, seed=seed) for scores in drawn]
+        (dev, *_), (there, *_) = [[table] for table in tables]
+        dev_pair, pair = (
+            [table.loc[table["label"] == label, "score"].to_numpy() for label in metrics.CLASSES]
+            for table in (dev, there)
+        )
+        maps = {"affine": llr.fit_affine(*dev_pair, prior), "isotonic": llr.fit_steps(*dev_pair)}
+        mapped = {name: [one(scores) for scores in pair] for name, one in maps.items()}
+        costs = {f"{name}_cllr": dcf.cllr(*scores) for name, scores in mapped.items()}
+        costs["affine_act_dcf"] = dcf.act_dcf(*mapped["affine"])
+        expected.append(costs | {"min_cllr": llr.min_cllr(*pair), "eer": eer.eer(*mapped["affine"]).eer})
+        for split, table in zip(parts, tables, strict=True):
+            parts[split].append(table)
+    both = {split: pd.concat(tables) for split, tables in parts.items()}
+    found = report.intervals(both, NO_TABLES, SCORING, 0)
+    values = found[(found["resampled_by"] == "speaker") & found["seed"].isna()].set_index("metric")["value"]
+    for name in expected[0]:
+        assert values[name] == pytest.approx(np.mean([costs[name] for costs in expected]), abs=1e-12), name
+    assert set(found["metric"]) == set(metrics.METRICS)
+    assert values["min_cllr"] <= values["affine_cllr"] < 1 < values["cllr"]
+
+
+def test_the_decision_by_steps_is_that_of_their_ratios():
+    # ratios of dev's scores rise in steps; accepted is what has at least the Bayes threshold, -ln 1.9 = -.64
+    steps = metrics.fitted_maps(DEV)
+    [maps] = steps.values()
+    ratios = {
+        label: maps["isotonic"](EVAL.loc[EVAL["label"] == label, "score"].to_numpy()) for label in metrics.CLASSES
+    }
+    miss = (ratios["bonafide"] < dcf.ASVSPOOF5.threshold).mean()
+    false_alarm = (ratios["spoof"] >= dcf.ASVSPOOF5.threshold).mean()
+    values = report.member_values(BOTH, NO_TABLES).set_index("metric")["value"]
+    assert values["isotonic_act_dcf"] == pytest.approx((0.95 * miss + 0.5 * false_alarm) / 0.5)

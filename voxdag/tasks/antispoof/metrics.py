@@ -12,13 +12,15 @@ that say why.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from voxdag.core.errors import Refused
 from voxdag.data.members import Member
-from voxdag.scoring import dcf, eer, members, protocol, tables, tdcf
+from voxdag.scoring import dcf, eer, llr, members, protocol, tables, tdcf
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 
@@ -27,14 +29,21 @@ SHARES = ("eer", "auc")  # metrics that are shares of both classes
 
 CLASSES = ("bonafide", "spoof")  # in the order in which trials are ranked
 FORMS = tuple(tdcf.FORMS)
+MAPS = ("affine", "isotonic")  # of scores to log-likelihood ratios, fitted on dev
+CALIBRATED = tuple(f"{name}_{metric}" for name in MAPS for metric in ("act_dcf", "cllr"))
 HEADLINE = ("eer", *(f"min_tdcf_{form}" for form in FORMS), "min_dcf", "act_dcf", "cllr")
-METRICS = (*HEADLINE, "auc")
+OF_GROUPS = (*HEADLINE, "auc")  # what the breakdown has
+METRICS = (*OF_GROUPS, "min_cllr", *CALIBRATED)
 ERROR_RATES = ("miss_rate", "false_alarm_rate")
 MEASURES = tables.Measures(METRICS, {f"n_{label}": label for label in CLASSES})
+OF_SCORES = replace(MEASURES, metrics=(*OF_GROUPS, "min_cllr"))  # where there is no dev
 PREDICTIONS = {"score": float}
 NO_ASV = pd.DataFrame(columns=["split", "attack", "key", "score"])  # the ASV scores of a corpus that has none
 INTERVALS = tables.interval_types(MEASURES)
-BREAKDOWN = tables.breakdown_types(MEASURES, METRICS, {}) | dict.fromkeys(ERROR_RATES, float)
+BREAKDOWN = tables.breakdown_types(MEASURES, OF_GROUPS, {}) | dict.fromkeys(ERROR_RATES, float)
+
+MapsOf = Mapping[Member, Mapping[str, llr.Map]]
+NO_MAPS: Mapping = MappingProxyType({})
 
 logger = logging.getLogger(__name__)
 
@@ -42,17 +51,25 @@ logger = logging.getLogger(__name__)
 class Scorer:
     """All metrics of one member's predictions, sorted once and scored under any number of resamplings.
 
-    trials: bona fide rows before spoof ones, see `ranked`.
+    trials  bona fide rows before spoof ones, see `ranked`
+    maps    by the names of MAPS, of which costs are measured beside those of the scores themselves: none, where there
+            is no dev to fit them on
+
+    min_cllr is measured of the rows themselves alone: no interval of it is drawn.
 
     Raises Refused for a class without a trial or fewer than 3 distinct scores.
     """
 
-    def __init__(self, trials: pd.DataFrame, weights: Mapping[str, tdcf.TandemWeights]) -> None:
+    def __init__(
+        self, trials: pd.DataFrame, weights: Mapping[str, tdcf.TandemWeights], maps: Mapping[str, llr.Map] = NO_MAPS
+    ) -> None:
         bonafide, spoof = (trials.loc[trials["label"] == label, "score"].to_numpy(float) for label in CLASSES)
         self.halves = slice(bonafide.size), slice(bonafide.size, None)
         self.ranked = eer.RankedTrials(bonafide, spoof)
-        self.bits = dcf.surprise(np.concatenate([bonafide, -spoof]))
-        self.weights = weights
+        self.bits = _bits(bonafide, spoof)
+        self.weights, self.maps = weights, maps
+        self.mapped_bits = {name: _bits(one(bonafide), one(spoof)) for name, one in maps.items()}
+        self.min_cllr = llr.min_cllr(bonafide, spoof)
         tdcf.check_distinct(self.ranked.scores)
 
     def __call__(self, counts: np.ndarray | None = None) -> dict[str, float]:
@@ -60,14 +77,32 @@ class Scorer:
         if counts is not None and not all(counts[half].any() for half in self.halves):
             return {}
         curve = self.ranked.curve(counts)
-        values = {"eer": eer.equal_error(curve).eer, "auc": eer.area(curve), "cllr": self._cllr(counts)}
+        values = {"eer": eer.equal_error(curve).eer, "auc": eer.area(curve), "cllr": self._cllr(self.bits, counts)}
         values |= {f"min_tdcf_{form}": tdcf.min_cost(curve, weights)[0] for form, weights in self.weights.items()}
         values |= {"min_dcf": float(dcf.ASVSPOOF5.along(curve).min()), "act_dcf": dcf.cost_at(curve, dcf.ASVSPOOF5)}
-        return values
+        for name, bits in self.mapped_bits.items():
+            threshold = self.maps[name].threshold(dcf.ASVSPOOF5.threshold)
+            values[f"{name}_act_dcf"] = dcf.cost_at(curve, dcf.ASVSPOOF5, threshold)
+            values[f"{name}_cllr"] = self._cllr(bits, counts)
+        return values | ({"min_cllr": self.min_cllr} if counts is None else {})
 
-    def _cllr(self, counts: np.ndarray | None) -> float:
-        counts = np.ones(self.bits.size) if counts is None else counts
-        return float(sum(np.average(self.bits[half], weights=counts[half]) for half in self.halves) / 2)
+    def _cllr(self, bits: np.ndarray, counts: np.ndarray | None) -> float:
+        counts = np.ones(bits.size) if counts is None else counts
+        return float(sum(np.average(bits[half], weights=counts[half]) for half in self.halves) / 2)
+
+
+def _bits(bonafide: np.ndarray, spoof: np.ndarray) -> np.ndarray:
+    return dcf.surprise(np.concatenate([bonafide, -spoof]))
+
+
+def fitted_maps(dev: pd.DataFrame) -> dict[Member, dict[str, llr.Map]]:
+    """Of each member the maps of MAPS, fitted to its predictions on dev at the prior of ASVspoof 5."""
+    prior, found = llr.effective_prior(dcf.ASVSPOOF5), {}
+    for member, rows in members.split(dev).items():
+        bonafide, spoof = (rows.loc[rows["label"] == label, "score"].to_numpy(float) for label in CLASSES)
+        maps = llr.fit_affine(bonafide, spoof, prior), llr.fit_steps(bonafide, spoof)
+        found[member] = dict(zip(MAPS, maps, strict=True))
+    return found
 
 
 def ranked(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -75,17 +110,21 @@ def ranked(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([predictions[predictions["label"] == label] for label in CLASSES])
 
 
-def statistic(predictions: pd.DataFrame, asv: pd.DataFrame) -> Members:
+def statistic(predictions: pd.DataFrame, asv: pd.DataFrame, maps: MapsOf = NO_MAPS) -> Members:
     """The members, each with what scores it under any resampling; minDCF, actDCF and Cllr (bits) at the costs of
-    ASVspoof 5.
+    ASVspoof 5, those of the `maps` too, where a member has some (see `fitted_maps`).
 
     Raises Refused if a column is missing, a label is unknown, a score is not finite, an utterance stands twice in a
     member, or a member has a class without a trial or fewer than 3 distinct scores.
     """
-    _check(predictions)
+    check(predictions)
     weights = _weights(asv)
     by_member = members.split(ranked(predictions))
-    return tables.scored(by_member, lambda _, rows: Scorer(rows, weights), "label", shares=_shares)
+
+    def prepared(member: Member, rows: pd.DataFrame) -> Scorer:
+        return Scorer(rows, weights, maps.get(member, NO_MAPS))
+
+    return tables.scored(by_member, prepared, "label", shares=_shares)
 
 
 def _shares(metric: str, rows: pd.DataFrame) -> list[np.ndarray]:
@@ -107,18 +146,22 @@ def headline(predictions: pd.DataFrame, asv: pd.DataFrame) -> dict[str, float | 
     return tables.headline(scores, HEADLINE, "eer")
 
 
-def intervals(predictions: pd.DataFrame, asv: pd.DataFrame, scoring: Scoring, seed: int) -> pd.DataFrame:
+def intervals(
+    predictions: pd.DataFrame, asv: pd.DataFrame, scoring: Scoring, seed: int, maps: MapsOf = NO_MAPS
+) -> pd.DataFrame:
     """Bootstrap intervals of every metric, once by utterance and once by speaker, as `tables.intervals` makes them.
 
     Raises Refused as `statistic` does, or without a column `speaker`.
     """
-    _check(predictions, ["speaker"])
-    return tables.intervals(statistic(predictions, asv), MEASURES, protocol.prefix(predictions), scoring, seed)
+    check(predictions, ["speaker"])
+    scores, measures = statistic(predictions, asv, maps), MEASURES if maps else OF_SCORES
+    return tables.intervals(scores, measures, protocol.prefix(predictions), scoring, seed)
 
 
-def member_values(predictions: pd.DataFrame, asv: pd.DataFrame) -> pd.DataFrame:
+def member_values(predictions: pd.DataFrame, asv: pd.DataFrame, maps: MapsOf = NO_MAPS) -> pd.DataFrame:
     """Every metric of every member, as `tables.member_values` makes them. Raises Refused as `statistic` does."""
-    return tables.member_values(statistic(predictions, asv), MEASURES, protocol.prefix(predictions))
+    scores, measures = statistic(predictions, asv, maps), MEASURES if maps else OF_SCORES
+    return tables.member_values(scores, measures, protocol.prefix(predictions))
 
 
 def breakdown(
@@ -141,13 +184,13 @@ def breakdown(
 
     Raises Refused if a column is missing, a label is unknown, a score is not finite, or a member has no threshold.
     """
-    _check(predictions, by)
+    check(predictions, by)
 
     def score(column: str, value: str, group: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
         rows, weights = members.split(group), _weights(asv, value if column == "attack" else None)
         scores = tables.scored(rows, lambda _, trials: Scorer(trials, weights), "label", f"{column} {value}", _shares)
         rates = {} if thresholds is None else error_rates(rows, thresholds)
-        return MEASURES.count(group) | tables.group_metrics(scores, METRICS, scoring, rng) | rates
+        return MEASURES.count(group) | tables.group_metrics(scores, OF_GROUPS, scoring, rng) | rates
 
     rows = tables.breakdown(ranked(predictions), by, score, seed, shared=True)
     left_out = ERROR_RATES if thresholds is None else ()
@@ -207,5 +250,6 @@ def _warn_if_inverted(scores: Members) -> None:
         )
 
 
-def _check(predictions: pd.DataFrame, columns: Sequence[str] = ()) -> None:
+def check(predictions: pd.DataFrame, columns: Sequence[str] = ()) -> None:
+    """Raises Refused for predictions that cannot be scored: see `tables.check`."""
     tables.check(predictions, columns, {"label": CLASSES}, ["score"])

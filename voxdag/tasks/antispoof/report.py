@@ -34,7 +34,7 @@ def headline(predictions: Predictions, tables: Tables) -> dict[str, float | None
 
 def intervals(predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
     """The metrics on eval with their intervals, by utterance and by speaker."""
-    return metrics.intervals(predictions["eval"], _asv(tables), scoring, seed)
+    return metrics.intervals(predictions["eval"], _asv(tables), scoring, seed, _maps(predictions))
 
 
 def breakdown(predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
@@ -45,12 +45,16 @@ def breakdown(predictions: Predictions, tables: Tables, scoring: Scoring, seed: 
 
 def member_values(predictions: Predictions, tables: Tables) -> pd.DataFrame:
     """The metrics of each member on eval."""
-    return metrics.member_values(predictions["eval"], _asv(tables))
+    return metrics.member_values(predictions["eval"], _asv(tables), _maps(predictions))
 
 
 def statistic(predictions: Predictions, tables: Tables) -> Members:
     """What scores the members on eval under any resampling."""
-    return metrics.statistic(predictions["eval"], _asv(tables))
+    return metrics.statistic(predictions["eval"], _asv(tables), _maps(predictions))
+
+
+def _maps(predictions: Predictions) -> metrics.MapsOf:
+    return metrics.fitted_maps(predictions["dev"])
 
 
 def _asv(tables: Tables) -> pd.DataFrame:
