@@ -14,10 +14,11 @@ LENGTHS = torch.tensor([TIME, 5_000, 7_000])
 MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.names()}
 SMALL = {"aasist": "aasist_s", "ast": "quick", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
 GENERATORS, DISCRIMINATORS = ("dcgan_generator", "mel_generator"), ("dcgan_discriminator", "mel_discriminator")
-SMALL |= {"metric_discriminator": "half", **dict.fromkeys((*GENERATORS, *DISCRIMINATORS, "mel_probe"), "quick")}
+QUICK = (*GENERATORS, *DISCRIMINATORS, "mel_probe", "domain_head", "layer_pooling")
+SMALL |= {"metric_discriminator": "half", **dict.fromkeys(QUICK, "quick")}
 ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
 ENHANCERS = ("bsrnn", "demucs")
-HELPERS = (*GENERATORS, *DISCRIMINATORS, "mel_probe", "metric_discriminator")  # are never scored
+HELPERS = (*GENERATORS, *DISCRIMINATORS, "domain_head", "mel_probe", "metric_discriminator")  # are never scored
 
 
 def inputs(network):

@@ -45,10 +45,7 @@ def logits(network: nn.Module, *inputs: Tensor, outputs: int) -> Tensor:
 
     Raises Refused, naming the network, for anything else, and for inputs that it refuses.
     """
-    try:
-        given = network(*inputs)
-    except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
-        raise Refused(f"{type(network).__name__}: {reason}") from reason
+    given = _given(network, inputs)
     found = given[1] if isinstance(given, tuple) and len(given) == 2 else given
     if not isinstance(found, Tensor) or found.shape != (len(inputs[0]), outputs):
         raise Refused(
@@ -56,6 +53,28 @@ def logits(network: nn.Module, *inputs: Tensor, outputs: int) -> Tensor:
             f"{outputs}), or a pair (embedding (B, D), logits (B, {outputs})), as models/__init__.py says"
         )
     return found
+
+
+def embedded(network: nn.Module, *inputs: Tensor, outputs: int) -> tuple[Tensor, Tensor]:
+    """What a network gives as a pair: embedding (B, D), logits (B, outputs).
+
+    Raises Refused, naming the network, for anything else, and for inputs that it refuses.
+    """
+    given = _given(network, inputs)
+    if isinstance(given, tuple) and len(given) == 2:
+        embedding, found = given
+        if embedding.ndim == 2 and found.shape == (len(inputs[0]), outputs):
+            return embedding, found
+    raise Refused(
+        f"{type(network).__name__} gives {_described(given)}; expected a pair (embedding (B, D), logits (B, {outputs}))"
+    )
+
+
+def _given(network: nn.Module, inputs: Sequence[Tensor]) -> object:
+    try:
+        return network(*inputs)
+    except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
+        raise Refused(f"{type(network).__name__}: {reason}") from reason
 
 
 def float_waves(waves: Tensor, device: torch.device) -> Tensor:

@@ -1,0 +1,140 @@
+"""A countermeasure that pools statistics over a weighted sum of its front end's layers.
+
+    wave (B, T)
+      front end        each of its L layers says frames              (B, D, T') each
+      weighted sum     by the softmax of L weights                   (B, D, T')
+      pooling          mean and standard deviation over frames       (B, 2 D)
+      projection       linear, ReLU, dropout, once for each size     (B, E): the embedding
+      head             linear                                        (B, outputs)
+
+The form that speech processing tasks give to self-supervised front ends: Yang et al., "SUPERB", Interspeech 2021 (the
+weighted sum); Snyder et al., "X-vectors", ICASSP 2018 (pooling of statistics). The front end "spectrogram" is ours, for
+a CPU: log energies of bands of equal width, of which each band's mean over the crop is taken out (a channel's constant
+colour), and 3 x 3 convolutions, each of which is a layer. All frames of a crop are pooled, none of them is padding: a
+recording that is shorter is repeated, as for AASIST.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SAMPLE_RATE = 16_000  # Hz
+FFT, WINDOW, HOP = 512, 400, 160  # samples: 25 ms every 10
+FLOOR = 1e-7  # power that is added before the logarithm
+TINY = 1e-5  # of variances
+
+
+@dataclass(frozen=True)
+class LayerPoolingConfig:
+    """front_end    a key of FRONT_ENDS
+    bands        of the spectrogram, from 0 to 8,000 Hz
+    channels     of each convolution, one a layer; the bands are halved by each, the frames by every second one
+    width        D, of every layer
+    projection   sizes of the linear maps behind the pooling; the last is the embedding's
+    dropout      in the projection
+    """
+
+    bands: int = 80
+    channels: tuple[int, ...] = (16, 32, 48, 64)
+    width: int = 64
+    projection: tuple[int, ...] = (64,)
+    dropout: float = 0.1
+    front_end: str = "spectrogram"
+
+    def __post_init__(self) -> None:
+        if self.front_end not in FRONT_ENDS:
+            raise ValueError(f"front_end is {self.front_end!r}, expected one of {', '.join(FRONT_ENDS)}")
+        if not (self.channels and self.projection):
+            raise ValueError(f"channels {self.channels}, projection {self.projection}: expected one at least of both")
+        if min(self.bands, self.width, *self.channels, *self.projection) < 1:
+            raise ValueError(f"{self}: expected sizes of 1 or more")
+        halved = 2 ** len(self.channels)
+        if self.bands % halved:
+            raise ValueError(f"bands is {self.bands}, expected a multiple of {halved}: each layer halves them")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected from 0 to below 1")
+
+
+def linear_bank(bands: int) -> Tensor:
+    """Triangular bands of equal width from 0 Hz to half the rate: (FFT // 2 + 1, bands), each column's sum 1."""
+    bins = torch.arange(FFT // 2 + 1) / (FFT // 2) * (bands + 1)  # in units of a band, 0 to bands + 1
+    centres = torch.arange(1, bands + 1)
+    weights = (1 - (bins[:, None] - centres).abs()).clamp(min=0)  # (bins, bands)
+    return weights / weights.sum(0)
+
+
+class Spectrogram(nn.Module):
+    """Waves (B, T) of WINDOW samples or more -> the frames of each layer, (B, D, T') each."""
+
+    def __init__(self, config: LayerPoolingConfig):
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("bank", linear_bank(config.bands), persistent=False)
+        sizes = (1, *config.channels)
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(before, after, 3, stride=(2, 1 + i % 2), padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            )
+            for i, (before, after) in enumerate(pairwise(sizes))
+        )
+        rows = [channels * config.bands // 2 ** (i + 1) for i, channels in enumerate(config.channels)]
+        self.maps = nn.ModuleList(nn.Conv1d(count, config.width, 1) for count in rows)
+
+    def forward(self, wave: Tensor) -> list[Tensor]:
+        """All layers at the frame rate of the last one."""
+        spectra = torch.stft(wave, FFT, HOP, WINDOW, self.window, center=False, return_complex=True)
+        energies = torch.log(self.bank.T @ spectra.abs().square() + FLOOR)  # (B, F, T)
+        maps = (energies - energies.mean(2, keepdim=True))[:, None]  # (B, 1, F, T)
+        found = []
+        for layer, to_width in zip(self.layers, self.maps, strict=True):
+            maps = layer(maps)  # (B, C, F', T')
+            found.append(to_width(maps.flatten(1, 2)))  # (B, D, T')
+        frames = found[-1].shape[2]
+        return [F.adaptive_avg_pool1d(layer, frames) for layer in found]
+
+
+FRONT_ENDS = {"spectrogram": Spectrogram}
+CONFIGS = {"quick": LayerPoolingConfig()}
+
+
+def pooled(frames: Tensor) -> Tensor:
+    """Mean and standard deviation over frames: (B, D, T') -> (B, 2 D)."""
+    variance = frames.var(2, correction=0)
+    return torch.cat([frames.mean(2), (variance + TINY).sqrt()], 1)
+
+
+class LayerPooling(nn.Module):
+    """See above."""
+
+    TAKES = "wave"
+
+    def __init__(self, config: LayerPoolingConfig, outputs: int):
+        super().__init__()
+        self.front_end = FRONT_ENDS[config.front_end](config)
+        self.weights = nn.Parameter(torch.zeros(len(config.channels)))
+        sizes = (2 * config.width, *config.projection)
+        self.projection = nn.Sequential(
+            *(nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(config.dropout)) for a, b in pairwise(sizes))
+        )
+        self.head = nn.Linear(sizes[-1], outputs)
+
+    def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T) -> embedding (B, E), logits (B, outputs). Raises ValueError for crops too short for a frame."""
+        if wave.shape[1] < FFT:
+            raise ValueError(f"crops of {wave.shape[1]} samples, expected {FFT} or more")
+        layers = torch.stack(self.front_end(wave))  # (L, B, D, T')
+        summed = torch.einsum("l,lbdt->bdt", self.weights.softmax(0), layers)  # (B, D, T')
+        embedding = self.projection(pooled(summed))  # (B, E)
+        return embedding, self.head(embedding)
+
+
+def build(config: LayerPoolingConfig, outputs: int) -> LayerPooling:
+    """See `models`."""
+    return LayerPooling(config, outputs)

@@ -1,0 +1,96 @@
+"""Domain-adversarial training of a countermeasure: heads that tell codecs and qualities from its embedding, behind a
+reversed gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from voxdag.audio.codecs import NONE
+from voxdag.core import bounds
+from voxdag.core.errors import Refused
+from voxdag.networks.by_name import Further
+from voxdag.training.learner import masked_mean
+from voxdag.training.reversal import Strength, reversed_gradient
+
+UNKNOWN = -1  # the target of a recording that has none
+
+
+@dataclass(frozen=True)
+class Head:
+    """column   of the index, whose value a head tells
+    classes  what it may be; "none" where it is no class is no target
+    weight   of its cross entropy beside the others'
+    """
+
+    column: str
+    classes: tuple[str, ...]
+    weight: float
+
+    def __post_init__(self) -> None:
+        bounds.distinct(self, "classes")
+        bounds.above(self, 0, "weight")
+        if len(self.classes) < 2:
+            raise Refused(f"classes is {list(self.classes)}, expected two or more")
+
+
+@dataclass(frozen=True)
+class Domains:
+    """head: the network of each head; heads: what there are; strength: of the reversed gradient."""
+
+    head: Further
+    heads: tuple[Head, ...]
+    strength: Strength
+
+    def __post_init__(self) -> None:
+        bounds.not_empty(self, "heads")
+        columns = [head.column for head in self.heads]
+        if len(set(columns)) < len(columns):
+            raise Refused(f"heads tell {', '.join(columns)}, expected each column once")
+
+
+class Opponents:
+    """The heads of a run, and each training recording's targets."""
+
+    def __init__(self, settings: Domains, index: pd.DataFrame, device: torch.device):
+        self.settings, self.device = settings, device
+        built = {head.column: settings.head.build(len(head.classes)) for head in settings.heads}
+        self.networks = nn.ModuleDict(built).to(device)
+        self.targets = {head.column: torch.from_numpy(targets(index, head)).to(device) for head in settings.heads}
+
+    def losses(self, embedding: Tensor, rows: Tensor, strength: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum of the heads' cross entropies with their weights; and of each the share that it tells.
+
+        embedding (B, E), of the index's rows (B,); recordings without a target count in neither.
+        """
+        total, told = embedding.new_zeros(()), {}
+        opposed = reversed_gradient(embedding, strength)
+        for head in self.settings.heads:
+            expected = self.targets[head.column][rows.to(self.device)]  # (B,)
+            known = expected != UNKNOWN
+            logits = self.networks[head.column](opposed).float()  # (B, classes)
+            entropies = F.cross_entropy(logits, expected.clamp(min=0), reduction="none")
+            total = total + head.weight * masked_mean(entropies, known)
+            right = (logits.argmax(1) == expected).float()
+            told[f"{head.column}_accuracy"] = masked_mean(right, known).detach()
+        return total, told
+
+
+def targets(index: pd.DataFrame, head: Head) -> np.ndarray:
+    """(n,) int64: each recording's place among the classes; UNKNOWN of "none" where that is no class.
+
+    Raises Refused for a column that is not there, and for a value that is no class.
+    """
+    if head.column not in index:
+        raise Refused(f"a head tells {head.column}, which train's index does not have")
+    places: Mapping[str, int] = {NONE: UNKNOWN} | {name: place for place, name in enumerate(head.classes)}
+    other = sorted(set(index[head.column].astype(str)) - set(places))
+    if other:
+        raise Refused(f"{head.column} {other[0]} of train is none of the classes {', '.join(head.classes)}")
+    return index[head.column].astype(str).map(places).to_numpy(np.int64)
