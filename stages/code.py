@@ -40,7 +40,7 @@ def picked(name: str, item: Mapping) -> dict[str, list[str]]:
     objective's settings is another.
     """
     prepare = item.get("prepare") or {}
-    corpora = [prepare.get("corpus"), prepare.get("eval_corpus")]
+    corpora = [prepare.get("corpus"), prepare.get("eval_corpus"), item.get("corpus")]
     names = {"task": [item.get("task", name)], "network": _of_key("network", item), "corpus": corpora}
     return {place: [name for name in listed if name] for place, listed in names.items()}
 

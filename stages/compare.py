@@ -4,6 +4,7 @@ Usage:  python -m stages.compare <task>
 Reads:  data/predictions/<system>/dev.csv, eval.csv      of every system and baseline of the task
         metrics/<system>/intervals.csv                   the same
         plots/<system>/<figure>.csv                      of every system
+        data/transfers/<task>/<entry>/cells.csv          of further recordings (stages.transfer)
         data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
         params.yaml                                      seed, tasks.<task>.scoring, systems, baselines,
                                                          tasks.<task>.prepare: the corpus's name
@@ -12,6 +13,8 @@ Writes: compare/<task>/figures/<figure>.csv              that of each system bel
         compare/<task>/figures/<figure>.png, .pdf        what the task draws of all systems
         compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
                                                          and, by the margins of params.yaml, verdicts
+        compare/<task>/matrix.csv                        systems by what they were tested on, at frozen thresholds;
+                                                         no row without `transfers`; figures/matrix.png, .pdf: some
 
 compare/<task>/dvc.yaml draws the figures for `dvc plots`. Like evaluate, this stage opens the eval split.
 """
@@ -24,11 +27,12 @@ from types import ModuleType
 import pandas as pd
 
 from voxdag.core import artifacts, command, params
-from voxdag.core.modules import load_module
+from voxdag.core.modules import load_module, load_optional
 from voxdag.data import layout
+from voxdag.figures import matrix
 from voxdag.figures.plot import NUMBERS
 from voxdag.scoring import paired, verdicts
-from voxdag.tasks import results
+from voxdag.tasks import results, transferred
 
 
 def figure_tables(systems: list[str], types: Mapping[str, type]) -> dict[str, pd.DataFrame]:
@@ -58,17 +62,29 @@ def of_baselines(
 
 
 def pairs(names: list[str], task: str, report: ModuleType, tree: Mapping) -> pd.DataFrame:
-    """The paired differences with their verdicts; no row where there is one system alone.
+    """The paired differences with their verdicts; no row where there is one system alone. Systems that hear coded
+    speech are compared with those alone that hear the same.
 
     Raises Refused for a margin of a metric that the task does not have.
     """
-    predictions = {name: results.read(name, task) for name in names}
     scoring, seed, held = results.scoring(tree, task), params.run(tree).seed, results.tables(task)
-    if names:  # every system of the task has the same metrics
-        verdicts.check(scoring.margins, report.member_values(predictions[names[0]], held)["metric"], task)
     common = getattr(report, "common", None)
-    table = paired.pairs(predictions, held, report.statistic, scoring, seed, common)
-    return verdicts.judge(table, scoring.margins, report.HIGHER)
+    tables = []
+    for heard in by_codecs(names, tree).values() or [[]]:
+        predictions = {name: results.read(name, task) for name in heard}
+        if predictions:  # every system of the task has the same metrics
+            verdicts.check(scoring.margins, report.member_values(predictions[heard[0]], held)["metric"], task)
+        tables.append(paired.pairs(predictions, held, report.statistic, scoring, seed, common))
+    return verdicts.judge(pd.concat(tables, ignore_index=True), scoring.margins, report.HIGHER)
+
+
+def by_codecs(names: list[str], tree: Mapping) -> dict[str, list[str]]:
+    """The systems and baselines by the entry of `coded` that they hear recordings through; "": as they are."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        system = (tree["systems"] or {}).get(name)
+        groups.setdefault(params.coded_by(tree, system["recordings"]) if system else "", []).append(name)
+    return groups
 
 
 def main(task: str) -> None:
@@ -91,6 +107,12 @@ def main(task: str) -> None:
         what = f"{task}, eval of {results.corpus(tree, task)}"
         plot.save(folder / figure, plot.words(what, results.scoring(tree, task).confidence))
     artifacts.write_table(layout.comparison(task) / "pairs.csv", pairs(names, task, report, tree))
+    transfer = load_optional("voxdag.tasks.{task}.transfer", task=task)
+    cells = transferred.cells(tree, task, transfer)
+    artifacts.write_table(layout.comparison(task) / "matrix.csv", cells)
+    if len(cells):
+        words = f"{task}; thresholds and calibration of each system's own dev"
+        matrix.draw(cells, transfer.SHOWN).save(folder / "matrix", words)
 
 
 if __name__ == "__main__":

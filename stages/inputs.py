@@ -4,6 +4,7 @@ Usage:  python -m stages.inputs
 Reads:  params.yaml                                the corpora and weights that its items name
         the corpora and the weights folders        names and sizes of the former, contents of the latter
 Writes: data/inputs/corpora/<task>.txt             one line per corpus: files, bytes, hash of the listing
+        data/inputs/beyond/<entry>.txt             the same of the corpus of an entry of `beyond`
         data/inputs/weights/<section>/<item>.txt   one line per file of weights: its hash
         data/inputs/weights/<file>                 the hash of a file that a stage between names; of none, nothing
 
@@ -23,6 +24,7 @@ from voxdag.core.errors import Refused
 from voxdag.core.files import walk_links, write_text
 from voxdag.core.params import BETWEEN, FILES, NONE
 from voxdag.core.workspace import corpora_folder, weights_folder
+from voxdag.data import layout
 from voxdag.networks.official import DENOISERS
 
 FOLDER = Path("data/inputs")
@@ -55,6 +57,15 @@ def corpora(task: Mapping) -> str:
     return "".join(f"{name}: {_corpus(name, prepare.get('corpora') or {})}\n" for name in names)
 
 
+def further(tree: Mapping, name: str, entry: Mapping) -> str:
+    """The line of the corpus of an entry of `beyond`; one that makes no sense is left to its stage to refuse."""
+    try:
+        options = params.beyond_options(tree, name)
+    except Refused:
+        return NOTHING
+    return f"{entry['corpus']}: {_corpus(entry['corpus'], {entry['corpus']: options})}\n"
+
+
 def weights(item: Mapping) -> str:
     """One line for each file in the weights folder that an item of params.yaml names."""
     front_end = (item.get("features") or {}).get("front_end") or {}
@@ -83,7 +94,10 @@ def main() -> None:
     if FOLDER.exists():
         shutil.rmtree(FOLDER)  # an item that is gone leaves nothing behind
     for name, task in _items(tree, "tasks"):
+        layout.transfers(name).mkdir(parents=True, exist_ok=True)  # a dependency of `compare`, with entries and without
         write_text(FOLDER / "corpora" / f"{name}.txt", corpora(task))
+    for name, entry in _items(tree, "beyond"):
+        write_text(FOLDER / "beyond" / f"{name}.txt", further(tree, name, entry))
     for section in SECTIONS:
         for name, item in _items(tree, section):
             write_text(FOLDER / "weights" / section / f"{name}.txt", weights(item))

@@ -36,7 +36,7 @@ def tiny(tree: Mapping) -> dict:
     task = {"tasks": {TASK: tree["tasks"][TASK]}}
     groups = {
         group: {name: tree[group][name] for name in params.of_task(tree, TASK, group)}
-        for group in ("systems", "baselines", *params.BETWEEN)
+        for group in ("systems", "baselines", *params.BETWEEN, *params.FURTHER)
     }
     return presets.merged({**tree, **task, **groups}, presets.read(PRESET), "the demo")
 

@@ -24,6 +24,7 @@ from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
 from voxdag.corpora import files, listing, manifest
+from voxdag.corpora.corpus import reader
 from voxdag.corpora.manifest import Prepare
 from voxdag.data import coded, layout
 from voxdag.data.recordings import Features
@@ -35,7 +36,7 @@ from voxdag.training.loop import Recipe
 
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
 
-GROUPS = ("tasks", *params.BETWEEN, "systems", "baselines")  # of params.yaml
+GROUPS = ("tasks", *params.BETWEEN, "systems", *params.FURTHER, "baselines")  # of params.yaml
 BETWEEN: Mapping[str, Callable[[str], ModuleType]] = {  # section -> the module that works for its entries
     "cleaned": lambda task: load_module("voxdag.tasks.{task}.clean", task=task),
     "coded": lambda task: coded,
@@ -119,6 +120,11 @@ def parameters() -> Iterator[Finding]:
             entry, where = params.between(tree, section, name), f"{section}.{name}"
             params.bind(load(entry.task).Settings, entry.settings, f"{where}.settings")
             between.has_network(entry, where)
+    for name in tree["beyond"] or ():
+        corpus, options = params.beyond(tree, name).corpus, params.beyond_options(tree, name)
+        params.bind(reader(corpus).Options, options, f"beyond.{name}.options")
+    for name in tree["transfers"] or ():
+        params.transfer(tree, name)
     for name in tree["baselines"] or ():
         baseline = params.baseline(tree, name)
         params.bind(

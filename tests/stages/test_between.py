@@ -106,7 +106,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def write_params(folder, section, **entry):
-    tree = {name: {} for name in ("tasks", *params.BETWEEN, "systems", "baselines")}
+    tree = {name: {} for name in params.SECTIONS}
     entry = {"recordings": "features/levels", "weights": NO_WEIGHTS, "settings": {"batch_size": 2}} | entry
     tree |= {"seed": 1, "num_threads": torch.get_num_threads(), "device": "cpu", section: {"it": entry}}
     (folder / "params.yaml").write_text(yaml.safe_dump(tree))

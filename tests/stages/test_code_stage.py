@@ -54,7 +54,7 @@ def test_a_text_is_written_for_every_item_and_what_is_gone_is_removed(tmp_path, 
     (tmp_path / "dvc.yaml").write_text("stages: {train: {foreach: '${systems}', do: {}}}")
     (tmp_path / "params.yaml").write_text(
         "{seed: 1, num_threads: 1, device: cpu, tasks: {}, cleaned: {}, coded: {}, embedded: {}, synthetic: {},"
-        " baselines: {}, systems: {tier1: {task: emotion, network: tier1}}}"
+        " beyond: {}, transfers: {}, baselines: {}, systems: {tier1: {task: emotion, network: tier1}}}"
     )
     monkeypatch.setattr(stage.code, "describe", lambda modules, picked: f"{modules} {picked['network']}\n")
     stage.main()

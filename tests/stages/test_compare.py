@@ -65,7 +65,7 @@ def test_figures_have_all_systems_and_pairs_their_differences(place):
     configure(a=(0.1, "speaker_independent"), b=(0.2, "speaker_independent"))
     compare.main("regress")
     assert set(written(place / "compare/regress")) == {
-        *("figures/ccc.csv", "figures/ccc.png", "figures/ccc.pdf", "figures/codecs.csv", "pairs.csv"),
+        *("figures/ccc.csv", "figures/ccc.png", "figures/ccc.pdf", "figures/codecs.csv", "matrix.csv", "pairs.csv"),
     }
     # as they were written, and a column of text that no shared figure has is text when it is read back
     text = (place / "compare/regress/figures/codecs.csv").read_text()
@@ -157,7 +157,7 @@ def test_a_task_without_systems_has_what_dvc_expects_of_it_and_nothing_in_it(pla
     configure()
     compare.main("regress")
     assert (place / "compare/regress/figures").is_dir()
-    assert set(written(place / "compare/regress")) == {"pairs.csv"}
+    assert set(written(place / "compare/regress")) == {"matrix.csv", "pairs.csv"}
 
 
 def test_groups_are_named_as_the_manifest_names_them(place):

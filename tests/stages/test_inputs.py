@@ -201,7 +201,7 @@ def test_weights_may_lie_in_a_folder_below(outside):
 
 
 PARAMS = """
-{seed: 1, num_threads: 1, device: cpu, cleaned: {}, coded: {}, embedded: , synthetic: {},
+{seed: 1, num_threads: 1, device: cpu, cleaned: {}, coded: {}, embedded: , synthetic: {}, beyond: {}, transfers: {},
  tasks: {emotion: {prepare: {corpus: savee, eval_corpus: null, corpora: {savee: {root: savee}}}}},
  systems: {tier1: {model: {init_weights: t.pth}}}, baselines: {}}
 """

@@ -25,7 +25,7 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setenv("VOXDAG_CORPORA", str(tmp_path / "corpora"))
     monkeypatch.setattr(code, "fingerprint", lambda settings, module: "made")  # of a module that lies elsewhere
     toy = yaml.safe_load((TOYS / TASK / "params.yaml").read_text())
-    tree = {name: {} for name in ("tasks", *params.BETWEEN, "systems", "baselines")}
+    tree = {name: {} for name in params.SECTIONS}
     with importable(TOYS / TASK):
         yield tree | {"seed": 1, "num_threads": 1, "device": "cpu", "tasks": toy["tasks"]}
 

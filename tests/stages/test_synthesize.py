@@ -44,7 +44,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def write_params(folder, recordings="features/affect", task="affect", **changes):
-    tree = {section: {} for section in ("tasks", *params.BETWEEN, "systems", "baselines")}
+    tree = {section: {} for section in params.SECTIONS}
     settings = yaml.safe_load(yaml.safe_dump(plain(asdict(settings_of(**changes)))))
     entry = {"task": task, "recordings": recordings, "weights": "inputs/weights/none", "settings": settings}
     about = {"prepare": {"corpus": "simulated_music"}, "features": {}, "scoring": {}}

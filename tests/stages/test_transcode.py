@@ -27,7 +27,7 @@ def recordings(count, seed):
 
 
 def write_params(folder, **changes):
-    tree = {section: {} for section in ("tasks", *params.BETWEEN, "systems", "baselines")}
+    tree = {section: {} for section in params.SECTIONS}
     entry = {"task": "antispoof", "recordings": "features/antispoof", "weights": "inputs/weights/none"}
     entry |= {"settings": {"seed": 1} | RULES} | changes
     tree |= {"seed": 1, "num_threads": 1, "device": "cpu", "coded": {"it": entry}}

@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 FILE = "params.yaml"
 BETWEEN = ("cleaned", "coded", "embedded", "synthetic")  # the sections of stages between features and training
-SECTIONS = ("tasks", *BETWEEN, "systems", "baselines")
+FURTHER = ("beyond", "transfers")  # those of recordings beside a task's own
+SECTIONS = ("tasks", *BETWEEN, "systems", "baselines", *FURTHER)
 TOP_LEVEL = ("seed", "num_threads", "device", *SECTIONS)
 ENTRY = re.compile(r"\w[\w-]*")  # the name of a task, a system, ...: it names folders and files
 DEVICES = ("auto", "cpu", "cuda")
@@ -144,6 +145,34 @@ class Between:
     changes: dict | None = None
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """A further corpus whose eval recordings are packed as those of a task: an entry of `beyond`.
+
+    options     changes of the corpus's options, tasks.<task>.prepare.corpora.<corpus>: another root
+    max_absent  the share (0..1) of listed recordings that may be absent from the disk
+    """
+
+    task: str
+    corpus: str
+    options: dict
+    max_absent: float
+
+    def __post_init__(self) -> None:
+        bounds.share(self, "max_absent")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Recordings that all systems of a task are tested on, at what they froze on dev: an entry of `transfers`.
+
+    recordings  a folder of shards below data: beyond/<entry>, coded/<entry>, features/<task>
+    """
+
+    task: str
+    recordings: str
+
+
 def read(path: Path = Path(FILE)) -> dict[str, Any]:
     """Read the parameter tree and check its top-level keys. Raises Refused, naming the file."""
     if not path.is_file():
@@ -224,9 +253,37 @@ def between(tree: Mapping[str, Any], section: str, name: str) -> Between:
     return bind(Between, _entry(tree, section, name), f"{section}.{name}")
 
 
+def coded_by(tree: Mapping[str, Any], recordings: str) -> str:
+    """The entry of `coded` that a folder's recordings come through, directly or by other stages between; "": none."""
+    section, _, name = recordings.partition("/")
+    entry = (tree[section] or {}).get(name) if section in BETWEEN else None
+    if entry is None:
+        return ""
+    return name if section == "coded" else coded_by(tree, str(entry.get("recordings")))
+
+
 def baseline(tree: Mapping[str, Any], name: str) -> Baseline:
     """One baseline. Raises Refused with the baseline names that params.yaml has."""
     return bind(Baseline, _entry(tree, "baselines", name), f"baselines.{name}")
+
+
+def beyond(tree: Mapping[str, Any], name: str) -> Beyond:
+    """One entry of `beyond`. Raises Refused with those that params.yaml has."""
+    return bind(Beyond, _entry(tree, "beyond", name), f"beyond.{name}")
+
+
+def beyond_options(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The options of the corpus of an entry of `beyond`. Raises Refused where the task has none for it."""
+    entry = beyond(tree, name)
+    there = task(tree, entry.task).prepare.get("corpora") or {}
+    if entry.corpus not in there:
+        raise Refused(f"beyond.{name}.corpus is {entry.corpus}; tasks.{entry.task}.prepare.corpora has none of it")
+    return {**(there[entry.corpus] or {}), **entry.options}
+
+
+def transfer(tree: Mapping[str, Any], name: str) -> Transfer:
+    """One entry of `transfers`. Raises Refused with those that params.yaml has."""
+    return bind(Transfer, _entry(tree, "transfers", name), f"transfers.{name}")
 
 
 def of_task(tree: Mapping[str, Any], task: str, *groups: str) -> list[str]:

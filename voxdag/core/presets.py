@@ -111,7 +111,7 @@ def _like(name: str, block: Tree, systems: Tree) -> dict:
 
 
 def _leaves(tree: Tree, base: Tree, where: str) -> Iterator[tuple[str, object]]:
-    takes_entries = not base or where.removesuffix(".") in params.BETWEEN
+    takes_entries = not base or where.removesuffix(".") in (*params.BETWEEN, *params.FURTHER)
     for name, value in tree.items():
         if name not in base and takes_entries:
             yield from _whole({name: value}, f"++{where}")

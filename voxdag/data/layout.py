@@ -75,6 +75,11 @@ def metrics(system: str) -> Path:
     return Path("metrics") / system
 
 
+def transfers(task: str, entry: str = "") -> Path:
+    """Folder of what the systems of a task say of further recordings; of those of an entry."""
+    return Path("data/transfers") / task / entry
+
+
 def comparison(task: str) -> Path:
     """Folder of what lays the systems of a task beside one another."""
     return Path("compare") / task
