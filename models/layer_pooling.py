@@ -21,29 +21,29 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 SAMPLE_RATE = 16_000  # Hz
 FFT, WINDOW, HOP = 512, 400, 160  # samples: 25 ms every 10
 FLOOR = 1e-7  # power that is added before the logarithm
 TINY = 1e-5  # of variances
+HALVING = 2  # layers that halve the frames
 
 
 @dataclass(frozen=True)
 class LayerPoolingConfig:
     """front_end    a key of FRONT_ENDS
     bands        of the spectrogram, from 0 to 8,000 Hz
-    channels     of each convolution, one a layer; the bands are halved by each, the frames by every second one
+    channels     of each convolution, one a layer; each halves the bands, the first HALVING of them the frames
     width        D, of every layer
     projection   sizes of the linear maps behind the pooling; the last is the embedding's
     dropout      in the projection
     """
 
     bands: int = 80
-    channels: tuple[int, ...] = (16, 32, 48, 64)
-    width: int = 64
+    channels: tuple[int, ...] = (24, 32, 32, 32)
+    width: int = 48
     projection: tuple[int, ...] = (64,)
-    dropout: float = 0.1
+    dropout: float = 0.3
     front_end: str = "spectrogram"
 
     def __post_init__(self) -> None:
@@ -78,26 +78,28 @@ class Spectrogram(nn.Module):
         sizes = (1, *config.channels)
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(before, after, 3, stride=(2, 1 + i % 2), padding=1, bias=False),
+                nn.Conv2d(before, after, 3, stride=(2, 1 + (i < HALVING)), padding=1, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(),
             )
             for i, (before, after) in enumerate(pairwise(sizes))
         )
         rows = [channels * config.bands // 2 ** (i + 1) for i, channels in enumerate(config.channels)]
-        self.maps = nn.ModuleList(nn.Conv1d(count, config.width, 1) for count in rows)
+        steps = [2 ** max(0, min(HALVING, len(rows)) - 1 - i) for i in range(len(rows))]  # to the last one's frames
+        self.maps = nn.ModuleList(
+            nn.Conv1d(count, config.width, 1, stride=step) for count, step in zip(rows, steps, strict=True)
+        )
 
     def forward(self, wave: Tensor) -> list[Tensor]:
-        """All layers at the frame rate of the last one."""
+        """All layers at the frame rate of the last one: of a layer that has more, every second frame, or fourth."""
         spectra = torch.stft(wave, FFT, HOP, WINDOW, self.window, center=False, return_complex=True)
-        energies = torch.log(self.bank.T @ spectra.abs().square() + FLOOR)  # (B, F, T)
-        maps = (energies - energies.mean(2, keepdim=True))[:, None]  # (B, 1, F, T)
-        found = []
+        power = spectra.real.square() + spectra.imag.square()  # (B, bins, T)
+        energies = torch.log(self.bank.T @ power + FLOOR)  # (B, F, T)
+        maps, found = (energies - energies.mean(2, keepdim=True))[:, None], []  # (B, 1, F, T)
         for layer, to_width in zip(self.layers, self.maps, strict=True):
             maps = layer(maps)  # (B, C, F', T')
             found.append(to_width(maps.flatten(1, 2)))  # (B, D, T')
-        frames = found[-1].shape[2]
-        return [F.adaptive_avg_pool1d(layer, frames) for layer in found]
+        return found
 
 
 FRONT_ENDS = {"spectrogram": Spectrogram}

@@ -54,3 +54,7 @@ def transcoded(
     found = parallel.stream(partial(coded.through, rate=rate, folder=folder), works, command.jobs(), "recordings")
     for version, (samples, kbps) in zip(listed, found, strict=True):
         yield coded.row(rows[version.number], version, kbps), {"wave": samples}
+
+
+if __name__ == "__main__":
+    command.main(main)

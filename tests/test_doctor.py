@@ -64,8 +64,10 @@ def test_the_parameters_as_they_are_pass(tree):
     assert finding.level == "ok"
     listed = {
         "tasks": "affect, antispoof, emotion, enhance",
+        "coded": "antispoof_codecs",
         "synthetic": "affect_gan",
-        "systems": "aasist, ast, ast_gan, bsrnn, tier1",
+        "systems": "aasist, ast, ast_gan, bsrnn, dann, erm, erm_aug, tier1",
+        "transfers": "codecs, plain",
         "baselines": "chance, constant_mean, majority, noisy, ridge, rnnoise, spectral_gate, svm, svr",
     }
     assert finding.text == "params.yaml: " + "; ".join(f"{what} {names}" for what, names in listed.items())
@@ -205,7 +207,7 @@ def test_trained_members_are_counted_and_the_first_named(tree, monkeypatch, memb
         file.touch()
     restored = []
     monkeypatch.setattr(by_name, "restore", lambda path, *about: restored.append(path))
-    tree |= {"systems": {"tier1": tree["systems"]["tier1"]}, "synthetic": {}}
+    tree |= {"systems": {"tier1": tree["systems"]["tier1"]}, "synthetic": {}, "coded": {}}
     written(tree)
     [finding] = doctor.weights()
     assert finding.text == expected.format(*files) and restored == files
@@ -216,7 +218,7 @@ def denoised(tree):
     """An entry of `cleaned`, to be changed, whose toy network a toy system trains; with the toys in reach."""
     entry = {"task": "denoise", "recordings": "features/emotion", "settings": {"batch_size": 2}}
     entry |= {"network": "toy_filter", "weights": "checkpoints/toy/seed-1/last.safetensors"}
-    tree |= {"systems": {}, "tasks": {}, "cleaned": {"quiet": entry}, "synthetic": {}}
+    tree |= {"systems": {}, "tasks": {}, "cleaned": {"quiet": entry}, "synthetic": {}, "coded": {}}
     with importable(TOYS / "denoise"):
         yield entry
 
@@ -270,8 +272,9 @@ def test_the_weights_of_a_denoiser_are_looked_for(tree, monkeypatch):
     monkeypatch.setenv("VOXDAG_WEIGHTS", "weights")
     tree["tasks"]["emotion"]["features"]["front_end"]["denoise"] = "demucs"
     written(tree)
-    denoising, synthetic, *systems = doctor.weights()
+    denoising, coded, synthetic, *systems = doctor.weights()
     assert denoising.level == "FAIL" and denoising.text.startswith("emotion: demucs: no weights at weights/dns64-")
+    assert coded == Finding("ok", "coded.antispoof_codecs: no network")
     assert synthetic == Finding("ok", "synthetic.affect_gan: no network")
     assert len(systems) == len(tree["systems"]) and {finding.level for finding in systems} == {"note"}
 

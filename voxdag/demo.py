@@ -32,13 +32,10 @@ STEPS = (["dvc", "repro"], ["voxdag.results", "--tables"])
 
 
 def tiny(tree: Mapping) -> dict:
-    """params.yaml with one task, its systems, baselines and stages between, and the preset's changes."""
-    task = {"tasks": {TASK: tree["tasks"][TASK]}}
-    groups = {
-        group: {name: tree[group][name] for name in params.of_task(tree, TASK, group)}
-        for group in ("systems", "baselines", *params.BETWEEN, *params.FURTHER)
-    }
-    return presets.merged({**tree, **task, **groups}, presets.read(PRESET), "the demo")
+    """params.yaml with one task and one system of it alone, and the preset's changes."""
+    empty = {section: {} for section in params.SECTIONS}
+    alone = {"tasks": {TASK: tree["tasks"][TASK]}, "systems": {SYSTEM: tree["systems"][SYSTEM]}}
+    return presets.merged({**tree, **empty, **alone}, presets.read(PRESET), "the demo")
 
 
 def make(folder: Path, tree: Mapping) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import string
 
 import pytest
@@ -101,6 +102,13 @@ def test_the_loose_modules_are_command_lines_that_say_how_they_are_called(file):
     text = file.read_text()
     assert f"python -m voxdag.{file.stem}" in (ast.get_docstring(ast.parse(text)) or "")
     assert '\nif __name__ == "__main__":\n' in text
+
+
+@pytest.mark.parametrize("file", [f for f in sorted((code.ROOT / "stages").glob("*.py")) if f.stem != "__init__"])
+def test_each_stage_is_a_program(file):
+    text = file.read_text()
+    assert f"python -m stages.{file.stem}" in (ast.get_docstring(ast.parse(text)) or "")
+    assert re.search(r'\nif __name__ == "__main__":\n    command\.(main|guarded)\(main', text)
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda folder: dotted(folder))

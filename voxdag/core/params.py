@@ -373,6 +373,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _bound(hint, value, where)
     if origin is tuple:
         return _sequence(arguments, value, where)
+    if origin is dict and dataclasses.is_dataclass(arguments[1]):
+        entries = _scalar(dict, value, where)
+        return {str(name): _bound(arguments[1], entry, _key(where, str(name))) for name, entry in entries.items()}
     return _scalar(origin or hint, value, where)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tests.training.toys import all_bytes, kill, killed_and_resumed, loop, nothing
+from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.data import shards
 from voxdag.networks.by_name import Further
@@ -23,12 +24,13 @@ from voxdag.training.reversal import Strength
 
 CPU = torch.device("cpu")
 SAMPLES, WIDTH = 64, 4
-CODEC = Head("codec", ("none", "mp3", "gsm"), 1.0)
-QUALITY = Head("quality", ("1", "2"), 0.5)
+CODEC = Head(("none", "mp3", "gsm"), 1.0)
+QUALITY = Head(("1", "2"), 0.5)
+BOTH = {"codec": CODEC, "quality": QUALITY}
 LINEAR = Further("domain_head", "quick", {"inputs": WIDTH, "hidden": [], "dropout": 0.0})
 DROPPING = Further("domain_head", "quick", {"inputs": WIDTH, "hidden": [3], "dropout": 0.3})
 STRENGTH = Strength("linear", 0.1, 0.8, 4)
-DOMAINS_OF = Domains(DROPPING, (CODEC, QUALITY), STRENGTH)
+DOMAINS_OF = Domains(DROPPING, BOTH, STRENGTH)
 
 
 class Embeds(nn.Module):
@@ -104,14 +106,14 @@ def run(folder, splits, **changes):
 
 def test_targets_are_places_among_the_classes_and_what_was_not_coded_has_no_quality():
     index = pd.DataFrame({"codec": ["gsm", "none", "mp3"], "quality": ["2", "none", "1"]})
-    assert targets(index, CODEC).tolist() == [2, 0, 1]
-    assert targets(index, QUALITY).tolist() == [1, UNKNOWN, 0]
+    assert targets(index, "codec", CODEC).tolist() == [2, 0, 1]
+    assert targets(index, "quality", QUALITY).tolist() == [1, UNKNOWN, 0]
 
 
 def test_the_loss_of_heads_is_by_hand_and_what_has_no_target_counts_in_none():
     # heads without a hidden layer, weights 0: all classes alike, ln 3 and ln 2; of quality two of three have a target
     index = pd.DataFrame({"codec": ["gsm", "none", "mp3"], "quality": ["2", "none", "1"]})
-    opponents = Opponents(Domains(LINEAR, (CODEC, QUALITY), STRENGTH), index, CPU)
+    opponents = Opponents(Domains(LINEAR, BOTH, STRENGTH), index, CPU)
     for parameter in opponents.networks.parameters():
         nn.init.zeros_(parameter)
     loss, told = opponents.losses(torch.randn(3, WIDTH), torch.arange(3), 1.0)
@@ -124,11 +126,11 @@ def test_the_loss_of_heads_is_by_hand_and_what_has_no_target_counts_in_none():
 def test_the_network_gets_the_heads_gradient_turned_round_once_and_the_heads_all_of_it(splits, strength):
     # the reference multiplied by the strength twice: -strength^2, and heads that learned nothing during warm-up
     index = splits["train"].index
-    opponents = Opponents(Domains(LINEAR, (CODEC,), STRENGTH), index, CPU)
+    opponents = Opponents(Domains(LINEAR, {"codec": CODEC}, STRENGTH), index, CPU)
     embedding, rows = torch.randn(6, WIDTH, requires_grad=True), torch.arange(6)
     heads = list(opponents.networks.parameters())
     logits = opponents.networks["codec"](embedding)
-    plain = nn.functional.cross_entropy(logits, torch.from_numpy(targets(index, CODEC))[:6])
+    plain = nn.functional.cross_entropy(logits, torch.from_numpy(targets(index, "codec", CODEC))[:6])
     expected = torch.autograd.grad(plain, [embedding, *heads])
     found = torch.autograd.grad(opponents.losses(embedding, rows, strength)[0], [embedding, *heads])
     torch.testing.assert_close(found[0], -strength * expected[0])
@@ -195,8 +197,8 @@ def resume_with(folder, splits, kill_at, before_steps):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"domains": Domains(LINEAR, (Head("codec", ("none", "mp3"), 1.0),), STRENGTH)}, "codec gsm of train is none"),
-        ({"domains": Domains(LINEAR, (Head("room", ("a", "b"), 1.0),), STRENGTH)}, "a head tells room, which train's"),
+        ({"domains": Domains(LINEAR, {"codec": Head(("none", "mp3"), 1.0)}, STRENGTH)}, "codec gsm of train is none"),
+        ({"domains": Domains(LINEAR, {"room": Head(("a", "b"), 1.0)}, STRENGTH)}, "a head tells room, which train's"),
         ({"share": None}, "coded_share is None, and there are domains: expected coded speech to tell"),
         ({"share": 0.0}, "coded_share is 0.0, and there are domains"),
         ({"share": 1.5}, "coded_share is 1.5, expected a share from 0 to 1"),
@@ -208,15 +210,23 @@ def test_what_cannot_be_trained_against_is_refused(tmp_path, splits, change, mes
         run(tmp_path, splits, **change).run()
 
 
-@pytest.mark.parametrize(
-    ("heads", "message"),
-    [
-        ((), "heads is .*, expected at least one"),
-        ((CODEC, CODEC), "heads tell codec, codec, expected each column once"),
-    ],
-)
-def test_heads_that_make_no_sense_are_refused(heads, message):
-    with pytest.raises(Refused, match=message):
-        Domains(LINEAR, heads, STRENGTH)
+def test_heads_that_make_no_sense_are_refused():
+    with pytest.raises(Refused, match="heads is {}, expected at least one"):
+        Domains(LINEAR, {}, STRENGTH)
     with pytest.raises(Refused, match="classes is .'mp3'., expected two or more"):
-        Head("codec", ("mp3",), 1.0)
+        Head(("mp3",), 1.0)
+    with pytest.raises(Refused, match="weight is 0.0, expected more than 0"):
+        Head(("none", "mp3"), 0.0)
+
+
+def test_heads_are_bound_from_parameters_by_the_column_that_they_tell():
+    heads = {"codec": {"classes": ["none", "mp3"], "weight": 1}, "quality": {"classes": ["1", "2"], "weight": 0.5}}
+    strength = {"shape": "linear", "start": 0.0, "end": 1.0, "warmup": 0}
+    head = {"network": "domain_head", "config": "quick", "changes": {}}
+    found = params.bind(Domains, {"head": head, "heads": heads, "strength": strength}, "domains")
+    assert found.heads == {"codec": Head(("none", "mp3"), 1.0), "quality": QUALITY}
+    heads["quality"]["rate"] = 1
+    with pytest.raises(Refused, match="params.yaml: domains.heads.quality has the unknown key rate"):
+        params.bind(Domains, {"head": head, "heads": heads, "strength": strength}, "domains")
+    with pytest.raises(Refused, match="domains.heads is .'codec'., expected a mapping"):
+        params.bind(Domains, {"head": head, "heads": ["codec"], "strength": strength}, "domains")

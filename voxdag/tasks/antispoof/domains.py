@@ -24,12 +24,10 @@ UNKNOWN = -1  # the target of a recording that has none
 
 @dataclass(frozen=True)
 class Head:
-    """column   of the index, whose value a head tells
-    classes  what it may be; "none" where it is no class is no target
-    weight   of its cross entropy beside the others'
+    """classes  what the value of a column of the index may be; "none" where it is no class is no target
+    weight   of the head's cross entropy beside the others'
     """
 
-    column: str
     classes: tuple[str, ...]
     weight: float
 
@@ -42,17 +40,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Domains:
-    """head: the network of each head; heads: what there are; strength: of the reversed gradient."""
+    """head: the network of each; heads: by the column that they tell; strength: of the reversed gradient."""
 
     head: Further
-    heads: tuple[Head, ...]
+    heads: dict[str, Head]
     strength: Strength
 
     def __post_init__(self) -> None:
         bounds.not_empty(self, "heads")
-        columns = [head.column for head in self.heads]
-        if len(set(columns)) < len(columns):
-            raise Refused(f"heads tell {', '.join(columns)}, expected each column once")
 
 
 class Opponents:
@@ -60,9 +55,11 @@ class Opponents:
 
     def __init__(self, settings: Domains, index: pd.DataFrame, device: torch.device):
         self.settings, self.device = settings, device
-        built = {head.column: settings.head.build(len(head.classes)) for head in settings.heads}
+        built = {column: settings.head.build(len(head.classes)) for column, head in settings.heads.items()}
         self.networks = nn.ModuleDict(built).to(device)
-        self.targets = {head.column: torch.from_numpy(targets(index, head)).to(device) for head in settings.heads}
+        self.targets = {
+            column: torch.from_numpy(targets(index, column, head)).to(device) for column, head in settings.heads.items()
+        }
 
     def losses(self, embedding: Tensor, rows: Tensor, strength: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of the heads' cross entropies with their weights; and of each the share that it tells.
@@ -71,26 +68,26 @@ class Opponents:
         """
         total, told = embedding.new_zeros(()), {}
         opposed = reversed_gradient(embedding, strength)
-        for head in self.settings.heads:
-            expected = self.targets[head.column][rows.to(self.device)]  # (B,)
+        for column, head in self.settings.heads.items():
+            expected = self.targets[column][rows.to(self.device)]  # (B,)
             known = expected != UNKNOWN
-            logits = self.networks[head.column](opposed).float()  # (B, classes)
+            logits = self.networks[column](opposed).float()  # (B, classes)
             entropies = F.cross_entropy(logits, expected.clamp(min=0), reduction="none")
             total = total + head.weight * masked_mean(entropies, known)
             right = (logits.argmax(1) == expected).float()
-            told[f"{head.column}_accuracy"] = masked_mean(right, known).detach()
+            told[f"{column}_accuracy"] = masked_mean(right, known).detach()
         return total, told
 
 
-def targets(index: pd.DataFrame, head: Head) -> np.ndarray:
+def targets(index: pd.DataFrame, column: str, head: Head) -> np.ndarray:
     """(n,) int64: each recording's place among the classes; UNKNOWN of "none" where that is no class.
 
     Raises Refused for a column that is not there, and for a value that is no class.
     """
-    if head.column not in index:
-        raise Refused(f"a head tells {head.column}, which train's index does not have")
+    if column not in index:
+        raise Refused(f"a head tells {column}, which train's index does not have")
     places: Mapping[str, int] = {NONE: UNKNOWN} | {name: place for place, name in enumerate(head.classes)}
-    other = sorted(set(index[head.column].astype(str)) - set(places))
+    other = sorted(set(index[column].astype(str)) - set(places))
     if other:
-        raise Refused(f"{head.column} {other[0]} of train is none of the classes {', '.join(head.classes)}")
-    return index[head.column].astype(str).map(places).to_numpy(np.int64)
+        raise Refused(f"{column} {other[0]} of train is none of the classes {', '.join(head.classes)}")
+    return np.array([places[value] for value in index[column].astype(str)], np.int64)
