@@ -10,6 +10,7 @@
     baseline.py     what systems have to beat; a task may have none          baseline
     score_file.py   predictions as the field exchanges them; likewise        evaluate
     decision.py     what a score means: a decision and its expected errors   evaluate, voxdag.predict (*)
+    transfer.py     metrics elsewhere at what dev froze; likewise            transfer, compare (*)
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
 
 A stage loads only the modules that it needs, so a changed figure retrains nothing. Those with (*) import neither torch
@@ -31,6 +32,7 @@ from torch import Tensor, nn
 
 from voxdag.data.shards import Row, Shards, Tracks
 from voxdag.figures.plot import Plot
+from voxdag.scoring import tables
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 from voxdag.synthesis.conditions import Conditions
@@ -228,6 +230,23 @@ class Decision(Protocol):
         """
 
 
+class Transfer(Protocol):
+    """What a system does on further recordings, at the thresholds and the calibration that its own dev gave.
+
+    MEASURES  what its tables are about: errors and costs, the lower the better; COLUMNS: their types
+    SHOWN     what the picture of the matrix has: metric -> its words, and whether it is written in per cent
+    """
+
+    MEASURES: tables.Measures
+    COLUMNS: Mapping[str, type]
+    SHOWN: Mapping[str, tuple[str, bool]]
+
+    def intervals(self, dev: pd.DataFrame, predictions: pd.DataFrame, scoring: Scoring, seed: int) -> pd.DataFrame:
+        """The metrics of predictions on further recordings, with their intervals, as `tables.intervals` makes them.
+
+        Raises Refused for a member that dev does not have."""
+
+
 class Between(Protocol):
     """What the modules of the three stages between have in common.
 
@@ -305,6 +324,7 @@ OPTIONAL: dict[str, type] = {
     "baseline": Baseline,
     "score_file": ScoreFile,
     "decision": Decision,
+    "transfer": Transfer,
     "clean": Clean,
     "embed": Embed,
     "synthesize": Synthesize,
