@@ -19,6 +19,7 @@ def scoring_of(recordings):
     tree = params.read()
     tree["systems"]["aasist"]["recordings"] = recordings
     tree["cleaned"] = {"quiet": between("features/antispoof")}
+    tree["coded"] = {"narrow": between("synthetic/more")}
     tree["synthetic"] = {
         "more": between("features/antispoof"),
         "most": between("synthetic/more"),
@@ -54,8 +55,8 @@ def test_a_header_that_says_it_wrongly_is_refused_by_file(said, message):
         file_scoring.of_header({"scoring": said}, Path("a.safetensors"))
 
 
-@pytest.mark.parametrize("recordings", ["features/antispoof", "synthetic/more", "synthetic/most"])
-def test_synthetic_recordings_are_in_train_alone_so_files_are_scored(recordings):
+@pytest.mark.parametrize("recordings", ["features/antispoof", "synthetic/more", "synthetic/most", "coded/narrow"])
+def test_recordings_that_are_as_files_are_let_files_be_scored(recordings):
     scoring = scoring_of(recordings)
     assert scoring.recordings == "features/antispoof"
     file_scoring.check_recordings(scoring, "aasist")

@@ -13,7 +13,7 @@ from voxdag.core.params import System
 from voxdag.data import layout
 
 HEADER = "scoring"  # key of a weights file's header
-SYNTHETIC = "synthetic"  # section of params.yaml, and folder below data
+AS_FILES = ("coded", "synthetic")  # sections of params.yaml, and folders below data, whose recordings are as files are
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class FileScoring:
 def of_system(tree: Mapping[str, Any], system: System) -> FileScoring:
     """That of a system of params.yaml.
 
-    Synthetic recordings are added to train alone: such a system is scored on those of the folder that they were added
-    to. Raises Refused for features that lack a section.
+    Synthetic recordings are added to train alone, and a file may have been through a codec: such a system is scored on
+    recordings of the folder that they were made of. Raises Refused for features that lack a section.
     """
     scored = system.recordings
-    while scored.startswith(f"{SYNTHETIC}/"):
-        scored = params.between(tree, SYNTHETIC, scored.removeprefix(f"{SYNTHETIC}/")).recordings
+    while (section := scored.partition("/")[0]) in AS_FILES:
+        scored = params.between(tree, section, scored.partition("/")[2]).recordings
     features = params.task(tree, system.task).features
     heard = {key: features[key] for key in ("decoding", "front_end") if key in features}
     own = {"task": system.task, "recordings": scored, "inference": system.inference}
