@@ -23,7 +23,7 @@ from voxdag.tasks.antispoof import inference, score_file
 from voxdag.tasks.antispoof.criteria import operating_point
 
 RATE, SAMPLES = 16000, 4000
-SIZE = {"channels": [2], "width": 3, "projection": [4], "bands": 16}
+SIZE = {"channels": [4], "width": 8, "projection": [16], "bands": 16}
 FEATURES = {
     "decoding": {"rate": RATE, "min_seconds": 0.1, "min_peak": 0.0001, "max_clipped": 0.01},
     "front_end": None, "max_quarantined": 0.5, "shard_megabytes": 1,

@@ -1,0 +1,42 @@
+"""The shortcut card from the command line: tables, picture, and what is printed, of a corpus and a trained system."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.stages.test_transfer import configure, packed, place, train  # noqa: F401 (place is a fixture)
+from voxdag import shortcuts
+from voxdag.tasks.antispoof import shortcuts as measures
+
+
+@pytest.fixture
+def trained(place):  # noqa: F811
+    configure()
+    packed(place / "data/features/antispoof/train", 16, 40)
+    train("one")
+    return place
+
+
+def run(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["shortcuts", *words])
+    shortcuts.main()
+
+
+def test_tables_and_a_picture_of_corpus_and_system(trained, monkeypatch, capsys):
+    run(monkeypatch, "card", "--system", "one")
+    probes, systems = (pd.read_csv(trained / f"card/{name}.csv") for name in ("probes", "systems"))
+    assert probes["probe"].tolist() == [*measures.traits.TRAITS, measures.ALL]
+    assert systems["treatment"].tolist() == list(measures.TREATMENTS) and set(systems["system"]) == {"one"}
+    assert systems["value"].between(0, 1).all()
+    values = probes.set_index("probe")["value"]
+    assert values["level"] < 1 and np.isnan(values["trailing_silence"])  # which does not vary here
+    plain = pd.read_csv(trained / "data/predictions/one/eval.csv")
+    expected = [shortcuts.metrics.headline(rows, shortcuts.metrics.NO_ASV)["eer"] for _, rows in plain.groupby("seed")]
+    assert systems["value"].iloc[0] == pytest.approx(np.mean(expected), abs=1e-6)
+    assert (trained / "card/shortcuts.png").read_bytes()[:4] == b"\x89PNG"
+    assert "leading_silence" in capsys.readouterr().out
+
+
+def test_a_corpus_alone_has_probes(trained, monkeypatch):
+    run(monkeypatch, "card")
+    assert (trained / "card/systems.csv").read_text() == "system,treatment,value,low,high\n"
