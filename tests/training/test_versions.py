@@ -4,9 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from voxdag.core.errors import Refused
 from voxdag.data import shards
+from voxdag.training.batches import Batches, LoaderSettings
 from voxdag.training.versions import VersionCrops
 
 LENGTH = 40
@@ -60,6 +62,16 @@ def test_a_batch_is_what_was_drawn(packed):
         expected, start = dataset.drawn(2, i)
         assert row == expected and wave == list(range(1000 * (row % 3) + start, 1000 * (row % 3) + start + LENGTH))
     assert batch["labels"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_processes_that_load_batches_change_none(packed, workers):
+    # a reference drew codecs from each worker's own stream: others with another number of them, and after a resume
+    def batches(count, first=0):
+        made = Batches(crops(packed, 0.5), LoaderSettings(40, 1, torch.device("cpu"), count))
+        return [(batch["rows"].tolist(), batch["waves"].tolist()) for batch in made.epoch(1, first)]
+
+    assert batches(workers) == batches(0) and batches(workers, first=3) == batches(0)[3:]
 
 
 @pytest.mark.parametrize(
