@@ -187,6 +187,7 @@ def test_libraries_that_the_main_module_loads_are_limited_too(tmp_path):
 PROGRAM = """
 import math, os, sys
 from functools import partial
+from tests.core.test_parallel import call
 from voxdag.core.parallel import Processes, parallel_map
 
 os.write(1, b"loaded\\n")  # whole, whoever writes beside
@@ -196,12 +197,20 @@ def own(number, power):
 
 if __name__ == "__main__":
     others, its = partial(math.pow, 3.0), partial(own, power=2)
-    print(parallel_map(others if sys.argv[1] == "other" else its, [2, 2], 2, "powers", chunk=1))
+    inner = partial(call, own, power=2)
+    print(parallel_map({"other": others, "own": its, "inner": inner}[sys.argv[1]], [2, 2], 2, "powers", chunk=1))
     assert sys.modules["__main__"].own is own
 """
 
 
-@pytest.mark.parametrize(("whose", "by_processes", "said"), [("other", False, "[9.0, 9.0]"), ("own", True, "[4, 4]")])
+def call(function, number, power):
+    return function(number, power)
+
+
+@pytest.mark.parametrize(
+    ("whose", "by_processes", "said"),
+    [("other", False, "[9.0, 9.0]"), ("own", True, "[4, 4]"), ("inner", True, "[4, 4]")],
+)
 def test_processes_load_the_program_only_where_the_function_is_its_own(tmp_path, whose, by_processes, said):
     (tmp_path / "script.py").write_text(PROGRAM)
     command = [sys.executable, str(tmp_path / "script.py"), whose]

@@ -80,7 +80,7 @@ def stream(
     """The function's results in the items' order, whatever the number of jobs; few of them are in memory at a time.
 
     function   of the top level of a module (or a partial of one): it and the items travel to processes, which load the
-               program that runs only where the function is the program's own
+               program that runs only where the function, or what a partial has in it, is the program's own
     jobs       processes (`command.jobs`); one is this process itself
     what       the items are, for the progress bar
     chunk      items that a process takes at once: 1 for work of minutes
@@ -172,9 +172,8 @@ def _without_program() -> Iterator[None]:
 
 
 def _of_program(function: Callable) -> bool:
-    while isinstance(function, partial):
-        function = function.func
-    return function.__module__ == MAIN
+    """Whether what is sent of a function names something of the program: it itself, or what a partial has in it."""
+    return MAIN.encode() in pickle.dumps(function)
 
 
 def result_of(future: Future, name: str) -> object:
