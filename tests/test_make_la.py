@@ -1,5 +1,7 @@
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +176,14 @@ def test_the_same_recording_in_two_folders_is_one_speakers(tmp_path, caplog):
     segments = make_la.find_segments(tmp_path, "parent", (1.0, 1.5), 1)
     assert {segment.speaker for segment in segments} == {"anna", "ben"}
     assert f"left out {tmp_path / 'copy_of_anna/b.flac'}: the recording of {tmp_path / 'anna/a.wav'}" in caplog.text
+
+
+def test_as_a_program_two_processes_do_the_same(tmp_path):
+    # what the program gives other processes to do is its own: they have to load it
+    rng = np.random.default_rng(1)
+    for speaker in range(6):
+        soundfile.write(tmp_path / f"s{speaker}-1.wav", syllables(rng, 9.0, 8000), 8000)
+    said = [sys.executable, "-m", "voxdag.make_la", tmp_path, tmp_path / "out", "--speaker", "prefix", "--jobs", "2"]
+    done = subprocess.run([*map(str, said)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/LA" / asvspoof2019_la.PROTOCOLS["eval"]).is_file() and "Train on it" in done.stdout

@@ -63,9 +63,10 @@ def parallel_map(
     chunk: int = CHUNK,
     threads: int = 1,
     executor: Executor | None = None,
+    program: bool = True,
 ) -> list[Result]:
     """All that `stream` gives."""
-    return list(stream(function, items, jobs, what, chunk, threads, executor))
+    return list(stream(function, items, jobs, what, chunk, threads, executor, program))
 
 
 def stream(
@@ -76,16 +77,18 @@ def stream(
     chunk: int = CHUNK,
     threads: int = 1,
     executor: Executor | None = None,
+    program: bool = True,
 ) -> Iterator[Result]:
     """The function's results in the items' order, whatever the number of jobs; few of them are in memory at a time.
 
-    function   of the top level of a module (or a partial of one): it and the items travel to processes, which load the
-               program that runs only where the function, or what a partial has in it, is the program's own
+    function   of the top level of a module (or a partial of one): it and the items travel to processes
     jobs       processes (`command.jobs`); one is this process itself
     what       the items are, for the progress bar
     chunk      items that a process takes at once: 1 for work of minutes
     threads    of each process's numerical libraries; they change the order of float sums
     executor   who does the work instead of processes of our own: that of a cluster; it sees to its threads itself
+    program    whether processes load the program that runs, as they must where function or items are its own; its
+               packages may take seconds
 
     An error in `function` is raised here, in the place of its item's result, and names the item. It ends the processes
     where they are, as an interrupt or a reader who stops early does: nobody waits for what nobody reads.
@@ -99,7 +102,7 @@ def stream(
     elif jobs == 1:
         yield from progress(_here(function, items, threads))
     else:
-        with _processes(jobs, threads, _of_program(function)) as pool:
+        with _processes(jobs, threads, program) as pool:
             yield from progress(_windowed(function, items, jobs, chunk, pool))
 
 
@@ -124,8 +127,8 @@ def deaf() -> Iterator[None]:
 
 
 @contextmanager
-def _processes(jobs: int, threads: int, of_program: bool) -> Iterator[Executor]:
-    pool = Processes(jobs, threads, of_program)
+def _processes(jobs: int, threads: int, program: bool) -> Iterator[Executor]:
+    pool = Processes(jobs, threads, program)
     try:
         yield pool
     except BaseException:
@@ -140,18 +143,18 @@ class Processes(ProcessPoolExecutor):
     """An executor of `jobs` processes, each with so many threads of numerical libraries, which start when the first
     work comes, and end with this one, however it ends. For work beside that of this process, over its whole life.
 
-    of_program: whether what they do is the program's own, so that they load it: its packages may take seconds.
+    program: see `stream`.
     """
 
-    def __init__(self, jobs: int, threads: int = 1, of_program: bool = False):
+    def __init__(self, jobs: int, threads: int = 1, program: bool = True):
         context = multiprocessing.get_context("spawn")  # a forked child would inherit the locks of the parent's threads
         lifeline, ours = context.Pipe(duplex=False)
         super().__init__(jobs, context, initializer=_start_worker, initargs=(threads, lifeline))
-        self._lifeline, self._of_program = (lifeline, ours), of_program
+        self._lifeline, self._program = (lifeline, ours), program
 
     def submit(self, function: Callable, /, *words: object, **named: object) -> Future:
         """Have a process call the function; it is started now where none is idle."""
-        with nullcontext() if self._of_program else _without_program():
+        with nullcontext() if self._program else _without_program():
             return super().submit(function, *words, **named)
 
     def end(self) -> None:
@@ -169,11 +172,6 @@ def _without_program() -> Iterator[None]:
         yield
     finally:
         sys.modules[MAIN] = program
-
-
-def _of_program(function: Callable) -> bool:
-    """Whether what is sent of a function names something of the program: it itself, or what a partial has in it."""
-    return MAIN.encode() in pickle.dumps(function)
 
 
 def result_of(future: Future, name: str) -> object:

@@ -37,7 +37,7 @@ def table(
     Raises Refused as the measures do, with the name of the pair.
     """
     work = partial(_of_pair, rate=rate, measures=tuple(measures))
-    return pd.DataFrame(parallel_map(work, pairs, jobs, "pairs", CHUNK, executor=executor))
+    return pd.DataFrame(parallel_map(work, pairs, jobs, "pairs", CHUNK, executor=executor, program=False))
 
 
 def _of_pair(pair: Pair, rate: int, measures: Sequence[Measure]) -> dict[str, float]:

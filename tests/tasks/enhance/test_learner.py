@@ -80,7 +80,7 @@ def splits(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """PESQ and STOI of dev take a fifth of a second, and are measured by a test of their own."""
-    monkeypatch.setattr(learner, "Processes", lambda jobs: Now())
+    monkeypatch.setattr(learner, "Processes", lambda jobs, program: Now())
 
 
 def dev_by_ssnr(clean, enhanced, rate):
@@ -343,7 +343,7 @@ def breaking(splits):
 @pytest.fixture(scope="module")
 def unbroken(splits, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learner, "Processes", lambda jobs: Now())
+        patch.setattr(learner, "Processes", lambda jobs, program: Now())
         patch.setattr(learner, "quality", dev_by_ssnr)
         folder, updates = tmp_path_factory.mktemp("unbroken"), KillAt(-1)
         finished = loop(folder / "state", lambda made_recipe: breaking(splits)(made_recipe, updates), **RECIPE)

@@ -131,7 +131,7 @@ class Enhancer:
         self._dev, self._epochs = materials.splits["dev"], materials.recipe.epochs
         # by the weights that training starts from
         self._brought = self.generator.get_buffer(names.OPTIMISED).tolist()
-        self.executor = Processes(command.jobs())
+        self.executor = Processes(command.jobs(), program=False)
         self.labels = Labels(settings.metrics, settings.label_delay, self.executor)
 
     def __len__(self) -> int:
