@@ -30,10 +30,14 @@ def run(tmp_path, monkeypatch):
 
 
 def test_a_task_says_its_corpus_and_one_line_a_metric(run):
-    head, _, line = results.table(run, "antispoof").splitlines()
+    head, _, line, missing = results.table(run, "antispoof").splitlines()
     assert head.startswith("antispoof on simulated_la, eval") and "95% intervals by speaker" in head
     assert line.split() == ["aasist", "eer", "0.1250", "0.1000", "to", "0.2000", "lower"]
+    assert missing.startswith("not measured yet: ") and "`dvc repro evaluate@erm " in missing
+    run["systems"] = {"aasist": run["systems"]["aasist"]}
+    run["baselines"] = {}
     run["tasks"]["antispoof"]["prepare"]["eval_corpus"] = "asvspoof2019_la"
+    assert "not measured" not in results.table(run, "antispoof")
     assert results.table(run, "antispoof").startswith("antispoof on asvspoof2019_la")
 
 

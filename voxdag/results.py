@@ -25,11 +25,17 @@ NEXT = "dvc exp run --temp -S systems.aasist.train.lr=0.003"
 
 
 def table(tree: Mapping, task: str) -> str:
-    """A task's table under its heading. Raises Refused where a system has not been measured."""
+    """A task's table under its heading, then one line of the systems that have not been measured, with the command.
+    Raises Refused where none has."""
     prepare, confidence = params.task(tree, task).prepare, results.scoring(tree, task).confidence
     corpus = prepare["eval_corpus"] or prepare["corpus"]
     head = f"{task} on {corpus}, eval; means over trainings, {confidence:.0%} intervals by {results.BY}"
-    return f"{head}\n{summary.text(summary.metrics(params.of_task(tree, task), task))}\n"
+    names = params.of_task(tree, task)
+    measured = [name for name in names if (layout.metrics(name) / "intervals.csv").is_file()]
+    missing = [name for name in names if name not in measured]
+    rows = summary.text(summary.metrics(measured or names, task))
+    command = f"dvc repro {' '.join(f'evaluate@{name}' for name in missing)}"
+    return f"{head}\n{rows}\n" + (f"not measured yet: {', '.join(missing)} (`{command}`)\n" if missing else "")
 
 
 def differences(tree: Mapping, task: str) -> str:
