@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from models.ssl_front_end import PUBLISHED
 from tests.clone import ROOT, Clone
 from tests.stages.loaded import recorder, undeclared
+from voxdag.networks import by_name
+from voxdag.networks.weights import read_weights
 
 TINY = {
     "tasks.antispoof.prepare.corpora.simulated_la.train": {"speakers": 2, "bonafide": 10, "spoof": 12},
@@ -263,6 +268,30 @@ def test_an_experiment_in_a_folder_of_its_own_uses_the_repositorys_corpora(clone
     printed = clone("dvc exp run --temp -n aside -S tasks.antispoof.features.max_quarantined=0.5")
     assert "features@antispoof" in ran(printed) and "train@aasist" not in ran(printed)  # the same bytes come out
     assert "making the corpus" not in printed and sorted((clone.folder / "data/corpora").rglob("*.flac")) == made
+
+
+def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
+    torch.manual_seed(1)
+    weights = clone.folder / "data/weights/wavlm.pth"  # as torchaudio publishes them, but tiny and drawn at random
+    weights.parent.mkdir(exist_ok=True)
+    given = by_name.build("ssl_pooling", "tiny", {}, 2).state_dict()
+    torch.save({name: tensor for name, tensor in given.items() if name.startswith(PUBLISHED)}, weights)
+    clone.set(
+        **{
+            "systems.dann.network": "ssl_pooling",
+            "systems.dann.model": {"config": "tiny", "changes": {"pooling": "mhfa"}, "init_weights": weights.name},
+            "systems.dann.objective.domains.head.changes": {"inputs": 16},
+        }
+    )
+    assert ran(clone("dvc repro breakdown@dann")) == LOOKED | {f"{x}@dann" for x in ("train", "evaluate", "breakdown")}
+    (checkpoint,) = (clone.folder / "data/checkpoints/dann").rglob("best_eer*.safetensors")
+    tensors, about = read_weights(checkpoint)
+    assert about["base"] == weights.name and not any(name.startswith(PUBLISHED) for name in tensors)
+    scored = pd.read_csv(clone.folder / "data/predictions/dann/eval.csv")
+    assert np.isfinite(scored["score"]).all() and scored["score"].nunique() > 1
+    weights.unlink()
+    assert "no weights at data/weights/wavlm.pth" in clone("python -m stages.evaluate dann", fails=True)
+    clone("git reset -q --hard && dvc checkout -q --force")
 
 
 def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):
