@@ -1,8 +1,8 @@
 """Domain probes: how far what a layer of a network says still tells a property of a recording, such as its codec.
 
-A probe is a logistic regression from a layer's outputs (mean and standard deviation over time) to the property, tested
-on speakers that it was not fitted to. What it tells is its unweighted average recall: a probe that knows nothing is at
-one over the number of classes.
+A probe is a logistic regression from a layer's outputs (mean and standard deviation over time, of which the COMPONENTS
+that vary most) to the property, tested on speakers that it was not fitted to. What it tells is its unweighted average
+recall: a probe that knows nothing is at one over the number of classes.
 
 Source: Alain and Bengio, "Understanding intermediate layers using linear classifier probes", ICLR workshop 2017.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -25,7 +26,8 @@ from voxdag.scoring.intervals import bootstrap
 
 EMBEDDING = "embedding"
 FOLDS, FEWEST = 5, 3  # speakers are in so many folds, or each in one of its own
-ITERATIONS = 2_000  # of the regression, at most
+COMPONENTS = 64  # principal ones, at most
+FORM = {"C": 0.1, "class_weight": "balanced", "max_iter": 1_000}  # of the regression
 
 
 def layers(network: nn.Module) -> dict[str, nn.Module]:
@@ -91,8 +93,9 @@ def told(rows: NDArray, classes: NDArray, speakers: NDArray) -> NDArray:
         raise Refused(f"a probe of {found}: expected 2 classes and {FEWEST} speakers at least")
     said = np.empty_like(classes)
     for known, asked in GroupKFold(min(FOLDS, len(set(speakers)))).split(rows, classes, speakers):
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=ITERATIONS))
-        said[asked] = model.fit(rows[known], classes[known]).predict(rows[asked])
+        count = min(COMPONENTS, len(known), rows.shape[1])
+        parts = (StandardScaler(), PCA(count, svd_solver="full"), LogisticRegression(**FORM))
+        said[asked] = make_pipeline(*parts).fit(rows[known], classes[known]).predict(rows[asked])
     return said
 
 
