@@ -33,7 +33,9 @@ def test_without_a_command_those_there_are_are_listed_with_what_they_do(monkeypa
 def test_an_unknown_command_lists_those_there_are(monkeypatch, caplog, wrong):
     with pytest.raises(SystemExit, match="1"):
         run(monkeypatch, wrong)
-    assert f"no command {wrong!r}; the commands are compare, demo, doctor, export, make_la, " in caplog.text
+    assert (
+        f"no command {wrong!r}; the commands are compare, crossed, demo, doctor, export, fuse, make_la, " in caplog.text
+    )
 
 
 def test_a_command_gets_the_rest_of_the_line(monkeypatch, capsys):

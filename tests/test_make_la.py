@@ -182,7 +182,8 @@ def test_as_a_program_two_processes_do_the_same(tmp_path):
     # what the program gives other processes to do is its own: they have to load it
     rng = np.random.default_rng(1)
     for speaker in range(6):
-        soundfile.write(tmp_path / f"s{speaker}-1.wav", syllables(rng, 9.0, 8000), 8000)
+        for number in range(3):
+            soundfile.write(tmp_path / f"s{speaker}-{number}.wav", syllables(rng, 9.0, 8000), 8000)
     said = [sys.executable, "-m", "voxdag.make_la", tmp_path, tmp_path / "out", "--speaker", "prefix", "--jobs", "2"]
     done = subprocess.run([*map(str, said)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
