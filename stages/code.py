@@ -28,16 +28,9 @@ def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
     for stage, body in stages.items():
         if "foreach" in body:
             group = body["foreach"].removeprefix("${").removesuffix("}")
-            for name, item in (tree[group] or {}).items():
-                yield stage, name, (item or {}) | _tested(group, item, tree)
+            yield from ((stage, name, item or {}) for name, item in (tree[group] or {}).items())
         elif not body.get("always_changed"):
             yield stage, "all", {}
-
-
-def _tested(group: str, item: Mapping | None, tree: Mapping) -> dict[str, list[Mapping]]:
-    """The systems that an item of `transfers` tests, whose networks it loads: all of its task."""
-    systems = (tree["systems"] or {}).values() if group == "transfers" else ()
-    return {"systems": [system for system in systems if system["task"] == item["task"]]} if systems else {}
 
 
 def picked(name: str, item: Mapping) -> dict[str, list[str]]:

@@ -385,11 +385,6 @@ def test_training_depends_on_its_network_and_task_alone(real):
     assert "voxdag/audio/augment.py" in tier1 - aasist
 
 
-def test_testing_elsewhere_depends_on_the_networks_of_its_tasks_systems_alone(real):
-    networks = below("models", real["transfer", "plain"])
-    assert {"aasist.py", "layer_pooling.py"} <= networks and not {"tier1.py", "bsrnn.py", "ast.py"} & networks
-
-
 def test_decoding_depends_on_no_reader_and_no_synthesiser(real):
     for room in ("corpora", "simulation"):
         assert not below(f"voxdag/{room}", real["features", "antispoof"] | real["features", "emotion"])

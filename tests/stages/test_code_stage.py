@@ -37,15 +37,6 @@ def test_a_network_among_a_systems_settings_is_picked_too():
     assert stage.picked("wide", system)["network"] == ["tier1", "critic"]
 
 
-def test_what_tests_systems_elsewhere_picks_the_networks_of_all_of_its_task():
-    spoofing = {"task": "antispoof", "network": "aasist", "objective": {"domains": {"head": {"network": "head"}}}}
-    tree = TREE | {"systems": TREE["systems"] | {"aasist": spoofing}}
-    tree |= {"transfers": {"wild": {"task": "antispoof", "recordings": "beyond/wild"}}}
-    ((name, item, picked),) = stage.items({"transfer": {"foreach": "${transfers}", "do": {}}}, tree)
-    assert (name, item) == ("transfer", "wild")
-    assert stage.picked("wild", picked) == {"task": ["antispoof"], "network": ["aasist", "head"], "corpus": []}
-
-
 def test_a_task_picks_itself_and_the_corpora_that_it_reads():
     assert stage.picked("emotion", TREE["tasks"]["emotion"]) == {
         "task": ["emotion"],
