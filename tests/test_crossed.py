@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.stages.test_transfer import configure, place, train  # noqa: F401 (place is a fixture)
+from tests.countermeasures import place, run, trained  # noqa: F401 (fixtures)
 from voxdag import crossed
 from voxdag.core.errors import Refused
 from voxdag.scoring.tables import Scoring
@@ -54,25 +54,13 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are():
         crossed.cells(predictions(), "codec", "vocoder", SCORING, 1)
 
 
-@pytest.fixture
-def trained(place):  # noqa: F811
-    configure()
-    train("one")
-    return place
-
-
-def run(monkeypatch, *words):
-    monkeypatch.setattr("sys.argv", ["crossed", *words])
-    crossed.main()
-
-
-def test_the_command_writes_a_table_and_a_picture(trained, monkeypatch, capsys):
-    run(monkeypatch, "cells", "one", "--rows", "speaker")
+def test_the_command_writes_a_table_and_a_picture(trained, monkeypatch, capsys):  # noqa: F811
+    run(monkeypatch, crossed, "cells", "one", "--rows", "speaker")
     table = pd.read_csv(trained / "cells/crossed.csv")
     whole = table[(table["row"] == "all") & (table["column"] == "all")]["eer"].item()
     plain = pd.read_csv(trained / "data/predictions/one/eval.csv")
     assert whole == pytest.approx(np.mean([eer(rows) for _, rows in plain.groupby("seed")]), abs=1e-6)
     assert (trained / "cells/crossed.png").read_bytes()[:4] == b"\x89PNG"
     assert "all" in capsys.readouterr().out
-    with pytest.raises(Refused, match="two is no system of antispoof; they are one"):
-        run(monkeypatch, "cells", "two")
+    with pytest.raises(Refused, match="three is no system of antispoof; they are one, two"):
+        run(monkeypatch, crossed, "cells", "three")

@@ -4,26 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.stages.test_transfer import configure, packed, place, train  # noqa: F401 (place is a fixture)
+from tests.countermeasures import place, run, trained  # noqa: F401 (fixtures)
 from voxdag import shortcuts
 from voxdag.tasks.antispoof import shortcuts as measures
 
 
-@pytest.fixture
-def trained(place):  # noqa: F811
-    configure()
-    packed(place / "data/features/antispoof/train", 16, 40)
-    train("one")
-    return place
-
-
-def run(monkeypatch, *words):
-    monkeypatch.setattr("sys.argv", ["shortcuts", *words])
-    shortcuts.main()
-
-
-def test_tables_and_a_picture_of_corpus_and_system(trained, monkeypatch, capsys):
-    run(monkeypatch, "card", "--system", "one")
+def test_tables_and_a_picture_of_corpus_and_system(trained, monkeypatch, capsys):  # noqa: F811
+    run(monkeypatch, shortcuts, "card", "--system", "one")
     probes, systems = (pd.read_csv(trained / f"card/{name}.csv") for name in ("probes", "systems"))
     assert probes["probe"].tolist() == [*measures.traits.TRAITS, measures.ALL]
     assert systems["treatment"].tolist() == list(measures.TREATMENTS) and set(systems["system"]) == {"one"}
@@ -37,6 +24,6 @@ def test_tables_and_a_picture_of_corpus_and_system(trained, monkeypatch, capsys)
     assert "leading_silence" in capsys.readouterr().out
 
 
-def test_a_corpus_alone_has_probes(trained, monkeypatch):
-    run(monkeypatch, "card")
+def test_a_corpus_alone_has_probes(trained, monkeypatch):  # noqa: F811
+    run(monkeypatch, shortcuts, "card")
     assert (trained / "card/systems.csv").read_text() == "system,treatment,value,low,high\n"

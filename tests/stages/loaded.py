@@ -7,6 +7,8 @@ undeclared(folder, records, "train", "aasist") == set()    # afterwards
 import ast
 from pathlib import Path
 
+import yaml
+
 from voxdag.core.code import OURS
 
 # Python runs it before anything else: each stage writes the files of all modules when it ends, in whatever way.
@@ -40,8 +42,12 @@ def loaded(folder: Path, records: Path, stage: str, *names: str) -> set[str]:
 
 
 def declared(folder: Path, stage: str, item: str) -> set[str]:
-    """The files of ours that data/code names for an item of a stage."""
-    lines = (folder / "data/code" / stage / f"{item}.txt").read_text().splitlines()
+    """The files of ours that data/code names for an item of a stage, and for whole stages that it depends on."""
+    body = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"][stage]
+    deps = [dep for dep in body.get("do", body)["deps"] if dep.startswith("data/code/")]
+    places = [folder / dep.replace("${key}", item) for dep in deps]
+    texts = [text for place in places for text in (sorted(place.glob("*.txt")) if place.is_dir() else [place])]
+    lines = [line for text in texts for line in text.read_text().splitlines()]
     return {line.rpartition(" ")[0] for line in lines if not line.startswith("package ")}
 
 

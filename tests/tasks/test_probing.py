@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.stages.test_transfer import configure, place, train  # noqa: F401 (place is a fixture)
+from tests.countermeasures import place, run, trained  # noqa: F401 (fixtures)
 from voxdag import probes
 from voxdag.core.errors import Refused
 from voxdag.networks import by_name
@@ -80,26 +80,14 @@ def test_too_little_to_tell_is_refused(classes, speakers):
         probing.told(np.ones((8, 2)), np.array(list(classes)), np.array(list(speakers)))
 
 
-@pytest.fixture
-def trained(place):  # noqa: F811
-    configure()
-    train("one")
-    return place
-
-
-def run(monkeypatch, *words):
-    monkeypatch.setattr("sys.argv", ["probes", *words])
-    probes.main()
-
-
-def test_the_command_writes_a_table_and_a_picture(trained, monkeypatch, capsys):
-    run(monkeypatch, "told", "one", "--column", "label", "--recordings", "features/antispoof")
+def test_the_command_writes_a_table_and_a_picture(trained, monkeypatch, capsys):  # noqa: F811
+    run(monkeypatch, probes, "told", "one", "--column", "label", "--recordings", "features/antispoof")
     table = pd.read_csv(trained / "told/probes.csv")
     assert table["layer"].iloc[-1] == probing.EMBEDDING and table["value"].between(0, 1).all()
     assert set(table["chance"]) == {0.5} and table["shuffled"].between(0, 1).all()
     assert (trained / "told/probes.png").read_bytes()[:4] == b"\x89PNG"
     assert "embedding" in capsys.readouterr().out
     with pytest.raises(Refused, match="features/antispoof has no column codec; it has id"):
-        run(monkeypatch, "told", "one", "--recordings", "features/antispoof")
-    with pytest.raises(Refused, match="two is no system of antispoof; they are one"):
-        run(monkeypatch, "told", "two")
+        run(monkeypatch, probes, "told", "one", "--recordings", "features/antispoof")
+    with pytest.raises(Refused, match="three is no system of antispoof; they are one, two"):
+        run(monkeypatch, probes, "told", "three")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.stages.test_transfer import configure, place, train  # noqa: F401 (place is a fixture)
+from tests.countermeasures import place, run, trained  # noqa: F401 (fixtures)
 from voxdag import fuse
 from voxdag.core.errors import Refused
 from voxdag.scoring import dcf, llr
@@ -90,21 +90,8 @@ def test_members_of_other_trials_and_folds_are_refused():
         fusion.averaged({split: table.assign(fold="1") for split, table in predictions(1).items()})
 
 
-@pytest.fixture
-def trained(place):  # noqa: F811
-    configure(("one", "two"))
-    train("one")
-    train("two")
-    return place
-
-
-def run(monkeypatch, *words):
-    monkeypatch.setattr("sys.argv", ["fuse", *words])
-    fuse.main()
-
-
-def test_the_command_writes_what_can_be_scored_again(trained, monkeypatch, capsys):
-    run(monkeypatch, "fused", "one", "two")
+def test_the_command_writes_what_can_be_scored_again(trained, monkeypatch, capsys):  # noqa: F811
+    run(monkeypatch, fuse, "fused", "one", "two")
     intervals, pairs = (pd.read_csv(trained / f"fused/{name}.csv") for name in ("intervals", "pairs"))
     lines = [line.split() for line in (trained / "fused/eval.scores.txt").read_text().splitlines()]
     table = pd.DataFrame(lines, columns=["id", "attack", "label", "score"]).astype({"score": float})
@@ -116,6 +103,6 @@ def test_the_command_writes_what_can_be_scored_again(trained, monkeypatch, capsy
     assert "offset" in capsys.readouterr().out
 
 
-def test_what_is_no_system_is_refused(trained, monkeypatch):
+def test_what_is_no_system_is_refused(trained, monkeypatch):  # noqa: F811
     with pytest.raises(Refused, match="three is no system of antispoof; they are"):
-        run(monkeypatch, "fused", "one", "three")
+        run(monkeypatch, fuse, "fused", "one", "three")
