@@ -27,6 +27,13 @@ if __name__ == "__main__":
         sys.exit("no such system: broken")
 """,
     "stages/results.py": "import sys\nfrom voxdag import plain\nassert sys.argv[1:] == []\n",
+    "dvc.yaml": """
+stages:
+  train: {foreach: systems, do: {deps: ["data/code/train/${key}.txt", data/features]}}
+  results: {deps: [data/code/results/all.txt]}
+  transfer: {foreach: transfers, do: {deps: ["data/code/transfer/${key}.txt", data/code/train]}}
+""",
+    "data/code/transfer/wild.txt": "stages/transfer.py 1\nvoxdag/idle.py 2\n",
     "data/code/train/aasist.txt": "stages/train.py 1\nvoxdag/inside.py 2\nvoxdag/plain.py 3\npackage json 1\n",
     "data/code/train/tier1.txt": "stages/train.py 1\nvoxdag/inside.py 2\nvoxdag/plain.py 3\n",
     "data/code/results/all.txt": "stages/results.py 1\n",
@@ -71,6 +78,11 @@ def test_an_import_that_no_source_shows_is_undeclared(toy, records):
 
 def test_a_stage_that_goes_over_nothing_is_called_without_a_name(toy, records):
     assert loaded.undeclared(toy, records, "results", "all") == {"voxdag/plain.py"}
+
+
+def test_a_stage_may_depend_on_the_code_of_all_items_of_another(toy):
+    of_others = {"stages/train.py", "voxdag/inside.py", "voxdag/plain.py"}
+    assert loaded.declared(toy, "transfer", "wild") == {"stages/transfer.py", "voxdag/idle.py"} | of_others
 
 
 def test_a_stage_that_did_not_run_has_no_record(toy, records):
