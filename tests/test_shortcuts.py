@@ -6,6 +6,7 @@ import pytest
 
 from tests.countermeasures import place, run, trained  # noqa: F401 (fixtures)
 from voxdag import shortcuts
+from voxdag.core.errors import Refused
 from voxdag.tasks.antispoof import shortcuts as measures
 
 
@@ -27,3 +28,8 @@ def test_tables_and_a_picture_of_corpus_and_system(trained, monkeypatch, capsys)
 def test_a_corpus_alone_has_probes(trained, monkeypatch):  # noqa: F811
     run(monkeypatch, shortcuts, "card")
     assert (trained / "card/systems.csv").read_text() == "system,treatment,value,low,high\n"
+
+
+def test_what_is_no_system_is_refused_before_anything_is_heard(trained, monkeypatch):  # noqa: F811
+    with pytest.raises(Refused, match="three is no system of antispoof; they are one, two"):
+        run(monkeypatch, shortcuts, "card", "--system", "three")

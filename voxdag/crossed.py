@@ -23,7 +23,7 @@ from voxdag.core.errors import Refused
 from voxdag.figures import matrix
 from voxdag.scoring import tables
 from voxdag.scoring.tables import Scoring
-from voxdag.tasks import results
+from voxdag.tasks import asked, results
 from voxdag.tasks.antispoof import metrics
 
 TASK, EVERY = "antispoof", "all"
@@ -47,15 +47,13 @@ def cells(predictions: pd.DataFrame, rows: str, columns: str, scoring: Scoring, 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, write, print."""
     tree = params.read()
-    there = params.of_task(tree, TASK)
-    if arguments.system not in there:
-        raise Refused(f"{arguments.system} is no system of {TASK}; they are {', '.join(there)}")
+    (name,) = asked.systems(tree, TASK, [arguments.system])
     scoring, seed = results.scoring(tree, TASK), params.run(tree).seed
-    predictions = results.read(arguments.system, TASK)["eval"]
+    predictions = results.read(name, TASK)["eval"]
     found = cells(predictions, arguments.rows, arguments.columns, scoring, seed)
     artifacts.write_table(arguments.out / "crossed.csv", found)
     drawn = found.rename(columns={"row": "system", "eer": "value"}).assign(metric="eer")
-    words = f"EER of {arguments.system}, {arguments.rows} by {arguments.columns}"
+    words = f"EER of {name}, {arguments.rows} by {arguments.columns}"
     plot = matrix.draw(drawn[list(matrix.COLUMNS)], {"eer": (words, True)})
     plot.save(arguments.out / "crossed", f"{results.corpus(tree, TASK)}, eval")
     table = found.pivot(index="row", columns="column", values="eer")

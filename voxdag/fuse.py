@@ -19,9 +19,8 @@ import argparse
 from pathlib import Path
 
 from voxdag.core import artifacts, command, params
-from voxdag.core.errors import Refused
 from voxdag.scoring import paired
-from voxdag.tasks import results
+from voxdag.tasks import asked, results
 from voxdag.tasks.antispoof import fusion, report, score_file
 
 TASK = "antispoof"
@@ -31,11 +30,7 @@ SHOWN = ("eer", "min_dcf", "act_dcf", "cllr")
 def run(arguments: argparse.Namespace) -> None:
     """Fuse, measure, write, print."""
     tree = params.read()
-    there = params.of_task(tree, TASK)
-    other = [name for name in arguments.system if name not in there]
-    if other:
-        raise Refused(f"{other[0]} is no system of {TASK}; they are {', '.join(there)}")
-    names = list(dict.fromkeys(arguments.system))
+    names = asked.systems(tree, TASK, arguments.system)
     averaged = {name: fusion.averaged(results.read(name, TASK)) for name in names}
     fused, weights = fusion.fused(averaged)
     scoring, seed, tables = results.scoring(tree, TASK), params.run(tree).seed, results.tables(TASK)

@@ -28,7 +28,7 @@ from voxdag.data.shards import Shards
 from voxdag.figures import probes as figure
 from voxdag.networks import by_name
 from voxdag.scoring.tables import Scoring
-from voxdag.tasks import probing, results, scoring_loop, sources
+from voxdag.tasks import asked, probing, results, scoring_loop, sources
 from voxdag.tasks.antispoof import inference
 
 TASK = "antispoof"
@@ -65,16 +65,13 @@ def probed(names: list[str], held: Shards, column: str, scoring: Scoring, seed: 
 def run(arguments: argparse.Namespace) -> None:
     """Write table and picture."""
     tree = params.read()
-    there = params.of_task(tree, TASK, "systems")
-    other = [name for name in arguments.system if name not in there]
-    if other:
-        raise Refused(f"{other[0]} is no system of {TASK}; they are {', '.join(there)}")
+    names = asked.systems(tree, TASK, arguments.system, "systems")
     held = Shards(layout.recordings(arguments.recordings, arguments.split))
     if arguments.column not in held.index:
         has = ", ".join(held.index.columns)
         raise Refused(f"{arguments.recordings} has no column {arguments.column}; it has {has}")
     scoring, seed = results.scoring(tree, TASK), params.run(tree).seed
-    table = pd.DataFrame(probed(arguments.system, held, arguments.column, scoring, seed))
+    table = pd.DataFrame(probed(names, held, arguments.column, scoring, seed))
     artifacts.write_table(arguments.out / "probes.csv", table)
     words = f"{arguments.recordings}, {arguments.split}; {scoring.confidence:.0%} intervals by speaker"
     figure.draw(table, arguments.column).save(arguments.out / "probes", words)

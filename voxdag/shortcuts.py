@@ -30,7 +30,7 @@ from voxdag.figures import shortcuts as figure
 from voxdag.networks import by_name
 from voxdag.scoring import tdcf
 from voxdag.scoring.tables import Scoring
-from voxdag.tasks import results, sources
+from voxdag.tasks import asked, results, sources
 from voxdag.tasks.antispoof import inference, metrics, shortcuts
 
 TASK = "antispoof"
@@ -74,10 +74,11 @@ def eer(predictions: pd.DataFrame, scoring: Scoring, seed: int) -> dict[str, flo
 def run(arguments: argparse.Namespace) -> None:
     """Write tables and picture."""
     tree = params.read()
+    names = asked.systems(tree, TASK, arguments.system, "systems")
     scoring, seed = results.scoring(tree, TASK), params.run(tree).seed
     train, held = (Shards(layout.recordings(arguments.recordings, split)) for split in ("train", "eval"))
     of_probes = probed(train, held, scoring, seed)
-    of_systems = pd.DataFrame(systems(arguments.system, held, scoring, seed), columns=["system", "treatment", *KEPT])
+    of_systems = pd.DataFrame(systems(names, held, scoring, seed), columns=["system", "treatment", *KEPT])
     artifacts.write_table(arguments.out / "probes.csv", of_probes)
     artifacts.write_table(arguments.out / "systems.csv", of_systems)
     plot = figure.draw(of_probes, of_systems)
