@@ -22,16 +22,15 @@ that of Xiao et al., "Early convolutions help transformers see better", NeurIPS 
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.ast_published import converted
+from models.attention import attend
 
 EPS = 1e-6  # of layer norms in DeiT
 INIT_STD = 0.02  # of positions, tokens and linear maps
@@ -48,17 +47,11 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(B, N, D), (B, N) True where there is a token -> (B, N, D).
-
-        A GPU's fused kernels give other gradients each time, so where there are gradients it takes the plain form.
-        """
+        """(B, N, D), (B, N) True where there is a token -> (B, N, D)."""
         heads = self.qkv(tokens).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, D / H)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # (B, H, N, D / H) each
-        plain = tokens.is_cuda and torch.is_grad_enabled()
-        with sdpa_kernel(SDPBackend.MATH) if plain else contextlib.nullcontext():
-            mixed = nn.functional.scaled_dot_product_attention(
-                query, key, value, mask[:, None, None], self.dropout if self.training else 0.0
-            )  # (B, H, N, D / H)
+        dropout = self.dropout if self.training else 0.0
+        mixed = attend(query, key, value, mask[:, None, None], dropout)  # (B, H, N, D / H)
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
 

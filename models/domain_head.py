@@ -8,9 +8,10 @@ Source: Ganin et al., "Domain-adversarial training of neural networks", JMLR 17,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from torch import Tensor, nn
+
+from models.pooling import projection
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class DomainHead(nn.Module):
     def __init__(self, config: DomainHeadConfig, outputs: int):
         super().__init__()
         sizes = (config.inputs, *config.hidden)
-        layers = (nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(config.dropout)) for a, b in pairwise(sizes))
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
+        self.layers = nn.Sequential(*projection(sizes, config.dropout), nn.Linear(sizes[-1], outputs))
 
     def forward(self, embedding: Tensor) -> Tensor:
         """See above."""

@@ -7,9 +7,8 @@
       projection       linear, ReLU, dropout, once for each size     (B, E): the embedding
       head             linear                                        (B, outputs)
 
-The form that speech processing tasks give to self-supervised front ends: Yang et al., "SUPERB", Interspeech 2021 (the
-weighted sum); Snyder et al., "X-vectors", ICASSP 2018 (pooling of statistics). The front end "spectrogram" is ours, for
-a CPU: log energies of bands of equal width, of which each band's mean over the crop is taken out (a channel's constant
+The form that speech processing tasks give to self-supervised front ends (see pooling), with a front end of ours, for a
+CPU: log energies of bands of equal width, of which each band's mean over the crop is taken out (a channel's constant
 colour), and 3 x 3 convolutions, each of which is a layer. All frames of a crop are pooled, none of them is padding: a
 recording that is shorter is repeated, as for AASIST.
 """
@@ -22,17 +21,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from models.pooling import WeightedSum, projection, statistics
+
 SAMPLE_RATE = 16_000  # Hz
 FFT, WINDOW, HOP = 512, 400, 160  # samples: 25 ms every 10
 FLOOR = 1e-7  # power that is added before the logarithm
-TINY = 1e-5  # of variances
 HALVING = 2  # layers that halve the frames
 
 
 @dataclass(frozen=True)
 class LayerPoolingConfig:
-    """front_end    a key of FRONT_ENDS
-    bands        of the spectrogram, from 0 to 8,000 Hz
+    """bands        of the spectrogram, from 0 to 8,000 Hz
     channels     of each convolution, one a layer; each halves the bands, the first HALVING of them the frames
     width        D, of every layer
     projection   sizes of the linear maps behind the pooling; the last is the embedding's
@@ -44,11 +43,8 @@ class LayerPoolingConfig:
     width: int = 48
     projection: tuple[int, ...] = (64,)
     dropout: float = 0.3
-    front_end: str = "spectrogram"
 
     def __post_init__(self) -> None:
-        if self.front_end not in FRONT_ENDS:
-            raise ValueError(f"front_end is {self.front_end!r}, expected one of {', '.join(FRONT_ENDS)}")
         if not (self.channels and self.projection):
             raise ValueError(f"channels {self.channels}, projection {self.projection}: expected one at least of both")
         if min(self.bands, self.width, *self.channels, *self.projection) < 1:
@@ -102,14 +98,7 @@ class Spectrogram(nn.Module):
         return found
 
 
-FRONT_ENDS = {"spectrogram": Spectrogram}
 CONFIGS = {"quick": LayerPoolingConfig()}
-
-
-def pooled(frames: Tensor) -> Tensor:
-    """Mean and standard deviation over frames: (B, D, T') -> (B, 2 D)."""
-    variance = frames.var(2, correction=0)
-    return torch.cat([frames.mean(2), (variance + TINY).sqrt()], 1)
 
 
 class LayerPooling(nn.Module):
@@ -119,21 +108,17 @@ class LayerPooling(nn.Module):
 
     def __init__(self, config: LayerPoolingConfig, outputs: int):
         super().__init__()
-        self.front_end = FRONT_ENDS[config.front_end](config)
-        self.weights = nn.Parameter(torch.zeros(len(config.channels)))
-        sizes = (2 * config.width, *config.projection)
-        self.projection = nn.Sequential(
-            *(nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(config.dropout)) for a, b in pairwise(sizes))
-        )
-        self.head = nn.Linear(sizes[-1], outputs)
+        self.sum = WeightedSum(len(config.channels))
+        self.front_end = Spectrogram(config)
+        self.projection = projection((2 * config.width, *config.projection), config.dropout)
+        self.head = nn.Linear(config.projection[-1], outputs)
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) -> embedding (B, E), logits (B, outputs). Raises ValueError for crops too short for a frame."""
         if wave.shape[1] < FFT:
             raise ValueError(f"crops of {wave.shape[1]} samples, expected {FFT} or more")
         layers = torch.stack(self.front_end(wave))  # (L, B, D, T')
-        summed = torch.einsum("l,lbdt->bdt", self.weights.softmax(0), layers)  # (B, D, T')
-        embedding = self.projection(pooled(summed))  # (B, E)
+        embedding = self.projection(statistics(self.sum(layers)))  # (B, E)
         return embedding, self.head(embedding)
 
 

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.aasist import AASIST, TIME_POOL, AASISTConfig
-from models.ssl_front_end import TINY_FORM, FrontEndConfig, SelfSupervised, WeightedSum
+from models.pooling import WeightedSum
+from models.ssl_front_end import TINY_FORM, FrontEndConfig, SelfSupervised
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ are, since their tensors have the same names here; without weights they are draw
 without dropout, and is not written into checkpoints.
 
 Sources: Chen et al., "WavLM: large-scale self-supervised pre-training for full stack speech processing", IEEE JSTSP
-2022; Baevski et al., "wav2vec 2.0", NeurIPS 2020; Yang et al., "SUPERB", Interspeech 2021 (the weighted sum).
+2022; Baevski et al., "wav2vec 2.0", NeurIPS 2020.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torchaudio.models import wav2vec2_model, wavlm_model
+
+from models.attention import repeatable
 
 PUBLISHED = ("feature_extractor.", "encoder.")  # how names of a published file begin
 OTHER = ("aux.",)  # and those of what a file that was fine-tuned to recognise speech has beside
@@ -122,7 +124,7 @@ class SelfSupervised(nn.Module):
         """Crops (B, T) -> frames of each layer, (L, B, T', D). Raises ValueError for crops too short."""
         if wave.shape[1] < self.minimum_samples:
             raise ValueError(f"crops of {wave.shape[1]} samples, expected {self.minimum_samples} or more")
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.frozen):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.frozen), repeatable(wave):
             return torch.stack(self.encoder.extract_features(self.feature_extractor(wave, None)[0]))
 
     def published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
@@ -145,15 +147,3 @@ class SelfSupervised(nn.Module):
                 found, wanted = tuple(held.shape), tuple(tensor.shape)
                 raise ValueError(f"{name} is {held.dtype} of shape {found}, expected floats of shape {wanted} ({ours})")
         return {name: given[name].float() for name in expected}
-
-
-class WeightedSum(nn.Module):
-    """Frames of layers (L, B, T', D) -> (B, T', D), weighted by the softmax of L numbers, which begin alike."""
-
-    def __init__(self, layers: int):
-        super().__init__()
-        self.weights = nn.Parameter(torch.zeros(layers))
-
-    def forward(self, layers: Tensor) -> Tensor:
-        """See above."""
-        return torch.einsum("l,lbtd->btd", self.weights.softmax(0), layers)

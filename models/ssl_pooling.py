@@ -10,20 +10,19 @@
 
 All frames of a crop are pooled and none is padding: a recording that is shorter is repeated.
 
-Sources: those of ssl_front_end; Peng et al., "An attention-based backend allowing efficient fine-tuning of transformer
-models for speaker verification", SLT 2022 (multi-head factorised attention).
+Sources: those of ssl_front_end and pooling; Peng et al., "An attention-based backend allowing efficient fine-tuning of
+transformer models for speaker verification", SLT 2022 (multi-head factorised attention).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from models.layer_pooling import pooled
-from models.ssl_front_end import TINY_FORM, FrontEndConfig, SelfSupervised, WeightedSum
+from models.pooling import WeightedSum, projection, statistics
+from models.ssl_front_end import TINY_FORM, FrontEndConfig, SelfSupervised
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Statistics(nn.Module):
 
     def forward(self, layers: Tensor) -> Tensor:
         """See above."""
-        return pooled(self.sum(layers).transpose(1, 2))
+        return statistics(self.sum(layers).transpose(1, 2))
 
 
 class FactorisedAttention(nn.Module):
@@ -97,14 +96,8 @@ class SSLPooling(SelfSupervised):
     def __init__(self, config: SSLPoolingConfig, outputs: int):
         super().__init__(config)
         self.pooling = POOLINGS[config.pooling](config)
-        sizes = (self.pooling.size, *config.projection)
-        self.projection = nn.Sequential(
-            *(
-                nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(config.projection_dropout))
-                for a, b in pairwise(sizes)
-            )
-        )
-        self.head = nn.Linear(sizes[-1], outputs)
+        self.projection = projection((self.pooling.size, *config.projection), config.projection_dropout)
+        self.head = nn.Linear(config.projection[-1], outputs)
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) -> embedding (B, E), logits (B, outputs). Raises ValueError for crops too short for a frame."""

@@ -1,18 +1,18 @@
 """Every network on a GPU: the CPU's values, and the same gradients, bit by bit, whenever they are asked for."""
 
-import importlib
 import os
 import warnings
 
 import pytest
 import torch
 
-from tests.models.test_interface import HELPERS, SMALL, inputs, logits
+from tests.models.test_interface import HELPERS, MODULES, SMALL, helper_inputs, inputs, logits
 from voxdag.core import runtime
 from voxdag.core.params import Run
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 PRECISIONS = (torch.float32, torch.bfloat16)
+OUTPUTS = 4
 
 
 @pytest.fixture(autouse=True)
@@ -26,16 +26,14 @@ def deterministic(monkeypatch):
     torch.set_num_threads(before[1])
 
 
-def built(name, outputs=4):
-    module = importlib.import_module(f"models.{name}")
+def built(name):
     torch.manual_seed(0)
-    return module.build(module.CONFIGS[SMALL[name]], outputs)
+    return MODULES[name].build(MODULES[name].CONFIGS[SMALL[name]], OUTPUTS)
 
 
 def given(network, name):
     if name in HELPERS:
-        torch.manual_seed(1)
-        return torch.rand(3, 257, 63), torch.rand(3, 257, 63)
+        return helper_inputs(name, MODULES[name].CONFIGS[SMALL[name]], OUTPUTS)
     return inputs(network)
 
 

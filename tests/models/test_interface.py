@@ -30,6 +30,18 @@ def inputs(network):
     return (wave, LENGTHS) if network.TAKES == "waves" else (wave,)
 
 
+def helper_inputs(name, config, outputs):
+    """What a network takes that is never scored: noise or spectrograms with conditions, embeddings, magnitudes."""
+    torch.manual_seed(1)
+    if name in GENERATORS:
+        return torch.randn(BATCH, config.noise), torch.randn(BATCH, outputs)
+    if name in DISCRIMINATORS:
+        return torch.randn(BATCH, 64, 128), torch.randn(BATCH, outputs)
+    if name == "domain_head":
+        return (torch.randn(BATCH, config.inputs),)
+    return (torch.randn(BATCH, 64, 128),) if name == "mel_probe" else tuple(torch.rand(2, BATCH, 257, 63))
+
+
 def logits(output):
     return output[1] if isinstance(output, tuple) else output
 
@@ -68,8 +80,7 @@ def test_forward_takes_what_takes_says_and_is_as_wide_as_asked(name, outputs):
 def test_a_gan_is_told_a_condition_of_as_many_dimensions_as_asked(name, outputs):
     config = MODULES[name].CONFIGS[SMALL[name]]
     network = MODULES[name].build(config, outputs).eval()
-    torch.manual_seed(1)
-    given = torch.randn(BATCH, config.noise) if name in GENERATORS else torch.randn(BATCH, 64, 128)
+    given, _ = helper_inputs(name, config, outputs)
     with torch.inference_mode():
         made, other = (network(given, torch.randn(BATCH, outputs)) for _ in range(2))
         with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
@@ -77,3 +88,10 @@ def test_a_gan_is_told_a_condition_of_as_many_dimensions_as_asked(name, outputs)
     assert made.shape == ((BATCH, 64, 128) if name in GENERATORS else (BATCH,)) and made.isfinite().all()
     assert (made != other).reshape(BATCH, -1).any(1).all()
     assert name in DISCRIMINATORS or made.abs().max() <= 1
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_a_network_that_is_never_scored_takes_what_the_tests_on_a_gpu_give_it(name):
+    config = MODULES[name].CONFIGS[SMALL[name]]
+    output = logits(MODULES[name].build(config, 4).eval()(*helper_inputs(name, config, 4)))
+    assert output.isfinite().all() and output.requires_grad

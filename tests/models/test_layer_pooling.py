@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from models import domain_head, layer_pooling
-from models.layer_pooling import CONFIGS, FFT, HOP, WINDOW, LayerPooling, LayerPoolingConfig, linear_bank, pooled
+from models.layer_pooling import CONFIGS, FFT, HOP, WINDOW, LayerPooling, LayerPoolingConfig, linear_bank
+from models.pooling import statistics
 from voxdag.core.errors import Refused
 from voxdag.networks import by_name
 
@@ -27,16 +28,16 @@ def test_bands_are_triangles_of_equal_width_whose_weights_add_up_to_one():
 
 def test_pooling_is_the_mean_and_the_standard_deviation_over_frames():
     frames = torch.tensor([[[1.0, 3.0], [2.0, 2.0]]])  # (1, 2, 2): means 2 and 2, variances 1 and 0
-    assert pooled(frames)[0].tolist() == pytest.approx([2, 2, np.sqrt(1 + 1e-5), np.sqrt(1e-5)])
+    assert statistics(frames)[0].tolist() == pytest.approx([2, 2, np.sqrt(1 + 1e-5), np.sqrt(1e-5)])
 
 
 def test_the_weighted_sum_is_that_of_the_layers_by_the_softmax_of_its_weights():
     one = network(channels=[4, 4], width=3, projection=[5], bands=16)
     wave = torch.randn(2, 4000)
-    layers = [pooled_layer for pooled_layer in one.front_end(wave)]
+    layers = one.front_end(wave)
     with torch.no_grad():
-        one.weights.copy_(torch.log(torch.tensor([1.0, 3.0])))
-        expected = one.projection(pooled(0.25 * layers[0] + 0.75 * layers[1]))
+        one.sum.weights.copy_(torch.log(torch.tensor([1.0, 3.0])))
+        expected = one.projection(statistics(0.25 * layers[0] + 0.75 * layers[1]))
         embedding, logits = one(wave)
     torch.testing.assert_close(embedding, expected)
     torch.testing.assert_close(logits, one.head(expected))
@@ -79,7 +80,6 @@ def test_the_default_size_is_small_and_says_embedding_and_logits():
         ({"channels": []}, r"channels \(\), projection \(64,\): expected one at least of both"),
         ({"width": 0}, "expected sizes of 1 or more"),
         ({"dropout": 1.0}, "dropout is 1.0, expected from 0 to below 1"),
-        ({"front_end": "mfcc"}, "front_end is 'mfcc', expected one of spectrogram"),
     ],
 )
 def test_sizes_that_do_not_fit_together_are_refused(changes, message):

@@ -5,7 +5,7 @@ import torch
 from torchaudio.pipelines import Wav2Vec2Bundle
 
 from models import ssl_aasist, ssl_pooling
-from models.layer_pooling import pooled
+from models.pooling import statistics
 from models.ssl_front_end import PUBLISHED, FrontEndConfig
 from voxdag.core.errors import Refused
 from voxdag.networks import by_name
@@ -93,13 +93,13 @@ def test_the_base_sizes_are_torchaudios(kind):
     assert kind != "wavlm" or (form["encoder_num_buckets"], form["encoder_max_distance"]) == (320, 800)
 
 
-def test_layers_are_summed_by_the_softmax_of_their_weights_and_their_statistics_pooled():
+def test_layers_are_summed_by_the_softmax_of_their_weights_and_their_statistics_statistics():
     one = network()
     wave = 0.1 * torch.randn(2, 9000)
     with torch.no_grad():
         one.pooling.sum.weights.copy_(torch.log(torch.tensor([1.0, 3.0])))
         layers = one.layers(wave)
-        expected = one.projection(pooled((0.25 * layers[0] + 0.75 * layers[1]).transpose(1, 2)))
+        expected = one.projection(statistics((0.25 * layers[0] + 0.75 * layers[1]).transpose(1, 2)))
         embedding, logits = one(wave)
     torch.testing.assert_close(embedding, expected)
     torch.testing.assert_close(logits, one.head(expected))

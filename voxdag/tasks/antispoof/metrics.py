@@ -66,9 +66,9 @@ class Scorer:
         bonafide, spoof = (trials.loc[trials["label"] == label, "score"].to_numpy(float) for label in CLASSES)
         self.halves = slice(bonafide.size), slice(bonafide.size, None)
         self.ranked = eer.RankedTrials(bonafide, spoof)
-        self.bits = _bits(bonafide, spoof)
+        self.bits = surprises(bonafide, spoof)
         self.weights, self.maps = weights, maps
-        self.mapped_bits = {name: _bits(one(bonafide), one(spoof)) for name, one in maps.items()}
+        self.mapped_bits = {name: surprises(one(bonafide), one(spoof)) for name, one in maps.items()}
         self.min_cllr = llr.min_cllr(bonafide, spoof)
         tdcf.check_distinct(self.ranked.scores)
 
@@ -91,7 +91,8 @@ class Scorer:
         return float(sum(np.average(bits[half], weights=counts[half]) for half in self.halves) / 2)
 
 
-def _bits(bonafide: np.ndarray, spoof: np.ndarray) -> np.ndarray:
+def surprises(bonafide: np.ndarray, spoof: np.ndarray) -> np.ndarray:
+    """(n + m,) the surprise of each log-likelihood ratio of (n,) and (m,) trials, whose mean over classes is Cllr."""
     return dcf.surprise(np.concatenate([bonafide, -spoof]))
 
 

@@ -19,7 +19,7 @@ from voxdag.scoring import dcf, eer, llr, members, protocol, tables
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks.antispoof.criteria import operating_point
-from voxdag.tasks.antispoof.metrics import CLASSES, ERROR_RATES, check, ranked
+from voxdag.tasks.antispoof.metrics import CLASSES, ERROR_RATES, check, ranked, surprises
 
 METRICS = ("eer", *ERROR_RATES, "hter", "act_dcf", "cllr", "affine_act_dcf", "affine_cllr")
 MEASURES = tables.Measures(METRICS, {f"n_{label}": label for label in CLASSES}, ("transfer",))
@@ -41,7 +41,7 @@ class Frozen:
         bonafide, spoof = (trials.loc[trials["label"] == label, "score"].to_numpy(float) for label in CLASSES)
         self.halves = slice(bonafide.size), slice(bonafide.size, None)
         self.wrong = np.concatenate([bonafide <= threshold, spoof > threshold])
-        self.bits = {"cllr": _bits(bonafide, spoof), "affine_cllr": _bits(affine(bonafide), affine(spoof))}
+        self.bits = {"cllr": surprises(bonafide, spoof), "affine_cllr": surprises(affine(bonafide), affine(spoof))}
         self.ranked = eer.RankedTrials(bonafide, spoof) if bonafide.size and spoof.size else None
         self.bayes = affine.threshold(dcf.ASVSPOOF5.threshold)
 
@@ -63,10 +63,6 @@ class Frozen:
         for name, bits in self.bits.items():
             values[name] = float(sum(np.average(bits[half], weights=counts[half]) for half in self.halves) / 2)
         return values
-
-
-def _bits(bonafide: np.ndarray, spoof: np.ndarray) -> np.ndarray:
-    return dcf.surprise(np.concatenate([bonafide, -spoof]))
 
 
 def frozen(dev: pd.DataFrame) -> dict[Member, tuple[float, llr.Affine]]:
