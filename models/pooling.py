@@ -33,6 +33,34 @@ def statistics(frames: Tensor) -> Tensor:
     return torch.cat([frames.mean(2), (variance + TINY).sqrt()], 1)
 
 
+def moments(layers: Tensor) -> Tensor:
+    """What the statistics of any weighted sum of layers follow from: (L, B, T', D) -> (B, L + L (L + 1) / 2, D).
+
+    Means over frames of each layer, then of each number the covariances of its layers, (0, 0), (0, 1), ...
+    """
+    count = len(layers)
+    means = layers.mean(2, keepdim=True)  # (L, B, 1, D)
+    centred = layers - means
+    rows = [(centred[i] * centred[i:]).mean(2) for i in range(count)]  # (L - i, B, D) each
+    return torch.cat([means[:, :, 0], *rows]).transpose(0, 1)
+
+
+def moments_size(layers: int) -> int:
+    """How many rows `moments` has of so many layers."""
+    return layers + layers * (layers + 1) // 2
+
+
+def statistics_of_sum(held: Tensor, weights: Tensor) -> Tensor:
+    """Mean and standard deviation over frames of the weighted sum, of its layers' moments:
+    (B, L + L (L + 1) / 2, D), (L,) -> (B, 2 D)."""
+    count = len(weights)
+    first, second = torch.triu_indices(count, count, device=weights.device)
+    twice = torch.where(first == second, 1.0, 2.0)
+    mean = torch.einsum("l,bld->bd", weights, held[:, :count])
+    variance = torch.einsum("p,bpd->bd", weights[first] * weights[second] * twice, held[:, count:])
+    return torch.cat([mean, (variance.clamp(min=0) + TINY).sqrt()], 1)
+
+
 def projection(sizes: Sequence[int], dropout: float) -> nn.Sequential:
     """Linear, ReLU, dropout from each size to the next: (B, sizes[0]) -> (B, sizes[-1])."""
     return nn.Sequential(*(nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(sizes)))

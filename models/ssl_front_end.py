@@ -81,10 +81,8 @@ TINY_FORM = {
 }
 
 
-class SelfSupervised(nn.Module):
-    """A network on such a front end, whose own parts stand behind it."""
-
-    TAKES = "wave"
+class FrontEnd(nn.Module):
+    """The front end alone, and what is the base of networks on it."""
 
     def __init__(self, config: FrontEndConfig):
         super().__init__()
@@ -147,3 +145,9 @@ class SelfSupervised(nn.Module):
                 found, wanted = tuple(held.shape), tuple(tensor.shape)
                 raise ValueError(f"{name} is {held.dtype} of shape {found}, expected floats of shape {wanted} ({ours})")
         return {name: given[name].float() for name in expected}
+
+
+class SelfSupervised(FrontEnd):
+    """A network on such a front end, whose own parts stand behind it."""
+
+    TAKES = "wave"

@@ -8,7 +8,9 @@
       projection       linear, ReLU, dropout, once for each size                           (B, E): the embedding
       head             linear                                                              (B, outputs)
 
-All frames of a crop are pooled and none is padding: a recording that is shorter is repeated.
+All frames of a crop are pooled and none is padding: a recording that is shorter is repeated. In place of waves the
+network takes what ssl_moments makes of them, where the front end is frozen and the pooling is of statistics: these
+follow from the moments of the layers, so it is trained without the front end, with the same outputs.
 
 Sources: those of ssl_front_end and pooling; Peng et al., "An attention-based backend allowing efficient fine-tuning of
 transformer models for speaker verification", SLT 2022 (multi-head factorised attention).
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.pooling import WeightedSum, projection, statistics
+from models.pooling import WeightedSum, moments_size, projection, statistics, statistics_of_sum
 from models.ssl_front_end import TINY_FORM, FrontEndConfig, SelfSupervised
 
 
@@ -63,6 +65,10 @@ class Statistics(nn.Module):
         """See above."""
         return statistics(self.sum(layers).transpose(1, 2))
 
+    def of_moments(self, moments: Tensor) -> Tensor:
+        """The same, of what ssl_moments says of the layers: (B, L + L (L + 1) / 2, D) -> (B, 2 D)."""
+        return statistics_of_sum(moments, self.sum.weights.softmax(0))
+
 
 class FactorisedAttention(nn.Module):
     """Layers (L, B, T', D) -> (B, heads C)."""
@@ -100,9 +106,28 @@ class SSLPooling(SelfSupervised):
         self.head = nn.Linear(config.projection[-1], outputs)
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T) -> embedding (B, E), logits (B, outputs). Raises ValueError for crops too short for a frame."""
-        embedding = self.projection(self.pooling(self.layers(wave)))
+        """(B, T) waves, or (B, L + L (L + 1) / 2, D) moments -> embedding (B, E), logits (B, outputs).
+
+        Raises ValueError for crops too short for a frame, and for moments of another size, or that it does not take.
+        """
+        pooled = self.pooling(self.layers(wave)) if wave.ndim == 2 else self.pooled_moments(wave)
+        embedding = self.projection(pooled)
         return embedding, self.head(embedding)
+
+    def pooled_moments(self, moments: Tensor) -> Tensor:
+        """(B, L + L (L + 1) / 2, D) -> (B, 2 D). Raises ValueError as `forward` does."""
+        config = self.config
+        if not config.frozen or config.pooling != "statistics":
+            raise ValueError(
+                f"frozen is {config.frozen} and pooling {config.pooling}; moments stand for the waves where the front "
+                "end is frozen and pooling is statistics"
+            )
+        expected = (moments_size(config.depth), config.width)
+        if moments.shape[1:] != expected:
+            raise ValueError(
+                f"moments are of {tuple(moments.shape[1:])}, expected {expected}, of {config.depth} layers"
+            )
+        return self.pooling.of_moments(moments)
 
 
 def build(config: SSLPoolingConfig, outputs: int) -> SSLPooling:

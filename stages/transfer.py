@@ -9,7 +9,8 @@ Writes: data/transfers/<task>/<entry>/<system>.csv        predictions, one row p
         data/transfers/<task>/<entry>/<system>.scores.txt    in the field's own form; a file a member of several
         data/transfers/<task>/<entry>/cells.csv           every metric with its intervals, system by system
 
-A system that reads what a stage between made of recordings (cleaned, embedded) is left out: these were not made so.
+A system that reads what a stage between made of recordings is left out, since these were not made so: cleaned ones, and
+embedded ones unless the task's `embed` says that what is learned from these takes waves too (WAVES_TOO).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
 from voxdag.tasks import results
 
-SECTION = "transfers"
+SECTION, EMBEDDED = "transfers", "embedded"
 AS_THEY_ARE = ("features/", "coded/", "synthetic/")  # folders whose recordings are those of a corpus, or as those
 
 log = logging.getLogger(__name__)
@@ -61,10 +62,20 @@ def taking(tree: Mapping, task: str) -> Iterator[str]:
     """The systems of a task that take recordings as they are; the others are logged."""
     for name in params.of_task(tree, task, "systems"):
         recordings = params.system(tree, name).recordings
-        if recordings.startswith(AS_THEY_ARE):
+        if heard_as_they_are(tree, recordings):
             yield name
         else:
             log.info("%s reads %s, which was made of recordings: left out", name, recordings)
+
+
+def heard_as_they_are(tree: Mapping, recordings: str) -> bool:
+    """Whether who was trained on a folder's recordings takes those of a corpus as they are."""
+    section, _, name = recordings.partition("/")
+    if section != EMBEDDED:
+        return recordings.startswith(AS_THEY_ARE)
+    entry = params.between(tree, section, name)
+    embed = load_module("voxdag.tasks.{task}.embed", task=entry.task)
+    return getattr(embed, "WAVES_TOO", False) and heard_as_they_are(tree, entry.recordings)
 
 
 def predict(tree: Mapping, name: str, shards: Shards) -> pd.DataFrame:

@@ -289,6 +289,27 @@ def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
     assert about["base"] == weights.name and not any(name.startswith(PUBLISHED) for name in tensors)
     scored = pd.read_csv(clone.folder / "data/predictions/dann/eval.csv")
     assert np.isfinite(scored["score"]).all() and scored["score"].nunique() > 1
+    embedded = {
+        "task": "antispoof",
+        "recordings": "coded/antispoof_codecs",
+        "weights": f"inputs/weights/{weights.name}",
+    }
+    embedded |= {"network": "ssl_moments", "config": "tiny", "changes": {}}
+    clone.set(
+        **{
+            "embedded": {"wavlm": embedded | {"settings": {"samples": 16000, "batch_size": 8}}},
+            "systems.dann.recordings": "embedded/wavlm",
+            "systems.dann.model.changes": {},
+            "systems.dann.objective.samples": 16000,
+        }
+    )
+    expected = {"embed@wavlm"} | {f"{x}@dann" for x in ("train", "evaluate", "breakdown")}
+    assert ran(clone("dvc repro breakdown@dann")) == LOOKED | expected
+    of_moments = pd.read_csv(clone.folder / "data/predictions/dann/eval.csv")
+    clone.set(**{"systems.dann.recordings": "coded/antispoof_codecs"})
+    clone("python -m stages.evaluate dann")
+    of_waves = pd.read_csv(clone.folder / "data/predictions/dann/eval.csv")
+    assert of_moments["score"].to_numpy() == pytest.approx(of_waves["score"].to_numpy(), rel=1e-3, abs=1e-4)
     weights.unlink()
     assert "no weights at data/weights/wavlm.pth" in clone("python -m stages.evaluate dann", fails=True)
     clone("git reset -q --hard && dvc checkout -q --force")

@@ -52,7 +52,7 @@ def test_values_are_those_of_the_cpu(name):
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "ssl_moments"])  # which is frozen
 def test_gradients_are_the_same_each_time(name, precision):
     def gradients():
         network = built(name).cuda().train()

@@ -15,10 +15,12 @@ MODULES = {name: importlib.import_module(f"models.{name}") for name in by_name.n
 SMALL = {"aasist": "aasist_s", "ast": "quick", "bsrnn": "tiny", "demucs": "dns48", "tier1": "tier1_2d"}  # quick sizes
 GENERATORS, DISCRIMINATORS = ("dcgan_generator", "mel_generator"), ("dcgan_discriminator", "mel_discriminator")
 QUICK = (*GENERATORS, *DISCRIMINATORS, "mel_probe", "domain_head", "layer_pooling")
-SMALL |= {"metric_discriminator": "half", "ssl_aasist": "tiny", "ssl_pooling": "tiny", **dict.fromkeys(QUICK, "quick")}
+SSL = ("ssl_aasist", "ssl_moments", "ssl_pooling")
+SMALL |= {"metric_discriminator": "half", **dict.fromkeys(SSL, "tiny"), **dict.fromkeys(QUICK, "quick")}
 ROWS = {"AST": "bands", "Tier1": "rows"}  # of features: the field that says how many
 ENHANCERS = ("bsrnn", "demucs")
-HELPERS = (*GENERATORS, *DISCRIMINATORS, "domain_head", "mel_probe", "metric_discriminator")  # are never scored
+# What is never scored
+HELPERS = (*GENERATORS, *DISCRIMINATORS, "domain_head", "mel_probe", "metric_discriminator", "ssl_moments")
 
 
 def inputs(network):
@@ -31,7 +33,7 @@ def inputs(network):
 
 
 def helper_inputs(name, config, outputs):
-    """What a network takes that is never scored: noise or spectrograms with conditions, embeddings, magnitudes."""
+    """What a network takes that is never scored: noise or spectrograms with conditions, embeddings, waves, ..."""
     torch.manual_seed(1)
     if name in GENERATORS:
         return torch.randn(BATCH, config.noise), torch.randn(BATCH, outputs)
@@ -39,6 +41,8 @@ def helper_inputs(name, config, outputs):
         return torch.randn(BATCH, 64, 128), torch.randn(BATCH, outputs)
     if name == "domain_head":
         return (torch.randn(BATCH, config.inputs),)
+    if name == "ssl_moments":
+        return (0.1 * torch.randn(BATCH, TIME),)
     return (torch.randn(BATCH, 64, 128),) if name == "mel_probe" else tuple(torch.rand(2, BATCH, 257, 63))
 
 
@@ -94,4 +98,4 @@ def test_a_gan_is_told_a_condition_of_as_many_dimensions_as_asked(name, outputs)
 def test_a_network_that_is_never_scored_takes_what_the_tests_on_a_gpu_give_it(name):
     config = MODULES[name].CONFIGS[SMALL[name]]
     output = logits(MODULES[name].build(config, 4).eval()(*helper_inputs(name, config, 4)))
-    assert output.isfinite().all() and output.requires_grad
+    assert output.isfinite().all() and output.requires_grad == (name != "ssl_moments")

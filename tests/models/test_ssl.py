@@ -5,7 +5,7 @@ import torch
 from torchaudio.pipelines import Wav2Vec2Bundle
 
 from models import ssl_aasist, ssl_pooling
-from models.pooling import statistics
+from models.pooling import moments, moments_size, statistics, statistics_of_sum
 from models.ssl_front_end import PUBLISHED, FrontEndConfig
 from voxdag.core.errors import Refused
 from voxdag.networks import by_name
@@ -235,3 +235,50 @@ def test_the_base_networks_are_built_with_the_sizes_that_were_published():
             one = module.build(module.CONFIGS["wavlm_base_plus"], 2)
         counts[module.__name__] = sum(tensor.numel() for tensor in front_end(one).values())
     assert set(counts.values()) == {94_381_168}  # of torchaudio's WAVLM_BASE_PLUS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_moments_stand_for_waves(kind):
+    one, other = network(kind=kind), by_name.build("ssl_moments", "tiny", {"kind": kind}, 1).eval()
+    other.load_state_dict(front_end(one))
+    wave = 0.1 * torch.randn(3, 9000)
+    with torch.no_grad():
+        one.pooling.sum.weights.copy_(torch.tensor([0.7, -0.4]))
+        held = other(wave)
+        assert held.shape == (3, *other.shape) == (3, 5, 16)
+        for found, expected in zip(one(held), one(wave), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_moments_give_the_gradients_that_waves_give():
+    one, wave = network(projection_dropout=0.0), 0.1 * torch.randn(3, 9000)
+    held = moments(one.layers(wave))
+    parts = {name: part for name, part in one.named_parameters() if part.requires_grad}
+    of_held, of_wave = (
+        torch.autograd.grad(one(given)[1].square().sum(), list(parts.values())) for given in (held, wave)
+    )
+    for found, expected in zip(of_held, of_wave, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert all(gradient.abs().max() > 0 for gradient in of_held)
+
+
+def test_statistics_of_a_sum_follow_from_moments():
+    layers, weights = torch.randn(4, 2, 30, 3), torch.tensor([0.1, 0.2, 0.3, 0.4])
+    held = moments(layers)
+    assert held.shape == (2, moments_size(4), 3)
+    expected = statistics(torch.einsum("l,lbtd->btd", weights, layers).transpose(1, 2))
+    torch.testing.assert_close(statistics_of_sum(held, weights), expected)
+    constant = moments(torch.ones(4, 2, 30, 3) * torch.arange(4.0)[:, None, None, None])
+    found = statistics_of_sum(constant, weights)  # a deviation of nothing has a gradient
+    assert found[:, :3].tolist() == [[pytest.approx(2.0)] * 3] * 2 and found[:, 3:].max() < 0.004
+
+
+@pytest.mark.parametrize("changes", [{"frozen": False}, {"pooling": "mhfa"}])
+def test_moments_are_refused_where_they_do_not_stand_for_waves(changes):
+    with pytest.raises(ValueError, match="where the front end is frozen and pooling is statistics"):
+        network(**changes)(torch.zeros(1, 5, 16))
+
+
+def test_moments_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"moments are of \(9, 16\), expected \(5, 16\), of 2 layers"):
+        network()(torch.zeros(1, 9, 16))

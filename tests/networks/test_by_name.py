@@ -19,7 +19,16 @@ WORDS = ("aasist", "aasist_s", {"dropout": 0.2}, 3)
 BUFFERS = {"temperature": torch.ones(()), "trained": torch.tensor([True, False, True])}
 NETWORKS = (
     *("aasist", "ast", "bsrnn", "dcgan_discriminator", "dcgan_generator", "demucs", "domain_head", "layer_pooling"),
-    *("mel_discriminator", "mel_generator", "mel_probe", "metric_discriminator", "ssl_aasist", "ssl_pooling", "tier1"),
+    *(
+        "mel_discriminator",
+        "mel_generator",
+        "mel_probe",
+        "metric_discriminator",
+        "ssl_aasist",
+        "ssl_moments",
+        "ssl_pooling",
+        "tier1",
+    ),
 )
 
 

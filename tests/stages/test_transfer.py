@@ -78,6 +78,18 @@ def test_a_system_that_hears_what_was_made_of_recordings_is_left_out(place):  # 
         transfer.main("wild")
 
 
+@pytest.mark.parametrize(
+    ("made_of", "task", "heard"),
+    [("coded/c", "antispoof", True), ("cleaned/d", "antispoof", False), ("coded/c", "heads", False)],
+)
+def test_a_system_on_embedded_recordings_is_tested_where_it_takes_waves_too(monkeypatch, made_of, task, heard):
+    entry = dict.fromkeys(("weights", "settings", "network", "config", "changes")) | {"weights": "inputs/weights/none"}
+    tree = {"embedded": {"e": entry | {"task": task, "recordings": made_of, "settings": {}}}}
+    if task == "heads":  # whose module says nothing of it
+        monkeypatch.setattr(transfer, "load_module", lambda *words, **named: object())
+    assert transfer.heard_as_they_are(tree, "embedded/e") == heard
+
+
 def test_without_an_entry_the_matrix_has_no_row(place):  # noqa: F811
     configure(transfers=None)
     module = compare.load_module("voxdag.tasks.{task}.transfer", task="antispoof")

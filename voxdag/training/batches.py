@@ -44,8 +44,9 @@ class Crops(Dataset):
         return len(self.recordings)
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
-        """waves (B, length) int16, labels (B,) int64."""
-        waves = np.empty((len(items), self.length), np.int16)
+        """waves (B, length, ...) of the track's type, labels (B,) int64."""
+        track = self.recordings.track
+        waves = np.empty((len(items), self.length, *track.shape), track.dtype)
         for row, (epoch, i) in zip(waves, items, strict=True):
             row[:] = fit_length(self.recordings[i], self.start(epoch, i), self.length)
         labels = self.labels[[i for _, i in items]]

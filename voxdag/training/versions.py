@@ -50,7 +50,7 @@ class VersionCrops(Crops):
         return len(self.names)
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> Batch:
-        """waves (B, length) int16, labels (B,) int64, rows (B,) of the index."""
+        """waves (B, length, ...) of the track's type, labels (B,) int64, rows (B,) of the index."""
         drawn = [self.drawn(epoch, i) for epoch, i in items]
         waves = np.stack([fit_length(self.recordings[row], start, self.length) for row, start in drawn])
         rows = np.array([row for row, _ in drawn])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from voxdag.core import bounds
+from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.tasks import prediction_tables, scoring_loop
 from voxdag.tasks.antispoof import data
@@ -19,6 +20,7 @@ from voxdag.tasks.antispoof.data import TASK
 from voxdag.tasks.scoring_loop import Recordings
 
 RATE = 16000  # Hz, of the recordings
+MOMENTS, EMBEDDED = "moments", "embedded_samples"  # what `embed` makes: its track; column: of crops of how many samples
 LONGEST = 600 * RATE  # samples that a network can be asked to take at once
 TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of one length
 OUTPUT_SIZE = len(data.LABELS)  # of a network
@@ -57,6 +59,25 @@ def waves(shards: Shards) -> PackedTrack:
     return shards.waves(RATE, TASK)
 
 
+def heard(shards: Shards, samples: int) -> PackedTrack:
+    """What a network is given of the recordings of a folder: crops of `samples` of the waves, or what `embed` made of
+    such crops.
+
+    Raises Refused where recordings are not at RATE, or were embedded in crops of another length.
+    """
+    if MOMENTS not in shards.tracks:
+        return waves(shards)
+    for embedded in set(shards.index[EMBEDDED]) - {samples}:
+        raise Refused(f"{shards.folder} was made of crops of {embedded} samples, expected {samples}, as the system's")
+    return shards.track(MOMENTS)
+
+
+def length(recordings: PackedTrack | Recordings, samples: int) -> int:
+    """Of what a network is given: `samples` of a wave, all of what was embedded."""
+    embedded = isinstance(recordings, PackedTrack) and recordings.track.rate is None
+    return int(recordings.lengths[0]) if embedded else samples
+
+
 def outputs(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> pd.DataFrame:
     """What the network says of int16 recordings: one row each, with the columns OUTPUTS."""
     return pd.DataFrame({"score": score(network, recordings, settings, device)})
@@ -74,14 +95,15 @@ def predict(
 
     The split's other `tables` (ASV scores) have no say in it.
     """
-    return prediction_tables.tabulate(shards.about, outputs(network, waves(shards), settings, device))
+    return prediction_tables.tabulate(shards.about, outputs(network, heard(shards, settings.samples), settings, device))
 
 
 def score(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> np.ndarray:
-    """(n,) scores of int16 recordings at RATE. Raises Refused, naming the first, where a score is not finite."""
+    """(n,) scores of int16 recordings at RATE, or of what was embedded. Raises Refused, naming the first, where a score
+    is not finite."""
     scoring_loop.check_takes(network, TAKES, TASK)
     batches = scoring_loop.in_order(recordings, settings.batch_size)
-    collate = functools.partial(scoring_loop.crops, length=settings.samples)
+    collate = functools.partial(scoring_loop.crops, length=length(recordings, settings.samples))
 
     def score_batch(batch: Tensor, lengths: Tensor, rows: np.ndarray) -> Tensor:
         logits = scoring_loop.logits(network, batch, outputs=OUTPUT_SIZE)  # (B, 2)

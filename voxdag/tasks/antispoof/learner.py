@@ -74,7 +74,7 @@ class Countermeasure(OneLoss):
         self._weights = torch.tensor(settings.class_weights, device=self.device)
 
     def inputs(self, batch: Batch) -> tuple[Tensor]:
-        """Waves (B, samples) in -1..1 on the device."""
+        """Waves (B, samples) in -1..1, or what was embedded of such, on the device."""
         return (scoring_loop.float_waves(batch["waves"], self.device),)
 
     def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
@@ -116,12 +116,13 @@ class Countermeasure(OneLoss):
 
 def _crops(train: Shards, labels: np.ndarray, settings: Settings, loader: LoaderSettings) -> Crops:
     """Raises Refused as `VersionCrops` does, and for versions of recordings that were made up."""
-    waves = inference.waves(train)
+    recordings = inference.heard(train, settings.samples)
+    length = inference.length(recordings, settings.samples)
     if settings.coded_share is None:
-        return Crops(waves, labels, settings.samples, loader.seed)
+        return Crops(recordings, labels, length, loader.seed)
     if loader.mixed is not None:
         raise Refused(f"coded_share is {settings.coded_share}, and some of train were made up: expected one of the two")
-    return VersionCrops(waves, train.index, labels, settings.samples, settings.coded_share, loader.seed)
+    return VersionCrops(recordings, train.index, labels, length, settings.coded_share, loader.seed)
 
 
 def make(materials: Materials, settings: Settings, scoring: inference.Settings) -> Countermeasure:

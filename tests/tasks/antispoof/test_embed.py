@@ -1,0 +1,99 @@
+"""What a frozen front end says of recordings, packed once and trained on: as if the waves were heard each time."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from models.ssl_front_end import PUBLISHED
+from stages import embed
+from tests.countermeasures import configure, packed, place  # noqa: F401
+from voxdag.core.errors import Refused
+from voxdag.data import layout
+from voxdag.data.shards import Shards, Track
+from voxdag.networks import by_name
+from voxdag.tasks.antispoof import inference, learner
+from voxdag.training.batches import LoaderSettings
+
+SAMPLES = 3000
+FOLDERS = ("features/antispoof", "embedded/it")
+CPU = torch.device("cpu")
+ENTRY = {
+    "task": "antispoof", "recordings": "features/antispoof", "weights": "inputs/weights/wavlm.pth",
+    "network": "ssl_moments", "config": "tiny", "changes": {}, "settings": {"samples": SAMPLES, "batch_size": 4},
+}  # fmt: skip
+
+
+@pytest.fixture
+def embedded(place):  # noqa: F811
+    """The folder, with recordings embedded, and the network that was loaded with the same front end."""
+    packed(place / "data/features/antispoof/train", 12, 40)
+    torch.manual_seed(3)
+    network = by_name.build("ssl_pooling", "tiny", {}, 2)
+    (place / "data/weights").mkdir()
+    published = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(PUBLISHED)}
+    torch.save(published, place / "data/weights/wavlm.pth")
+    write(place, ENTRY)
+    embed.main("it")
+    return place, network
+
+
+def write(folder, entry):
+    configure()
+    tree = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree | {"embedded": {"it": entry}}))
+
+
+def scores(network, shards, samples=SAMPLES):
+    settings = inference.Settings(samples, 4, "logit_difference")
+    return inference.predict(network.eval(), shards, settings, CPU, {})["score"].to_numpy()
+
+
+def test_scores_are_those_of_the_waves(embedded):
+    _, network = embedded
+    torch.nn.init.normal_(network.pooling.sum.weights)
+    of_waves, of_moments = (scores(network, Shards(layout.recordings(f, "eval"))) for f in FOLDERS)
+    assert of_moments == pytest.approx(of_waves, rel=1e-4, abs=1e-6) and np.ptp(of_waves) > 1e-4
+
+
+def test_the_folder_says_what_it_is_made_of(embedded):
+    made, before = (Shards(layout.recordings(folder, "train")) for folder in reversed(FOLDERS))
+    assert made.tracks == {"moments": Track("float32", (16,), None)}
+    assert set(made.track("moments").lengths) == {5}
+    assert made.about.drop(columns="embedded_samples").equals(before.about)
+    assert set(made.index["embedded_samples"]) == {SAMPLES}
+
+
+def test_a_shorter_recording_is_repeated(embedded):
+    folder, network = embedded
+    write(folder, ENTRY | {"settings": {"samples": 9000, "batch_size": 4}})
+    embed.main("it")
+    of_waves, of_moments = (scores(network, Shards(layout.recordings(f, "dev")), 9000) for f in FOLDERS)
+    assert of_moments == pytest.approx(of_waves, rel=1e-4, abs=1e-6)
+
+
+def test_crops_of_another_length_are_refused(embedded):
+    _, network = embedded
+    with pytest.raises(Refused, match="eval was made of crops of 3000 samples, expected 2000, as the system's"):
+        scores(network, Shards(layout.recordings("embedded/it", "eval")), 2000)
+
+
+def test_training_gets_what_was_embedded(embedded):
+    made, settings = Shards(layout.recordings("embedded/it", "train")), learner.Settings(SAMPLES, (0.5, 0.5), False)
+    crops = learner._crops(made, np.arange(12), settings, LoaderSettings(4, 1, CPU, 0))
+    batch = crops.__getitems__([(0, 3), (5, 7)])
+    assert batch["waves"].dtype == torch.float32 and batch["labels"].tolist() == [3, 7]
+    for i, row in zip((3, 7), batch["waves"], strict=True):
+        assert np.array_equal(row.numpy(), made[i]["moments"])
+
+
+@pytest.mark.parametrize("network", [None, "layer_pooling"])
+def test_another_network_is_refused(embedded, network):
+    folder, _ = embedded
+    entry = ENTRY | {"network": network, "weights": "inputs/weights/none", "config": None, "changes": None}
+    if network:
+        torch.save(by_name.build(network, "quick", {}, 1).state_dict(), folder / "data/weights/other.pth")
+        entry |= {"weights": "inputs/weights/other.pth", "config": "quick", "changes": {}}
+    write(folder, entry)
+    with pytest.raises(Refused, match="anti-spoofing embeds with the network ssl_moments, and .* was named"):
+        embed.main("it")
