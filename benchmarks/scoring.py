@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from voxdag.core.allocator import keep_large_blocks
 from voxdag.tasks.antispoof import metrics
 
 SIZES = {"asvspoof2019_la": (7_355, 13, 4_914, 67), "asvspoof5": (138_688, 16, 33_880, 737)}
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--corpus", choices=list(SIZES), default="asvspoof2019_la")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     arguments, rng = parser.parse_args(), np.random.default_rng(0)
+    keep_large_blocks()  # as the stages do
     scoring = metrics.Scoring(replicates=arguments.replicates, confidence=0.95, by=("attack",))
     predictions = random_predictions(arguments.corpus, rng)
     asv = random_asv(rng) if arguments.corpus == "asvspoof2019_la" else metrics.NO_ASV

@@ -42,6 +42,7 @@ class RankedTrials:
         scores = np.concatenate([bonafide, spoof])  # (N,)
         self.order = np.argsort(scores, kind="stable")
         self.scores = scores[self.order]
+        self.places = np.arange(scores.size, dtype=np.int32)  # repeated at every reading: half as much to write
         self.is_bonafide = (self.order < bonafide.size).astype(np.int64)  # summed at every reading: bool would be slow
 
     def curve(self, counts: np.ndarray | None = None) -> DetCurve:
@@ -51,7 +52,7 @@ class RankedTrials:
         """
         is_bonafide, scores = self.is_bonafide, self.scores
         if counts is not None:
-            ranks = np.repeat(np.arange(scores.size), counts[self.order])
+            ranks = np.repeat(self.places, counts[self.order])
             is_bonafide, scores = is_bonafide[ranks], scores[ranks]
         misses = np.concatenate([[0], np.cumsum(is_bonafide)])  # (N + 1,)
         n_bonafide, n_spoof = misses[-1], scores.size - misses[-1]
