@@ -5,7 +5,9 @@
 # make test      the tests, in the same environment, in two processes
 # make lint      style
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
-# make lock      resolve requirements.in and requirements-judges.in into the .txt beside them anew, with hashes
+# make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
+# make lock      resolve requirements.in, requirements-judges.in and requirements-trackers.in into the .txt beside them
+#                anew, with hashes
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +16,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results prove test lint judges lock
+.PHONY: repro demo results prove test lint judges trackers lock
 
 repro: $(READY)
 	dvc repro
@@ -38,6 +40,9 @@ lint: $(READY)
 judges: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-judges.txt
 
+trackers: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-trackers.txt
+
 COMPILE := uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
   --generate-hashes --quiet
 
@@ -45,6 +50,7 @@ lock: $(READY)
 	python -m pip install --quiet uv
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-judges.in -o requirements-judges.txt
+	$(COMPILE) -c requirements.txt requirements-trackers.in -o requirements-trackers.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -8,8 +8,8 @@ Reads:  data/<recordings>/train                      shards, such as features/<t
 Writes: data/synthetic/<entry>/train                 shards: the recordings, then those that were made up (column
                                                      synthetic: 0, 1), fold by fold
         data/synthetic/<entry>/dev, eval             copies of data/<recordings>/dev, eval, which are not opened
-        data/synthetic/<entry>/fitted/<fold>/        what was fitted to train: a generator's weights, the history of its
-                                                     training
+        data/synthetic/<entry>/fitted/<fold>/        what was fitted to train: a generator's weights, the history
+                                                     and the events of its training
 
 The module that does it is voxdag/tasks/<task>/synthesize.py. A system reads the folder as `recordings:
 synthetic/<entry>`, and its `train.synthetic_share` says how many of a batch are made up. A run that is killed goes on
@@ -29,6 +29,7 @@ from voxdag.data.shards import Shards
 from voxdag.data.synthetic import made_up
 from voxdag.synthesis.place import Place
 from voxdag.tasks import between
+from voxdag.training import tracking
 from voxdag.training.run_state import RunState, run_key
 
 SECTION = "synthetic"
@@ -52,6 +53,7 @@ def place(name: str, fold: str, tree: Mapping, work: between.Work) -> Place:
 
 
 def main(name: str) -> None:
+    tracking.chosen()  # a wrong one is refused before anything is read
     tree = params.read()
     module = load_module("voxdag.tasks.{task}.synthesize", task=params.between(tree, SECTION, name).task)
     work = between.opened(tree, SECTION, name, module)

@@ -7,17 +7,20 @@ Reads:  data/<recordings>/train, data/<recordings>/dev                         s
 Writes: data/checkpoints/<system>/<member>/best_<criterion>.safetensors        weights at the best of a dev criterion
         data/checkpoints/<system>/<member>/averaged.safetensors, last.safetensors
         data/checkpoints/<system>/<member>/summary.json                        what was kept, and why training ended
+        data/checkpoints/<system>/<member>/events.jsonl                        losses step by step, and the history
         data/checkpoints/<system>/history.csv                                  one row per epoch of each member
 
 A member is one training: of one fold, where the corpus is cross-validated, and one seed. On a CPU as many members are
 trained at once as VOXDAG_JOBS holds num_threads.
 
-A run that is killed goes on when it is started again, and ends with the same bytes. A record of the commit, packages
-and hardware is written to data/runs/<system>/, which is no output of the stage.
+A run that is killed goes on when it is started again, and ends with the same bytes. A record of the settings, commit,
+packages, hardware and recordings is written to data/runs/<system>/, which is no output of the stage. Trackers that
+VOXDAG_TRACKERS names follow each member (voxdag/training/tracking.py).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -32,23 +35,28 @@ from voxdag.core import artifacts, code, command, params, runtime
 from voxdag.core.modules import load_module
 from voxdag.core.parallel import parallel_map
 from voxdag.core.params import Run, System
+from voxdag.core.workspace import workspace
 from voxdag.data import layout
 from voxdag.data.members import Member, members
-from voxdag.data.shards import Shards
+from voxdag.data.shards import INDEX, Shards
 from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.initial import load_initial
 from voxdag.networks.weights import check_base, load, write_weights
 from voxdag.tasks import file_scoring
+from voxdag.training import tracking
 from voxdag.training.batches import LoaderSettings, mixture
+from voxdag.training.event_log import EVENTS
 from voxdag.training.learner import Learner, Materials
 from voxdag.training.loop import Loop, defined
 from voxdag.training.recipe import Recipe
 from voxdag.training.run_state import RunState, run_key
 from voxdag.training.seeding import seed_torch
+from voxdag.training.tracking import Trackers
 
 SPLITS = ("train", "dev")
+RUNS = Path("data/runs")  # below the repository, also of an experiment in a folder of its own
 
 
 def train(loop: Loop, out: Path) -> dict:
@@ -65,6 +73,7 @@ def train(loop: Loop, out: Path) -> dict:
     for criterion, best in progress.best.items():
         load(loop.network, loop.run_state.best_file(criterion, best["epoch"]), held=frozen_names(loop.network))
         calibrate_and_write(loop, out / f"best_{criterion}.safetensors", stopped_by | {criterion})
+    artifacts.write_bytes(out / EVENTS, loop.events.content())
     return {
         "epochs": progress.epoch,
         "steps": progress.step,
@@ -145,6 +154,14 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
     return run_key(settings, [*packed, *tables, *weights])
 
 
+def read_from(system: System) -> dict[str, dict[str, str]]:
+    """What tells the recordings of each split from others: their folder, and a hash of its index, where each recording
+    has a checksum."""
+    folders = {split: layout.recordings(system.recordings, split) for split in SPLITS}
+    hashes = {split: hashlib.sha256((folder / INDEX).read_bytes()).hexdigest() for split, folder in folders.items()}
+    return {split: {"folder": folder.as_posix(), "index_sha256": hashes[split]} for split, folder in folders.items()}
+
+
 def open_run_state(name: str, system: System, member: Member, tree: Mapping[str, object], learner: Learner) -> RunState:
     """Where the run's state is, or will be; it knows what weights files say of themselves."""
     model, inference = system.model, load_module("voxdag.tasks.{task}.inference", task=system.task)
@@ -167,16 +184,19 @@ def train_member(member: Member, name: str, several: bool) -> tuple[pd.DataFrame
     device = runtime.setup(params.run(tree, system))
     learner = make_learner(name, system, member, device)
     run_state = open_run_state(name, system, member, tree, learner)
-    record = Path("data/runs") / name / f"{member.name}-{run_state.folder.name}.json"
-    runtime.write_record(record, device, **member._asdict(), settings=asdict(system))
-    loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state)
+    record = workspace() / RUNS / name / f"{member.name}-{run_state.folder.name}.json"
+    about = {**member._asdict(), "settings": asdict(system), "recordings": read_from(system)}
+    runtime.write_record(record, device, **about)
     out = layout.checkpoints(name, member.name)
     with run_state.alone():
+        trackers = Trackers(run_state.folder, name, member.name, about, tracking.chosen())
+        loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state, trackers)
         artifacts.write_json(out / "summary.json", train(loop, out))
     return member.mark(pd.DataFrame(loop.progress.history or None, columns=loop.columns())), run_state
 
 
 def main(name: str) -> None:
+    tracking.chosen()  # a wrong one is refused before anything is read
     tree = params.read()
     system = params.system(tree, name)
     run = params.run(tree, system)

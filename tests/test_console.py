@@ -69,10 +69,11 @@ def test_the_package_asks_for_what_is_pinned_but_what_stages_and_tests_need():
     assert all(specifier.contains(pins[name]) for name, specifier in asked.items())
 
 
-def test_the_judges_that_the_package_offers_are_those_that_are_pinned():
-    lines = (ROOT / "requirements-judges.in").read_text().splitlines()
+@pytest.mark.parametrize("group", ["judges", "trackers"])
+def test_what_the_package_offers_besides_is_what_is_pinned(group):
+    lines = (ROOT / f"requirements-{group}.in").read_text().splitlines()
     lines = [line.partition("#")[::2] for line in lines if "==" in line]
     pins = dict(pin.strip().split("==") for pin, _ in lines)
-    of_others = {pin.split("==")[0] for pin, why in lines if why.startswith(" of ")}  # what a judge asks for
-    asked = {one.name: one.specifier for one in map(Requirement, PROJECT["project"]["optional-dependencies"]["judges"])}
+    of_others = {pin.split("==")[0] for pin, why in lines if why.startswith(" of ")}  # what one of them asks for
+    asked = {one.name: one.specifier for one in map(Requirement, PROJECT["project"]["optional-dependencies"][group])}
     assert set(asked) == set(pins) - of_others and all(asked[name].contains(pins[name]) for name in asked)

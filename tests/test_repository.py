@@ -52,7 +52,7 @@ def test_what_is_typed_reaches_dvc_word_by_word_and_is_no_pattern(tmp_path, pres
     assert done.stdout.split("\n")[:-1] == expected
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-judges.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-judges.txt", "requirements-trackers.txt"])
 def test_every_requirement_is_pinned_and_has_hashes(name):
     entries = re.sub(r"\s*#.*", "", (ROOT / name).read_text()).replace("\\\n", " ").split("\n")
     entries = [entry for entry in entries if entry.strip()]
@@ -60,15 +60,16 @@ def test_every_requirement_is_pinned_and_has_hashes(name):
     assert [entry[:40] for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
 
 
-def test_the_judges_fit_in_beside_what_is_installed():
+@pytest.mark.parametrize(
+    ("optional", "both"), [("requirements-judges.txt", "torch"), ("requirements-trackers.txt", "numpy")]
+)
+def test_what_is_optional_fits_in_beside_what_is_installed(optional, both):
     by_file = [
         dict(line.split(" ")[0].split("==") for line in (ROOT / name).read_text().splitlines() if "==" in line[:60])
-        for name in ("requirements.txt", "requirements-judges.txt")
+        for name in ("requirements.txt", optional)
     ]
     shared = by_file[0].keys() & by_file[1].keys()
-    assert "torch" in shared and {name: by_file[0][name] for name in shared} == {
-        name: by_file[1][name] for name in shared
-    }
+    assert both in shared and {name: by_file[0][name] for name in shared} == {name: by_file[1][name] for name in shared}
 
 
 def test_git_changes_no_byte_whatever_the_system(tmp_path):

@@ -173,10 +173,11 @@ def test_this_machines_class_says_something_of_everything_and_is_stable():
 
 def test_a_record_says_of_which_fold_and_seed_it_is_with_what_and_where(tmp_path):
     path = tmp_path / "runs/tier1/seed-7.json"
-    runtime.write_record(path, CPU, fold="3", seed=7, settings={"train": {"lr": 0.003}})
+    read = {"train": {"folder": "data/features/emotion/train", "index_sha256": "ab12"}}
+    runtime.write_record(path, CPU, fold="3", seed=7, settings={"train": {"lr": 0.003}}, recordings=read)
     record = json.loads(path.read_text())
     assert (record["fold"], record["seed"]) == ("3", 7)
-    assert record["settings"] == {"train": {"lr": 0.003}}
+    assert record["settings"] == {"train": {"lr": 0.003}} and record["recordings"] == read
     assert record["machine"] == runtime.machine_class()
     assert record["packages"]["pytest"] == pytest.__version__
     assert record["device"] == "cpu" and record["threads"] == torch.get_num_threads()
@@ -184,17 +185,17 @@ def test_a_record_says_of_which_fold_and_seed_it_is_with_what_and_where(tmp_path
 
 def test_a_record_without_fold_or_seed_cannot_be_written(tmp_path):
     with pytest.raises(TypeError, match="'fold' and 'seed'"):
-        runtime.write_record(tmp_path / "x.json", CPU, settings={})
+        runtime.write_record(tmp_path / "x.json", CPU, settings={}, recordings={})
 
 
 def test_a_record_names_the_commit_and_what_was_changed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    runtime.write_record(tmp_path / "x.json", CPU, fold="", seed=1, settings={})
+    runtime.write_record(tmp_path / "x.json", CPU, fold="", seed=1, settings={}, recordings={})
     assert json.loads((tmp_path / "x.json").read_text())["git"] == {"commit": "", "changed_files": []}
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
-    runtime.write_record(tmp_path / "y.json", CPU, fold="", seed=1, settings={})
+    runtime.write_record(tmp_path / "y.json", CPU, fold="", seed=1, settings={}, recordings={})
     record = json.loads((tmp_path / "y.json").read_text())["git"]
     assert len(record["commit"]) == 40 and record["changed_files"] == ["?? x.json"]
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.toys.installed import NAMES, PLACES, TOYS
 from voxdag.core import code
+from voxdag.training.tracking import PACKAGES
 
 TASKS = ("affect", "antispoof", "emotion", "enhance")
 HEAVY = {"torch", "torchaudio", "silero-vad", "soundfile"}
@@ -61,3 +62,11 @@ def test_what_only_measures_trains_nothing_anew(root, task):
 def test_who_evaluates_waves_measures_them(root):
     files, _ = depends(root, "evaluate", "enhance")
     assert {"voxdag/tasks/enhance/measures.py", "voxdag/scoring/judges.py"} <= files
+
+
+@pytest.mark.parametrize("stage", ["train", "synthesize"])
+def test_no_training_depends_on_a_tracker_or_its_package(root, stage):
+    files, packages = depends(root, stage, "affect")
+    assert "voxdag/training/tracking.py" in files
+    assert [file for file in files if file.startswith("voxdag/training/trackers/")] == []
+    assert packages & {*PACKAGES, *PACKAGES.values(), "mlflow"} == set()

@@ -52,14 +52,16 @@ def recipe(**changes):
     return Recipe(**(settings | changes))
 
 
-def loop(folder, make_learner, about=None, **changes):
+def loop(folder, make_learner, about=None, save_seconds=0.0, trackers=None, **changes):
     """A loop that saves after every step; make_learner(recipe) -> learner."""
     made = recipe(**changes)
-    return Loop(make_learner(made), made, 7, CPU, RunState(folder, 0.0, about or {"network": "toy"}))
+    run_state = RunState(folder, save_seconds, about or {"network": "toy"})
+    return Loop(make_learner(made), made, 7, CPU, run_state, trackers)
 
 
 def all_bytes(finished, folder):
-    """Everything that a finished run leaves: weights of all networks, kept, averaged, and the history."""
+    """Everything that a finished run leaves: weights of all networks, kept, averaged, the history and the
+    events."""
     write_weights(folder / "last.safetensors", finished.network, finished.run_state.about)
     parts = [(folder / "last.safetensors").read_bytes()]
     for network in finished.learner.networks.values():
@@ -68,7 +70,8 @@ def all_bytes(finished, folder):
     parts += [finished.run_state.best_file(name, best["epoch"]).read_bytes() for name, best in kept]
     assert finished.load_average()
     write_weights(folder / "averaged.safetensors", finished.network, finished.run_state.about)
-    return [*parts, (folder / "averaged.safetensors").read_bytes(), json.dumps(finished.progress.history).encode()]
+    parts += [(folder / "averaged.safetensors").read_bytes(), json.dumps(finished.progress.history).encode()]
+    return [*parts, finished.events.content()]
 
 
 class Killed(Exception):

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,8 +105,11 @@ def machine_class() -> dict[str, str]:
     return {"processor": vendor, "isa": " ".join(isa), "gpu": gpu, "torch": torch.__version__.split("+")[0]}
 
 
-def write_record(path: Path, device: torch.device, *, fold: str, seed: int, settings: dict) -> None:
-    """Record commit, packages, hardware, fold, seed and settings of a training in `path`, which no stage declares."""
+def write_record(
+    path: Path, device: torch.device, *, fold: str, seed: int, settings: Mapping, recordings: Mapping
+) -> None:
+    """Record commit, packages, hardware, fold, seed, settings and recordings of a training in `path`, which no stage
+    declares."""
     record = {
         "git": {"commit": _git("rev-parse", "HEAD"), "changed_files": _git("status", "--porcelain").splitlines()},
         "python": platform.python_version(),
@@ -121,6 +124,7 @@ def write_record(path: Path, device: torch.device, *, fold: str, seed: int, sett
         "fold": fold,
         "seed": seed,
         "settings": settings,
+        "recordings": recordings,
     }
     artifacts.write_bytes(path, (json.dumps(record, indent=2, default=str) + "\n").encode())
 

@@ -4,14 +4,14 @@
     conditions drawn from train's density -> the averaged generator -> log-mels -> waves, int16
 
 Written beside: <folder>/generator.safetensors (the averaged generator), <folder>/history.csv (losses and accuracies,
-one row per epoch).
+one row per epoch), <folder>/events.jsonl (those of steps too).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,11 @@ from voxdag.synthesis.learner import AVERAGE, Gan, Materials
 from voxdag.synthesis.learner import Settings as GanSettings
 from voxdag.synthesis.mels import Mels, phases
 from voxdag.synthesis.place import Place
+from voxdag.training import tracking
+from voxdag.training.event_log import EVENTS
 from voxdag.training.loop import Loop
 from voxdag.training.recipe import Recipe
+from voxdag.training.tracking import Trackers
 
 RANGES = ("matched", "z_score")
 HISTORY = "history.csv"
@@ -86,15 +89,17 @@ def make(
 
 
 def fitted(waves: PackedTrack, conditions: Conditions, rate: int, settings: Settings, place: Place) -> Gan:
-    """The GAN, trained; its averaged generator and history are written."""
+    """The GAN, trained; its averaged generator, history and events are written."""
     matched = settings.range == "matched"
     materials = Materials(
         waves, conditions, rate, settings.mels, matched, settings.seed, place.device, runtime.workers(place.device)
     )
     gan = Gan(materials, settings.gan, settings.train)
-    loop = Loop(gan, settings.train, settings.seed, place.device, place.run_state)
     with place.run_state.alone():
+        trackers = Trackers(place.run_state.folder, place.entry, place.folder.name, asdict(settings), tracking.chosen())
+        loop = Loop(gan, settings.train, settings.seed, place.device, place.run_state, trackers)
         loop.run()
+    artifacts.write_bytes(place.folder / EVENTS, loop.events.content())
     artifacts.write_table(place.folder / HISTORY, pd.DataFrame(loop.progress.history, columns=loop.columns()))
     generator = settings.gan.generator
     about = by_name.about(generator.network, generator.config, generator.changes, conditions.size)

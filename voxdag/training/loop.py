@@ -12,7 +12,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -25,12 +25,15 @@ from voxdag.networks.frozen import is_frozen, load_trained_state, train_mode, tr
 from voxdag.training.averaging import Average, refresh_batch_norm
 from voxdag.training.batches import Batch
 from voxdag.training.early_stopping import EarlyStopping
+from voxdag.training.event_log import EVENTS, EventLog, interval
+from voxdag.training.events import EPOCH, STEP
 from voxdag.training.learner import Learner
 from voxdag.training.recipe import TF32, Recipe
 from voxdag.training.run_state import RunState
 from voxdag.training.schedule import Cosine
 from voxdag.training.seeding import seed_global
-from voxdag.training.updater import Updater
+from voxdag.training.tracking import Trackers
+from voxdag.training.updater import Outcome, Updater
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +106,15 @@ class Clock:
 class Loop:
     """One run: `Loop(...).run()` trains the learner's networks in place, from the run state where there is one."""
 
-    def __init__(self, learner: Learner, recipe: Recipe, seed: int, device: torch.device, run_state: RunState):
+    def __init__(
+        self,
+        learner: Learner,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        run_state: RunState,
+        trackers: Trackers | None = None,
+    ):
         self.learner, self.recipe, self.device, self.run_state = learner, recipe, device, run_state
         self.network = learner.networks[learner.main]
         check_saved(learner.networks)
@@ -114,6 +125,8 @@ class Loop:
         self.schedule = Cosine(recipe.lr, recipe.lr_floor, recipe.warmup, steps)
         self.updater = Updater(learner.optimizers, recipe, seed, device)
         self.average = Average()
+        self.log_every = interval(recipe.log_every, steps)
+        self.events = EventLog(run_state.folder / EVENTS, trackers or Trackers.none())
         self.progress = Progress()
         self.clock = Clock()
 
@@ -121,11 +134,17 @@ class Loop:
         """Train to the last epoch or to a stopping rule."""
         self.resume()
         self.clock = Clock(self.progress.epoch, time.monotonic())
-        while self.progress.epoch < self.recipe.epochs and self.progress.stopped is None:
-            self.run_epoch()
-            self.end_epoch()
+        with self.events.followed(self.goes_on):
+            while self.goes_on:
+                self.run_epoch()
+                self.end_epoch()
         seed_global(self.seed, "after training")
         return self.progress
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is an epoch to train."""
+        return self.progress.epoch < self.recipe.epochs and self.progress.stopped is None
 
     def run_epoch(self) -> None:
         """The steps of the epoch that are still to do."""
@@ -136,8 +155,11 @@ class Loop:
         options = {"initial": done, "total": len(self.learner), "leave": False, "unit": "batch"}
         for batch in tqdm(batches, disable=not sys.stderr.isatty(), **options):
             self.run_step(batch)
-            if self.run_state.is_due(time.monotonic()):
+            now = time.monotonic()
+            if self.run_state.is_due(now):
                 self.save()
+            elif self.events.is_due(now):
+                self.events.flush()
 
     def run_step(self, batch: Batch) -> None:
         """The learner's updates on one batch."""
@@ -156,6 +178,7 @@ class Loop:
             tally.add(self.norm_column(outcome.optimizer), outcome.grad_norm, counts=outcome.taken)
         tally.steps, tally.skipped = tally.steps + 1, tally.skipped + len(skipped)
         progress.step += 1
+        self.log_step(losses, skipped)
         progress.nonfinite_in_a_row = progress.nonfinite_in_a_row + 1 if skipped else 0
         if progress.nonfinite_in_a_row > self.recipe.max_nonfinite:
             last = skipped[-1]
@@ -164,6 +187,25 @@ class Loop:
                 f"(max_nonfinite is {self.recipe.max_nonfinite}), the last at step {progress.step}, optimizer "
                 f"{last.optimizer}: loss {last.loss}, gradient norm {last.grad_norm}"
             )
+
+    def log_step(self, losses: Mapping[str, float], skipped: Sequence[Outcome]) -> None:
+        """The event of the step that was just counted, where it is its turn or an update was skipped: its losses, the
+        mean norm of each optimizer's gradients, the learning rate."""
+        if self.progress.step % self.log_every and not skipped:
+            return
+        norms: dict[str, list[float]] = {}
+        for outcome in self.updater.outcomes:
+            norms.setdefault(self.norm_column(outcome.optimizer), []).append(outcome.grad_norm)
+        values = {**losses, **{name: sum(several) / len(several) for name, several in norms.items()}}
+        values["lr"] = self.schedule(self.progress.step - 1)
+        if skipped:
+            values["skipped"] = len(skipped)
+        self.events.add(STEP, self.progress.step, {f"train/{name}": value for name, value in values.items()})
+
+    def log_epoch(self, row: Mapping[str, float]) -> None:
+        """The event of an epoch: its row of the history. Its place on the other clock is a value as any other."""
+        values = {"global_step" if name == "step" else name: value for name, value in row.items() if name != "epoch"}
+        self.events.add(EPOCH, row["epoch"], {f"epoch/{name}": value for name, value in values.items()})
 
     def norm_column(self, optimizer: str) -> str:
         """The history's column of an optimizer's gradient norms."""
@@ -180,7 +222,9 @@ class Loop:
         is_best = self.keep_best(criteria, errors)
         if self.recipe.averaging.takes(progress.epoch, self.recipe.epochs, is_best):
             self.average.add(self.network)
-        progress.history.append(self.row(criteria, means))
+        row = self.row(criteria, means)
+        progress.history.append(row)
+        self.log_epoch(row)
         progress.stopped = progress.early_stopping.update(self.recipe.stopping, errors, means.get(TRAIN_LOSS, math.nan))
         progress.epoch, progress.tally = progress.epoch + 1, Tally()
         self.save()
@@ -258,6 +302,7 @@ class Loop:
             "average": self.average.state(),
             "learner": self.learner.state(),
             "progress": self.progress.state(),
+            "events": self.events.size,
         }
 
     def load(self, state: dict) -> None:
@@ -270,15 +315,20 @@ class Loop:
         self.average.load(state["average"], self.device)
         self.learner.load(state["learner"])
         self.progress = Progress.of(state["progress"])
+        self.events.cut(state["events"])
 
     def save(self) -> None:
-        """Write the state, and drop the kept weights that it no longer names."""
+        """Write the events, then the state, which says how far they go, and drop the kept weights that it no longer
+        names."""
+        self.events.flush()
         self.run_state.save(self.state(), {name: best["epoch"] for name, best in self.progress.best.items()})
 
     def resume(self) -> None:
         """Go on from the run state, where there is one."""
         state = self.run_state.read()
-        if state is not None:
+        if state is None:
+            self.events.cut(0)
+        else:
             self.load(state)
             log.info("resumed at epoch %d, step %d", self.progress.epoch + 1, self.progress.step)
 

@@ -26,6 +26,7 @@ class Recipe:
                    convolutions to TF32, as torch does by itself for convolutions; bf16, fp16: autocast
     max_nonfinite  steps in a row that may skip an update whose loss or gradient is not finite
     synthetic_share  of a batch, of recordings that were made up, where train has some; half at most
+    log_every      steps from one that events.jsonl has to the next; null: as many as give 10,000 of them at most
     """
 
     epochs: int
@@ -42,11 +43,12 @@ class Recipe:
     averaging: Averaging
     stopping: StoppingRules
     synthetic_share: float | None = None
+    log_every: int | None = None
 
     def __post_init__(self) -> None:
         bounds.one_of(self, OPTIMIZERS, "optimizer")
         bounds.one_of(self, PRECISIONS, "precision")
-        bounds.at_least(self, 1, "batch_size")
+        bounds.at_least(self, 1, "batch_size", "log_every")
         bounds.above(self, 0, "lr", "clip_norm")
         bounds.at_least(self, 0, "epochs", "lr_floor", "warmup", "weight_decay", "max_nonfinite")
         bounds.below(self, 0, 1, "betas")
