@@ -38,8 +38,8 @@ class LayerPoolingConfig:
     dropout      in the projection
     """
 
-    bands: int = 80
-    channels: tuple[int, ...] = (24, 32, 32, 32)
+    bands: int = 64
+    channels: tuple[int, ...] = (16, 32, 32, 32)
     width: int = 48
     projection: tuple[int, ...] = (64,)
     dropout: float = 0.3
