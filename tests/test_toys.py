@@ -1,5 +1,6 @@
 """Toy tasks, one folder each, through all stages of one clone: a GAN, a denoiser, a regression, two heads."""
 
+import hashlib
 import json
 import subprocess
 
@@ -78,6 +79,26 @@ def test_every_stage_wrote_what_it_promises(clone, system):
     ]
     assert not [path for path in promised if not (clone.folder / path).is_file()]
     assert not list((clone.folder / f"data/predictions/{system}").glob("*.scores.txt"))  # no task has a score file
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_each_training_leaves_its_events_and_a_record_of_what_it_learned_from(clone, system):
+    history = pd.read_csv(clone.folder / f"data/checkpoints/{system}/history.csv")
+    files = list((clone.folder / f"data/checkpoints/{system}").glob("*/events.jsonl"))
+    lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    assert len([line for line in lines if "epoch" in line]) == len(history) > 0
+    assert sorted({line.get("train/global_step", 0) for line in lines}) == list(range(history["step"].max() + 1))
+    records = [json.loads(path.read_text()) for path in (clone.folder / "data/runs" / system).glob("*.json")]
+    assert len(records) >= len(files) > 0
+    for split, read in ((split, read) for record in records for split, read in record["recordings"].items()):
+        index = clone.folder / read["folder"] / "index.csv"
+        assert index.parent.name == split and read["index_sha256"] == hashlib.sha256(index.read_bytes()).hexdigest()
+
+
+def test_an_unknown_tracker_is_refused_before_anything_is_read(clone):
+    said = clone("VOXDAG_TRACKERS=comet python -m stages.train gan 2>&1 || true")
+    assert said.startswith("error: VOXDAG_TRACKERS names 'comet', expected some of dvclive, mlflow, tensorboard, wandb")
+    assert len(said.splitlines()) == 1
 
 
 def test_repro_again_runs_what_looks_alone(clone):

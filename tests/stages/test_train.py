@@ -1,5 +1,6 @@
 """What training builds, and under which key an unfinished run is found again."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_a_network_is_built_with_what_the_parameters_change_and_its_weights_say_
             "front_end": features["front_end"],
         },
     }
+
+
+def test_what_tells_recordings_from_others_is_the_hash_of_their_index(files):
+    system = params.system(params.read(), "aasist")
+    before = train.read_from(system)
+    assert before.keys() == {"train", "dev"} and before["dev"]["folder"] == "data/features/antispoof/dev"
+    assert before["train"]["index_sha256"] == hashlib.sha256(b"features/antispoof/train/index.csv\n").hexdigest()
+    (files / "features/antispoof/train/index.csv").write_text("other\n")
+    after = train.read_from(system)
+    assert after["train"] != before["train"] and after["dev"] == before["dev"]
+
+
+def test_a_training_ends_with_its_events_among_its_outputs(tmp_path):
+    run = toys.loop(tmp_path / "state", toys.Regression)
+    train.train(run, tmp_path / "out")
+    lines = (tmp_path / "out/events.jsonl").read_text().splitlines()
+    assert len(lines) == 18 + toys.EPOCHS and (tmp_path / "out/events.jsonl").read_bytes() == run.events.content()
 
 
 def test_the_same_run_has_the_same_key(files):
