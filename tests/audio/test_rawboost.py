@@ -175,6 +175,22 @@ def test_powers_of_a_tone_are_its_harmonics_each_at_its_level():
     assert spectrum[1000] == pytest.approx(amplitude**2 / 2 * 10 ** (-10 / 20), rel=0.01)
 
 
+def test_every_drawn_power_from_2_on_is_lower_by_the_bias():
+    # x = a sin: x^2 has a^2/2 at twice the frequency, x^3 a^3/4 at three times
+    far = {"notches": 1, "centre_hz": (7000.0, 7000.0), "width_hz": (100.0, 100.0), "taps": (201, 201)}
+    settings = replace(OFFICIAL, orders=3, gain_db=(-2.0, -2.0), bias_db=(10.0, 10.0), **far)
+    tone = 0.5 * np.sin(2 * np.pi * 1000 / RATE * np.arange(16000))
+    heard = convolutive(tone, RATE, settings, generator())[4000:12000]
+    spectrum = np.abs(np.fft.rfft(heard)) * 2 / len(heard)  # 2 Hz a bin
+    for place, amplitude in ((1000, 0.5**2 / 2), (1500, 0.5**3 / 4)):
+        assert spectrum[place] == pytest.approx(amplitude * 10 ** (-12 / 20), rel=0.02)
+
+
+def test_taps_are_odd_within_their_range():
+    taps = module._notches(OFFICIAL, generator().random((5000, 3)), (0.0, 0.0), 0.0).taps
+    assert set(taps.tolist()) == set(range(11, 100, 2))
+
+
 def test_convolutive_noise_leaves_no_mean_and_stays_within_full_scale():
     for seed in range(20):
         heard = convolutive(speech(level=0.5), RATE, OFFICIAL, generator(seed))
@@ -191,13 +207,16 @@ def test_a_click_stays_where_it_is():
 
 
 def test_impulses_change_a_drawn_share_of_samples_by_at_most_their_gain():
-    wave, shares = speech(level=0.05), []
+    wave, shares, struck_up = speech(level=0.05), [], []
     for seed in range(200):
         change = impulsive(wave, RATE, OFFICIAL, generator(seed)) - wave
         shares.append(np.mean(change != 0))
         assert np.all(np.abs(change) <= 2 * np.abs(wave) * (1 + 1e-12))
+        struck_up.append(np.sum(change * wave > 0) - np.sum(change * wave < 0))
     # uniform in 0..0.1: mean 0.05, sd 0.029 / sqrt(200) = 0.002; five of those
     assert abs(np.mean(shares) - 0.05) < 0.01 and 0.09 < max(shares) <= 0.1
+    # as many up as down: of 200 x 800 a difference has a standard deviation of 400
+    assert abs(np.sum(struck_up)) < 2000
 
 
 def test_silence_gets_no_impulse_and_no_noise():

@@ -149,6 +149,16 @@ def test_loud_crops_are_turned_down_and_never_wrap_round():
         assert np.mean(np.abs(found) >= 32767) < 0.01
 
 
+def test_what_passes_full_scale_is_turned_down_as_a_whole():
+    settings, samples = replace(OFFICIAL, algorithm=3, snr_db=(0.0, 0.0)), speech(level=2.9)
+    rng = stream(3)("rawboost")
+    rng.random()
+    expected = rawboost(samples.astype(np.float32) / INT16_SCALE, 16000, settings, rng)
+    assert np.abs(expected).max() > 1.2
+    found = heard(Augmentation(rawboost=settings), samples, 3)
+    np.testing.assert_allclose(found, expected / np.abs(expected).max() * INT16_SCALE, atol=1.01)  # 1 is 32767
+
+
 def test_silence_gets_nothing():
     assert not heard(Augmentation(ROOM, NOISES, OFFICIAL), np.zeros(SAMPLES, np.int16)).any()
 
