@@ -5,7 +5,8 @@ Reads:  params.yaml                                the corpora and weights that 
         the corpora and the weights folders        names and sizes of the former, contents of the latter
 Writes: data/inputs/corpora/<task>.txt             one line per corpus: files, bytes, hash of the listing
         data/inputs/beyond/<entry>.txt             the same of the corpus of an entry of `beyond`
-        data/inputs/weights/<section>/<item>.txt   one line per file of weights: its hash
+        data/inputs/weights/<section>/<item>.txt   one line per file of weights: its hash; and per folder of sounds
+                                                   that a system's objective names: its listing
         data/inputs/weights/<file>                 the hash of a file that a stage between names; of none, nothing
 
 It runs on every `dvc repro`. So a corpus that was incomplete and is completed is read again, and swapped weights train
@@ -19,9 +20,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from voxdag.core import command, params
+from voxdag.core import command, folders, params
 from voxdag.core.errors import Refused
-from voxdag.core.files import walk_links, write_text
+from voxdag.core.files import write_text
+from voxdag.core.folders import DIGEST_BYTES, listing
 from voxdag.core.params import BETWEEN, FILES, NONE
 from voxdag.core.workspace import corpora_folder, weights_folder
 from voxdag.data import layout
@@ -31,23 +33,8 @@ FOLDER = Path("data/inputs")
 SOURCES = "sources"  # of a corpus's options: the folders of recordings that it is made from, by what they are
 SIMULATED = "simulated_"  # a corpus whose name begins so is made by its reader, and named after how
 SECTIONS = ("tasks", "systems")  # of params.yaml, whose items may need weights
-DIGEST_BYTES = 16
 CHUNK = 2**24  # bytes
 NOTHING = "none\n"  # of weights; DVC warns of an empty file
-
-
-def listing(folder: Path) -> str:
-    """How many files a folder holds, all folders below included, their bytes, and a hash of their names and sizes.
-
-    A link without target counts, and has no size: `prepare` counts a recording that is one as absent.
-    """
-    if not folder.is_dir():
-        return "absent"
-    found = sorted(walk_links(folder))
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    for name, size in found:
-        digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
-    return f"{len(found)} files, {sum(size or 0 for _, size in found)} bytes, {digest.hexdigest()}"
 
 
 def corpora(task: Mapping) -> str:
@@ -67,10 +54,13 @@ def further(tree: Mapping, name: str, entry: Mapping) -> str:
 
 
 def weights(item: Mapping) -> str:
-    """One line for each file in the weights folder that an item of params.yaml names."""
+    """One line for each file in the weights folder that an item of params.yaml names, and for each folder of sounds,
+    below the corpora, that a system's objective does."""
     front_end = (item.get("features") or {}).get("front_end") or {}
     named = [(item.get("model") or {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]
-    return "".join(f"{name} {_hash(weights_folder() / name)}\n" for name in named if name) or NOTHING
+    lines = [f"{name} {_hash(weights_folder() / name)}\n" for name in named if name]
+    lines += [f"{name}: {held}\n" for name, held in folders.listings(item.get("objective")).items()]
+    return "".join(lines) or NOTHING
 
 
 def weights_between(tree: Mapping) -> dict[str, str]:

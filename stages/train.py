@@ -3,6 +3,7 @@
 Usage:  python -m stages.train <system>
 Reads:  data/<recordings>/train, data/<recordings>/dev                         shards, such as features/<task>
         data/manifest/<task>/dev                                               the task's other tables (ASV scores)
+        the folders of sounds that the objective names, below the corpora
         params.yaml                       num_threads, device, systems.<system>, tasks.<task>.features (for the header)
 Writes: data/checkpoints/<system>/<member>/best_<criterion>.safetensors        weights at the best of a dev criterion
         data/checkpoints/<system>/<member>/averaged.safetensors, last.safetensors
@@ -31,7 +32,7 @@ import torch
 from torch import nn
 
 from stages.code import picked
-from voxdag.core import artifacts, code, command, params, runtime
+from voxdag.core import artifacts, code, command, folders, params, runtime
 from voxdag.core.modules import load_module
 from voxdag.core.parallel import parallel_map
 from voxdag.core.params import Run, System
@@ -136,7 +137,8 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
     """A hash of all that a member's training depends on: an unfinished run goes on from a state of the same key alone.
 
     That is the code and the packages (as in data/code), the recordings and tables that it reads, the weights that it
-    starts from, its settings, and the class of machine, whose sums end in other digits.
+    starts from, its settings, what the folders hold that its objective names (as in data/inputs), and the class of
+    machine, whose sums end in other digits.
     """
     settings = {
         "code": code.describe(["stages.train"], picked(name, asdict(system))),
@@ -146,6 +148,7 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
             part: value for part, value in asdict(system).items() if part not in ("seeds", "num_threads", "evaluate")
         },
         "member": member.name,
+        "folders": folders.listings(system.objective),
     }
     recordings = [layout.recordings(system.recordings, split) for split in SPLITS]
     tables = sorted(layout.manifest(system.task, "dev").glob("*.csv"))

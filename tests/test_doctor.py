@@ -168,6 +168,20 @@ def test_a_corpus_that_cannot_be_read_does_not_hide_the_others(tree):
     assert savee.text.startswith("savee: ") and "x01.wav: unknown emotion 'x', expected one of" in savee.text
 
 
+def test_folders_of_sounds_that_systems_hear_are_counted_or_fail(tree):
+    written(tree)
+    assert list(doctor.sounds()) == []
+    tree["systems"]["erm"]["objective"]["augmentation"] = {"reverberation": {"share": 0.5, "folder": "rooms"}}
+    tree["systems"]["aasist"]["objective"]["augmentation"] = {"reverberation": {"share": 0.5, "folder": "gone"}}
+    Path("corpora/rooms/a").mkdir(parents=True)
+    Path("corpora/rooms/a/b.wav").write_bytes(b"audio")
+    written(tree)
+    gone, rooms = doctor.sounds()
+    assert (gone.level, rooms.level) == ("FAIL", "ok")
+    assert gone.text.startswith("aasist: ") and gone.text.endswith("corpora/gone is no folder")
+    assert rooms.text.startswith("erm: 1 files of sound under ")
+
+
 def test_listed_recordings_that_are_absent_fail_above_the_limit(tree):
     turns = "".join(
         f"[1.0 - 2.0]\tSes0{s}F_impro01_{letter}000\tneu\t[1, 1, 1]\n" for s in range(1, 6) for letter in "FM"

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import torch
 
-from voxdag.core import command, lock, params, runtime
+from voxdag.core import command, folders, lock, params, runtime
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.workspace import corpora_folder
@@ -173,6 +173,18 @@ def _counted(sources: object) -> str:
     return ", ".join(f"{len(found)} files of {what}" for what, found in files.items())
 
 
+def sounds() -> Iterator[Finding]:
+    """The folders of noises and impulse responses that systems hear in training."""
+    for name, system in (params.read()["systems"] or {}).items():
+        for place in folders.named((system or {}).get("objective")):
+            try:
+                found, _ = listing.audio_in(corpora_folder() / place)
+            except Refused as reason:
+                yield Finding("FAIL", f"{name}: {reason}")
+            else:
+                yield Finding("ok", f"{name}: {len(found)} files of sound under {corpora_folder() / place}")
+
+
 def weights() -> Iterator[Finding]:
     """The weights that denoisers, stages between and systems start from, and the checkpoints that training left."""
     tree = params.read()
@@ -238,7 +250,16 @@ def outputs() -> Iterator[Finding]:
         yield Finding("ok", f"{path}: what lies in data is what it says, or DVC can give it back")
 
 
-CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (packages, device, disk, parameters, corpora, weights, outputs)
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    packages,
+    device,
+    disk,
+    parameters,
+    corpora,
+    sounds,
+    weights,
+    outputs,
+)
 
 
 def examine() -> list[Finding]:

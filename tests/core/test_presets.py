@@ -100,6 +100,18 @@ def test_what_a_size_changes_is_added(tmp_path):
     assert params.system(changed(tmp_path, tree), "aasist").model.changes == changes
 
 
+@pytest.mark.parametrize("block", [{}, {"like": "aasist"}])
+def test_augmentation_which_params_yaml_need_not_have_is_added_whole(tmp_path, block):
+    augmentation = {"noise": {"share": 0.5, "kinds": {"music": {"folder": "m", "snr_db": [5, 15], "files": [1, 1]}}}}
+    name = "new" if block else "aasist"
+    tree = {"systems": {name: block | {"objective": {"augmentation": augmentation}}}}
+    after = changed(tmp_path, tree)["systems"][name]["objective"]
+    assert after == params.read()["systems"]["aasist"]["objective"] | {"augmentation": augmentation}
+    tree["systems"][name]["objective"] = {"augmentatoin": augmentation}
+    with pytest.raises(Refused, match=f"sets systems.{name}.objective.augmentatoin"):
+        presets.flags(tree, params.read())
+
+
 @pytest.mark.parametrize("there", [{}, {"other": {"task": "enhance"}}])
 def test_an_entry_between_stages_is_added_key_by_key(there):
     tree = {"cleaned": {"calm": {"task": "enhance", "settings": {"vad": "trim"}}}}

@@ -183,6 +183,20 @@ def test_a_denoiser_needs_its_weights(outside):
     assert inputs.weights({"features": {"front_end": {"denoise": "none"}}}) == "none\n"
 
 
+def test_a_folder_that_an_objective_names_shows_and_so_does_every_change_of_it(outside):
+    objective = {"augmentation": {"noise": {"kinds": {"music": {"folder": "musan/music", "snr_db": [5, 15]}}}}}
+    item = {"model": {"init_weights": "a.pth"}, "objective": objective}
+    assert inputs.weights(item) == "a.pth absent\nmusan/music: absent\n"
+    fill(outside / "corpora/musan/music", {"a.wav": "aaa"})
+    before = inputs.weights(item)
+    assert before == f"a.pth absent\nmusan/music: {inputs.listing(outside / 'corpora/musan/music')}\n"
+    fill(outside / "corpora/musan/music", {"b/c.wav": ""})
+    assert inputs.weights(item) != before
+    objective["augmentation"]["reverberation"] = {"share": 0.5, "folder": None}
+    assert inputs.weights({"objective": objective}).startswith("musan/music: 2 files, 3 bytes, ")
+    assert inputs.weights({"objective": {"augmentation": {"reverberation": {"folder": None}}}}) == "none\n"
+
+
 @pytest.mark.parametrize("name", ["../../weights/x.pt", "/weights/x.pt", "a/../x.pt", "./x.pt", ""])
 def test_weights_that_lie_elsewhere_are_refused_and_stay_as_they_are(outside, monkeypatch, name):
     # data/inputs/weights/../../weights/x.pt is data/weights/x.pt: the hash would be written over the weights

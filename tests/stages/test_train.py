@@ -110,6 +110,16 @@ def test_the_code_of_a_network_among_the_settings_is_in_the_key(files, monkeypat
     assert seen == [["aasist", "tier1"]]
 
 
+def test_other_sounds_in_a_folder_that_the_objective_names_have_another_key(files, monkeypatch):
+    # a run that goes on hears what it began with
+    monkeypatch.setenv("VOXDAG_CORPORA", str(files / "corpora"))
+    objective = {"augmentation": {"reverberation": {"share": 0.5, "folder": "rooms"}}}
+    (files / "corpora/rooms").mkdir(parents=True)
+    before = key(objective=objective)
+    (files / "corpora/rooms/a.wav").write_bytes(b"a")
+    assert key(objective=objective) != before
+
+
 def test_other_tables_of_dev_have_another_key(files):
     # ASV scores select best_min_tdcf
     before = key()

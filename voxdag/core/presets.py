@@ -13,6 +13,7 @@ DVC reads params.yaml itself and knows no `like`, so the flags write the whole b
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from voxdag.core.errors import Refused
 FOLDER = Path("presets")
 APART = "'\"\\{}$*?,"  # what a shell takes apart, or DVC: a comma makes a grid
 LIKE = "like"
+OPTIONAL = re.compile(r"systems\.[^.]+\.objective\.augmentation(\..+)?")  # params.yaml need not have it
 
 Tree = Mapping[str, object]
 
@@ -59,9 +61,9 @@ def beside(preset: Tree, name: str) -> dict:
 def flags(preset: Tree, base: Tree) -> list[str]:
     """-S flags, one per changed value, in an order and form that neither a shell nor DVC takes apart.
 
-    An empty mapping of `base` (params.yaml) takes any key, and so do the stages between features and training; DVC is
-    told to add it (`++`). Raises Refused for any
-    other key that `base` does not have, and for a new system that is there already or like none.
+    An empty mapping of `base` (params.yaml) takes any key, and so do the stages between features and training; a system
+    takes what is OPTIONAL. DVC is told to add it (`++`). Raises Refused for any other key that `base` does not have,
+    and for a new system that is there already or like none.
     """
     return [word for key, value in _changes(preset, base) for word in ("-S", f"{key}={_text(value)}")]
 
@@ -90,7 +92,7 @@ def _changes(preset: Tree, base: Tree) -> list[tuple[str, object]]:
 
 def merged(base: Tree, changes: Tree, where: str) -> dict:
     """`base` with the changes. Raises Refused, naming `where`, for a key that a mapping of `base` does not have."""
-    unknown = [key for key in changes if base and key not in base]
+    unknown = [key for key in changes if base and key not in base and not OPTIONAL.fullmatch(f"{where}.{key}")]
     if unknown:
         raise Refused(f"the preset sets {where}.{unknown[0]}; known keys: {', '.join(base)}")
     deeper = {
@@ -113,7 +115,7 @@ def _like(name: str, block: Tree, systems: Tree) -> dict:
 def _leaves(tree: Tree, base: Tree, where: str) -> Iterator[tuple[str, object]]:
     takes_entries = not base or where.removesuffix(".") in (*params.BETWEEN, *params.FURTHER)
     for name, value in tree.items():
-        if name not in base and takes_entries:
+        if name not in base and (takes_entries or OPTIONAL.fullmatch(f"{where}{name}")):
             yield from _whole({name: value}, f"++{where}")
         elif name not in base:
             raise Refused(f"the preset sets {where}{name}, which params.yaml does not have")

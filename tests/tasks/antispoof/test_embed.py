@@ -13,6 +13,7 @@ from voxdag.data import layout
 from voxdag.data.shards import Shards, Track
 from voxdag.networks import by_name
 from voxdag.tasks.antispoof import inference, learner
+from voxdag.tasks.antispoof.augmentation import Augmentation
 from voxdag.training.batches import LoaderSettings
 
 SAMPLES = 3000
@@ -85,6 +86,13 @@ def test_training_gets_what_was_embedded(embedded):
     assert batch["waves"].dtype == torch.float32 and batch["labels"].tolist() == [3, 7]
     for i, row in zip((3, 7), batch["waves"], strict=True):
         assert np.array_equal(row.numpy(), made[i]["moments"])
+
+
+def test_what_was_embedded_is_not_augmented(embedded):
+    made = Shards(layout.recordings("embedded/it", "train"))
+    settings = learner.Settings(SAMPLES, (0.5, 0.5), False, augmentation=Augmentation())
+    with pytest.raises(Refused, match="augmentation is of waves, and .*train holds what was embedded: expected null"):
+        learner._crops(made, np.arange(12), settings, LoaderSettings(4, 1, CPU, 0))
 
 
 @pytest.mark.parametrize("network", [None, "layer_pooling"])

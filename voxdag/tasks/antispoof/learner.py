@@ -17,6 +17,7 @@ from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.antispoof import inference
+from voxdag.tasks.antispoof.augmentation import Augmentation, Augmented, Augmenter
 from voxdag.tasks.antispoof.criteria import criteria
 from voxdag.tasks.antispoof.data import TASK, targets
 from voxdag.tasks.antispoof.domains import Domains, Opponents
@@ -37,6 +38,7 @@ class Settings:
     coded_share     of recordings in several versions (`coded` in params.yaml): the probability that a coded one is
                     heard in an epoch; None: every row of train is a recording of its own
     domains         heads that the network is trained to mislead; None: there are none
+    augmentation    of the crops of train; None: they are heard as they are
     """
 
     samples: int
@@ -44,6 +46,7 @@ class Settings:
     shuffle_labels: bool
     coded_share: float | None = None
     domains: Domains | None = None
+    augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
         bounds.within(self, 1, inference.LONGEST, "samples")
@@ -114,15 +117,23 @@ class Countermeasure(OneLoss):
         self._strength = state.get("strength", 0.0)
 
 
-def _crops(train: Shards, labels: np.ndarray, settings: Settings, loader: LoaderSettings) -> Crops:
-    """Raises Refused as `VersionCrops` does, and for versions of recordings that were made up."""
+def _crops(train: Shards, labels: np.ndarray, settings: Settings, loader: LoaderSettings) -> Crops | Augmented:
+    """Raises Refused as `VersionCrops` and `Augmenter` do, for versions of recordings that were made up, and for
+    augmentation of what was embedded."""
     recordings = inference.heard(train, settings.samples)
     length = inference.length(recordings, settings.samples)
     if settings.coded_share is None:
-        return Crops(recordings, labels, length, loader.seed)
-    if loader.mixed is not None:
+        crops, names = Crops(recordings, labels, length, loader.seed), recordings.ids
+    elif loader.mixed is not None:
         raise Refused(f"coded_share is {settings.coded_share}, and some of train were made up: expected one of the two")
-    return VersionCrops(recordings, train.index, labels, length, settings.coded_share, loader.seed)
+    else:
+        crops = VersionCrops(recordings, train.index, labels, length, settings.coded_share, loader.seed)
+        names = crops.names
+    if settings.augmentation is None:
+        return crops
+    if inference.MOMENTS in train.tracks:
+        raise Refused(f"augmentation is of waves, and {train.folder} holds what was embedded: expected null")
+    return Augmented(crops, names, Augmenter(settings.augmentation), loader.seed)
 
 
 def make(materials: Materials, settings: Settings, scoring: inference.Settings) -> Countermeasure:
