@@ -79,9 +79,7 @@ def scores(tree: Mapping[str, Any], name: str, split: str, score_file: ModuleTyp
 def _tell_of_ties(scores: pd.Series, path: Path) -> None:
     score, count = next(iter(scores.value_counts().items()))
     if count > max(1, TIED * len(scores)):
-        log.warning(
-            "%s: %d of %d trials have the score %s, and no threshold parts them", path, count, len(scores), score
-        )
+        log.warning("%s: %d of %d trials have the score %s: no threshold parts them", path, count, len(scores), score)
 
 
 def check_freezes(dev: pd.DataFrame, key: str, module: ModuleType) -> None:

@@ -68,10 +68,8 @@ def _tell_of_trials(table: pd.DataFrame, counts: list[str]) -> None:
     for column, cells in table[table["column"] != OWN].groupby("column", sort=False):
         found = cells.drop_duplicates(counts)[["system", *counts]]
         if len(found) > 1:
-            listed = (
-                f"{system} {' and '.join(map(str, numbers))}" for system, *numbers in found.itertuples(index=False)
-            )
-            log.warning("%s of column %s differ: %s", " and ".join(counts), column, ", ".join(listed))
+            listed = ", ".join(f"{name} {' and '.join(map(str, of))}" for name, *of in found.itertuples(index=False))
+            log.warning("%s of column %s differ: %s", " and ".join(counts), column, listed)
 
 
 def _own(tree: Mapping[str, Any], name: str, task: str, module: ModuleType) -> pd.DataFrame:
