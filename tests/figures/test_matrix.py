@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from voxdag.core.errors import Refused
 from voxdag.figures import matrix
@@ -33,7 +34,11 @@ def test_each_metric_that_there_is_has_a_panel_with_its_cells():
 def test_a_cell_without_a_value_has_a_dash():
     table = cells()
     table.loc[(table["system"] == "b") & (table["column"] == "wild"), "value"] = np.nan
-    assert texts(matrix.draw(table[:-3], SHOWN).figure)[0] == ["10.0", "35.0", "30.0", "–"]
+    figure = matrix.draw(table[:-3], SHOWN).figure
+    assert texts(figure)[0] == ["10.0", "35.0", "30.0", "–"]
+    shown = figure.axes[0].images[0].get_array()
+    assert shown.mask.tolist() == [[False, False], [False, True]]  # so what is behind is seen there
+    assert to_hex(figure.axes[0].get_facecolor()) == matrix.EMPTY.lower()
 
 
 def test_two_panels_stand_side_by_side_with_each_name_once():

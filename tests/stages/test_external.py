@@ -175,12 +175,13 @@ def matrix(**changes):
 
 
 def test_the_matrix_has_systems_of_others_and_leaves_free_what_they_lack(files):
-    table = matrix()
+    table = matrix(external=ENTRIES | {"alone": LA | {"system": "alone", "eval": "scores/eval.txt", "column": "la"}})
     wide = table.pivot(index=["system", "metric"], columns="column", values="value")
-    assert {name for name, _ in wide.index} == {"one", "two", "theirs", "bare"}
+    assert {name for name, _ in wide.index} == {"one", "two", "theirs", "bare", "alone"}
     assert wide.loc[("theirs", "hter"), ["own eval", "wild"]].notna().all()
     assert wide.loc[("theirs", "hter"), ["again", "worst", "mean"]].isna().all()  # not of all columns: no mean of them
-    assert wide.loc[("one", "hter")].notna().all()
+    assert wide.loc[("one", "hter")].drop("la").notna().all() and np.isnan(wide.loc[("one", "eer"), "la"])
+    assert wide.loc[("one", "eer"), "mean"] == wide.loc[("one", "eer"), ["wild", "again"]].mean()  # of our own columns
     assert wide.loc[("bare", "eer"), ["wild"]].notna().all() and wide.loc[("bare", "hter")].isna().all()
 
 

@@ -215,6 +215,8 @@ def test_every_task_and_every_item_has_a_file_and_what_is_gone_has_none(outside)
     systems = {f"weights/systems/{name}.txt" for name in ("tier1",)}
     assert written == {"corpora/emotion.txt", "weights/tasks/emotion.txt", *systems}
     assert (outside / "data/inputs/corpora/emotion.txt").read_text() == "savee: absent\n"
+    further = [outside / "data" / name / "emotion" for name in ("transfers", "external")]
+    assert all(folder.is_dir() for folder in further)  # what `compare` depends on, without an entry too
     assert (outside / "data/inputs/weights/systems/tier1.txt").read_text() == "t.pth absent\n"
 
 
