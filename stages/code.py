@@ -21,16 +21,25 @@ from voxdag.core import code, command, params
 from voxdag.core.files import write_text
 
 FOLDER = Path("data/code")
+EXTERNAL = "external"  # the section whose entries depend on others of it
 
 
 def items(stages: Mapping, tree: Mapping) -> Iterator[tuple[str, str, Mapping]]:
-    """(stage, item's name, item) of every stage that can be up to date; one that goes over nothing has "all"."""
+    """(stage, item's name, item) of every stage that can be up to date; one that goes over nothing has "all".
+
+    An entry of `external` has beside its own keys `freezing`: the entries whose dev scores freeze for its system.
+    """
     for stage, body in stages.items():
         if "foreach" in body:
             group = body["foreach"].removeprefix("${").removesuffix("}")
-            yield from ((stage, name, item or {}) for name, item in (tree[group] or {}).items())
+            for name, item in (tree[group] or {}).items():
+                yield stage, name, {**(item or {}), **(_freezing(tree, name) if group == EXTERNAL else {})}
         elif not body.get("always_changed"):
             yield stage, "all", {}
+
+
+def _freezing(tree: Mapping, name: str) -> Mapping:
+    return {"freezing": [tree[EXTERNAL][other] for other in params.freezing(tree, name)]}
 
 
 def picked(name: str, item: Mapping) -> dict[str, list[str]]:
@@ -41,6 +50,7 @@ def picked(name: str, item: Mapping) -> dict[str, list[str]]:
     """
     prepare = item.get("prepare") or {}
     corpora = [prepare.get("corpus"), prepare.get("eval_corpus"), item.get("corpus")]
+    corpora += [entry.get("corpus") for entry in item.get("freezing", ())]
     names = {"task": [item.get("task", name)], "network": _of_key("network", item), "corpus": corpora}
     return {place: [name for name in listed if name] for place, listed in names.items()}
 

@@ -5,6 +5,7 @@ Reads:  data/predictions/<system>/dev.csv, eval.csv      of every system and bas
         metrics/<system>/intervals.csv                   the same
         plots/<system>/<figure>.csv                      of every system
         data/transfers/<task>/<entry>/cells.csv          of further recordings (stages.transfer)
+        data/external/<task>/<entry>/cells.csv           of systems of others (stages.external)
         data/manifest/<task>/dev, eval                   the task's other tables (ASV scores)
         params.yaml                                      seed, tasks.<task>.scoring, systems, baselines,
                                                          tasks.<task>.prepare: the corpus's name
@@ -14,7 +15,8 @@ Writes: compare/<task>/figures/<figure>.csv              that of each system bel
         compare/<task>/pairs.csv                         the difference of every two in every metric, with intervals
                                                          and, by the margins of params.yaml, verdicts
         compare/<task>/matrix.csv                        systems by what they were tested on, at frozen thresholds;
-                                                         no row without `transfers`; figures/matrix.png, .pdf: some
+                                                         no row without `transfers` or `external`;
+                                                         figures/matrix.png, .pdf: some of it
 
 compare/<task>/dvc.yaml draws the figures for `dvc plots`. Like evaluate, this stage opens the eval split.
 """

@@ -9,7 +9,7 @@ Writes: data/predictions/<system>/dev.csv, eval.csv                   one row pe
         data/predictions/<system>/<split>/<member>/                   audio, where that is what the task predicts
         data/predictions/<system>/<split>/<member>/listen/            of some recordings, as WAV files: what was made
                                                                       (<id>.wav), what went in (<id>_<track>.wav)
-        data/predictions/<system>/eval.scores.txt                     eval in the field's own format; a file a member
+        data/predictions/<system>/dev.scores.txt, eval.scores.txt     the same in the field's own form; a file a member
                                                                       where there are several (eval_<member>...)
         data/predictions/<system>/decisions.csv                       where the task decides: what that takes, fitted
                                                                       on dev, of each member
@@ -130,7 +130,8 @@ def main(name: str) -> None:
     predictions = predict(name, system, runtime.setup(params.run(tree, system)))
     score_file = load_optional("voxdag.tasks.{task}.score_file", task=system.task)
     if score_file is not None:
-        score_file.write(layout.predictions(name) / "eval.scores.txt", predictions["eval"])
+        for split, table in predictions.items():
+            score_file.write(layout.predictions(name) / f"{split}.scores.txt", table)
     write_decisions(name, system, predictions["dev"])
     results.write(name, system.task, predictions, tree)
 

@@ -1,10 +1,13 @@
 """Look at what comes from outside the repository: which files the corpora hold, and which weights systems start from.
 
 Usage:  python -m stages.inputs
-Reads:  params.yaml                                the corpora and weights that its items name
+Reads:  params.yaml                                the corpora, weights and score files that its items name
         the corpora and the weights folders        names and sizes of the former, contents of the latter
+        score files                                contents
 Writes: data/inputs/corpora/<task>.txt             one line per corpus: files, bytes, hash of the listing
         data/inputs/beyond/<entry>.txt             the same of the corpus of an entry of `beyond`
+        data/inputs/external/<entry>.txt           one line per score file that an entry of `external` needs: its hash,
+                                                   and the line of its corpus
         data/inputs/weights/<section>/<item>.txt   one line per file of weights: its hash; and per folder of sounds
                                                    that a system's objective names: its listing
         data/inputs/weights/<file>                 the hash of a file that a stage between names; of none, nothing
@@ -16,6 +19,7 @@ again; what is as it was reruns nothing.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -53,6 +57,23 @@ def further(tree: Mapping, name: str, entry: Mapping) -> str:
     return f"{entry['corpus']}: {_corpus(entry['corpus'], {entry['corpus']: options})}\n"
 
 
+def score_files(tree: Mapping, name: str) -> str:
+    """One line for each score file that an entry of `external` needs, the dev scores of another one among them; an
+    entry that makes no sense is left to its stage to refuse."""
+    try:
+        needed = [(name, "eval"), *((other, "dev") for other in params.freezing(tree, name))]
+        return "".join(f"{split}: {_score_file(tree, whose, split)}\n" for whose, split in needed)
+    except Refused:
+        return NOTHING
+
+
+def _score_file(tree: Mapping, name: str, split: str) -> str:
+    entry, options = params.external(tree, name), params.external_options(tree, name)
+    path, corpus = getattr(entry, split), entry.corpus
+    protocol = f"{corpus} {json.dumps(options, sort_keys=True)}: {_corpus(corpus, {corpus: options})}"
+    return f"{path} {_hash(corpora_folder() / path)}; {protocol}"
+
+
 def weights(item: Mapping) -> str:
     """One line for each file in the weights folder that an item of params.yaml names, and for each folder of sounds,
     below the corpora, that a system's objective does."""
@@ -84,10 +105,13 @@ def main() -> None:
     if FOLDER.exists():
         shutil.rmtree(FOLDER)  # an item that is gone leaves nothing behind
     for name, task in _items(tree, "tasks"):
-        layout.transfers(name).mkdir(parents=True, exist_ok=True)  # a dependency of `compare`, with entries and without
+        for folder in (layout.transfers(name), layout.external(name)):
+            folder.mkdir(parents=True, exist_ok=True)  # a dependency of `compare`, with entries and without
         write_text(FOLDER / "corpora" / f"{name}.txt", corpora(task))
     for name, entry in _items(tree, "beyond"):
         write_text(FOLDER / "beyond" / f"{name}.txt", further(tree, name, entry))
+    for name, _ in _items(tree, "external"):
+        write_text(FOLDER / "external" / f"{name}.txt", score_files(tree, name))
     for section in SECTIONS:
         for name, item in _items(tree, section):
             write_text(FOLDER / "weights" / section / f"{name}.txt", weights(item))

@@ -69,7 +69,9 @@ def place(tmp_path, monkeypatch):
 
 def configure(systems=("one",), **changes):
     corpora = {"in_the_wild": {"root": "elsewhere", "official": True, "allow_departures": False}}
-    task = {"prepare": {"corpus": "x", "corpora": corpora}, "features": FEATURES}
+    corpora |= {"asvspoof2019_la": {"root": "LA", "official": False, "allow_departures": False}}
+    prepare = {"corpus": "x", "eval_corpus": None, "max_absent": 0.0, "corpora": corpora}
+    task = {"prepare": prepare, "features": FEATURES}
     task |= {"scoring": {"replicates": 20, "confidence": 0.9, "by": []}}
     entry = {"task": "antispoof", "corpus": "in_the_wild", "options": {"root": "in_the_wild", "official": False}}
     tree = dict.fromkeys(params.SECTIONS) | {"seed": 1, "num_threads": 1, "device": "cpu", "tasks": {"antispoof": task}}

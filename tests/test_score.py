@@ -5,33 +5,22 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from tests import la_protocols
+from tests.clone import ROOT
+from tests.la_protocols import ATTACKS
 from voxdag import score
 from voxdag.core.errors import Refused
 from voxdag.corpora.corpus import CorpusMissing
-from voxdag.corpora.readers import asvspoof2019_la
-from voxdag.tasks.antispoof import metrics, score_file
-
-ATTACKS = ("A07", "A08")
+from voxdag.scoring.eer import eer
+from voxdag.tasks.antispoof import metrics, score_file, transfer
 
 
 @pytest.fixture
 def root(tmp_path):
     """Protocols and ASV scores in the layout of ASVspoof 2019 LA, without audio."""
-    rng = np.random.default_rng(0)
-    base = tmp_path / "corpora" / "LA"
-    for split, name in asvspoof2019_la.PROTOCOLS.items():
-        rows = [f"S{n % 3} {split}_{n:02d} - - bonafide" for n in range(20)]
-        rows += [f"S{n % 3} {split}_{n:02d} - {ATTACKS[n % 2]} spoof" for n in range(20, 60)]
-        (base / name).parent.mkdir(parents=True, exist_ok=True)
-        (base / name).write_text("\n".join(rows) + "\n")
-    for name in asvspoof2019_la.ASV_SCORES.values():
-        rows = [f"bonafide target {value:.3f}" for value in rng.normal(4, 1, 30)]
-        rows += [f"bonafide nontarget {value:.3f}" for value in rng.normal(0, 1, 50)]
-        rows += [f"{ATTACKS[n % 2]} spoof {value:.3f}" for n, value in enumerate(rng.normal(3, 1, 60))]
-        (base / name).parent.mkdir(parents=True, exist_ok=True)
-        (base / name).write_text("\n".join(rows) + "\n")
-    return base
+    return la_protocols.write(tmp_path / "corpora" / "LA")
 
 
 @pytest.fixture
@@ -116,3 +105,70 @@ def test_what_cannot_be_measured_is_said_in_one_line(tmp_path, monkeypatch, capl
     with pytest.raises(SystemExit, match="1"):
         run(monkeypatch, tmp_path / "scores.txt", "--corpus", "asvspoof2019_la", "--root", root, *tables, *words)
     assert message in caplog.text
+
+
+@pytest.fixture
+def dev(root):
+    trials, _ = score.protocol("asvspoof2019_la", str(root), "dev")
+    means = np.where(trials["label"] == "bonafide", 1.0, -1.0)
+    return trials.assign(score=np.random.default_rng(2).normal(means))
+
+
+def test_dev_scores_freeze_threshold_and_calibration(tmp_path, monkeypatch, capsys, root, predictions, dev):
+    table, asv = predictions
+    score_file.write(tmp_path / "scores.txt", table, "aasist")
+    score_file.write(tmp_path / "dev.txt", dev, "asvspoof2021")
+    of_corpus = ["--corpus", "asvspoof2019_la", "--root", root]
+    run(monkeypatch, tmp_path / "scores.txt", *of_corpus, "--dev", tmp_path / "dev.txt")
+    printed = json.loads(capsys.readouterr().out)
+    threshold = eer(*(dev.loc[dev["label"] == label, "score"] for label in metrics.CLASSES)).threshold
+    accepted = table["score"] > threshold
+    assert printed["miss_rate"] == (~accepted[table["label"] == "bonafide"]).mean()
+    assert printed["false_alarm_rate"] == accepted[table["label"] == "spoof"].mean()
+    assert printed["hter"] == (printed["miss_rate"] + printed["false_alarm_rate"]) / 2
+    of_scores = metrics.headline(table, asv)
+    assert {name: printed[name] for name in of_scores} == of_scores
+    assert set(printed) - set(of_scores) == set(transfer.METRICS) - {"eer", "act_dcf", "cllr"}
+
+
+def test_dev_scores_may_be_of_another_corpus(tmp_path, monkeypatch, capsys, root, predictions, dev):
+    (tmp_path / "wild").mkdir()
+    (tmp_path / "wild/meta.csv").write_text("file,speaker,label\na.wav,x,bona-fide\nb.wav,x,spoof\nc.wav,y,spoof\n")
+    (tmp_path / "scores.txt").write_text("a 2\nb -2\nc 1.5\n")
+    score_file.write(tmp_path / "dev.txt", dev, "asvspoof2021")
+    monkeypatch.setenv("VOXDAG_CORPORA", str(tmp_path))
+    words = ["--dev", tmp_path / "dev.txt", "--dev-corpus", "asvspoof2019_la"]
+    monkeypatch.setattr(score.params, "read", lambda: with_roots(asvspoof2019_la=str(root)))
+    run(monkeypatch, tmp_path / "scores.txt", "--corpus", "in_the_wild", "--root", tmp_path / "wild", *words)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["miss_rate"], printed["false_alarm_rate"], printed["hter"]) == (0.0, 0.5, 0.25)
+
+
+def with_roots(**roots):
+    """params.yaml with other folders of corpora."""
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name, root in roots.items():
+        tree["tasks"]["antispoof"]["prepare"]["corpora"][name]["root"] = root
+    return tree
+
+
+def test_without_a_corpus_the_keys_are_those_of_the_file(tmp_path, monkeypatch, capsys, predictions, dev):
+    table, _ = predictions
+    score_file.write(tmp_path / "scores.txt", table, "aasist")
+    score_file.write(tmp_path / "dev.txt", dev, "aasist")
+    run(monkeypatch, tmp_path / "scores.txt", "--dev", tmp_path / "dev.txt", "--breakdown", tmp_path / "groups.csv")
+    expected = metrics.headline(table, metrics.NO_ASV) | transfer.statistic(dev, table).mean()
+    assert json.loads(capsys.readouterr().out) == expected and expected["min_tdcf_legacy2019"] is None
+    groups = pd.read_csv(tmp_path / "groups.csv")
+    assert groups["value"].tolist() == [*ATTACKS] and groups["n_bonafide"].tolist() == [20, 20]
+    score_file.write(tmp_path / "scores.txt", table, "asvspoof2021")
+    with pytest.raises(Refused, match=r"scores.txt:1: no KEY, expected UTTERANCE ATTACK KEY SCORE, or the corpus"):
+        score_file.own_trials(tmp_path / "scores.txt")
+
+
+def test_scores_of_one_class_have_its_error_alone(tmp_path, monkeypatch, capsys, predictions, dev):
+    table, _ = predictions
+    score_file.write(tmp_path / "scores.txt", table[table["label"] == "spoof"], "aasist")
+    score_file.write(tmp_path / "dev.txt", dev, "aasist")
+    run(monkeypatch, tmp_path / "scores.txt", "--dev", tmp_path / "dev.txt")
+    assert list(json.loads(capsys.readouterr().out)) == ["false_alarm_rate"]

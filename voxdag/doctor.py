@@ -31,7 +31,7 @@ from voxdag.data.recordings import Features
 from voxdag.networks import by_name
 from voxdag.networks.denoisers import denoiser
 from voxdag.networks.official import DENOISERS
-from voxdag.tasks import between
+from voxdag.tasks import between, external
 from voxdag.training.loop import Recipe
 
 MIN_FREE_GIGABYTES = 5  # the simulated run takes a tenth of this; a published corpus says its size in docs/CORPORA.md
@@ -125,6 +125,11 @@ def parameters() -> Iterator[Finding]:
         params.bind(reader(corpus).Options, options, f"beyond.{name}.options")
     for name in tree["transfers"] or ():
         params.transfer(tree, name)
+    for name in tree["external"] or ():
+        corpus, options = params.external(tree, name).corpus, params.external_options(tree, name)
+        params.bind(reader(corpus).Options, options, f"external.{name}.options")
+    for name in tree["tasks"] or ():
+        external.of_task(tree, name)
     for name in tree["baselines"] or ():
         baseline = params.baseline(tree, name)
         params.bind(

@@ -33,7 +33,7 @@ def depends(root, stage, task):
     return {line.split()[0] for line in lines if not line.startswith("package ")}, packages
 
 
-@pytest.mark.parametrize("stage", ["breakdown", "plot", "compare", "results"])
+@pytest.mark.parametrize("stage", ["breakdown", "plot", "compare", "results", "external"])
 @pytest.mark.parametrize("task", [*TASKS, *NAMES])
 def test_who_reads_predictions_depends_on_no_network(root, stage, task):
     files, packages = depends(root, stage, task)

@@ -54,7 +54,7 @@ def test_a_text_is_written_for_every_item_and_what_is_gone_is_removed(tmp_path, 
     (tmp_path / "dvc.yaml").write_text("stages: {train: {foreach: '${systems}', do: {}}}")
     (tmp_path / "params.yaml").write_text(
         "{seed: 1, num_threads: 1, device: cpu, tasks: {}, cleaned: {}, coded: {}, embedded: {}, synthetic: {},"
-        " beyond: {}, transfers: {}, baselines: {}, systems: {tier1: {task: emotion, network: tier1}}}"
+        " beyond: {}, transfers: {}, external: {}, baselines: {}, systems: {tier1: {task: emotion, network: tier1}}}"
     )
     monkeypatch.setattr(stage.code, "describe", lambda modules, picked: f"{modules} {picked['network']}\n")
     stage.main()
@@ -68,6 +68,21 @@ def test_an_item_without_a_key_is_left_to_its_stage_to_refuse():
         ("train", "new", {}),
         ("results", "all", {}),
     ]
+
+
+def test_score_files_pick_the_corpora_of_the_entries_that_freeze_for_them():
+    theirs, stages = {"task": "antispoof", "system": "theirs"}, {"external": {"foreach": "${external}", "do": {}}}
+    entries = {
+        "la": theirs | {"corpus": "asvspoof2019_la", "dev": "d.txt"},
+        "wild": theirs | {"corpus": "in_the_wild"},
+        "other": {"task": "antispoof", "system": "other", "corpus": "asvspoof5"},
+    }
+    found = {name: stage.picked(name, item)["corpus"] for _, name, item in stage.items(stages, {"external": entries})}
+    assert {name: set(corpora) for name, corpora in found.items()} == {
+        "la": {"asvspoof2019_la"},
+        "wild": {"in_the_wild", "asvspoof2019_la"},
+        "other": {"asvspoof5"},
+    }
 
 
 @pytest.mark.parametrize("item", [{}, {"task": "emotion"}, {"prepare": None}])

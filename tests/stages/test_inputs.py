@@ -215,7 +215,8 @@ def test_weights_may_lie_in_a_folder_below(outside):
 
 
 PARAMS = """
-{seed: 1, num_threads: 1, device: cpu, cleaned: {}, coded: {}, embedded: , synthetic: {}, beyond: {}, transfers: {},
+{seed: 1, num_threads: 1, device: cpu, cleaned: {}, coded: {}, embedded: , synthetic: {},
+ beyond: {}, transfers: {}, external: {},
  tasks: {emotion: {prepare: {corpus: savee, eval_corpus: null, corpora: {savee: {root: savee}}}}},
  systems: {tier1: {model: {init_weights: t.pth}}}, baselines: {}}
 """
@@ -228,4 +229,40 @@ def test_every_task_and_every_item_has_a_file_and_what_is_gone_has_none(outside)
     systems = {f"weights/systems/{name}.txt" for name in ("tier1",)}
     assert written == {"corpora/emotion.txt", "weights/tasks/emotion.txt", *systems}
     assert (outside / "data/inputs/corpora/emotion.txt").read_text() == "savee: absent\n"
+    further = [outside / "data" / name / "emotion" for name in ("transfers", "external")]
+    assert all(folder.is_dir() for folder in further)  # what `compare` depends on, without an entry too
     assert (outside / "data/inputs/weights/systems/tier1.txt").read_text() == "t.pth absent\n"
+
+
+def external(**entries):
+    known = {"task": "antispoof", "system": "theirs", "corpus": "asvspoof2019_la", "options": {}}
+    task = {"prepare": {"corpora": {"asvspoof2019_la": {"root": "LA"}, "other": {"root": "other"}}}}
+    task |= {"features": {}, "scoring": {}}
+    return {"tasks": {"antispoof": task}, "external": {name: known | entry for name, entry in entries.items()}}
+
+
+def test_a_changed_score_file_shows_and_so_does_its_corpus(outside):
+    tree = external(la={"eval": "scores.txt"})
+    looks = [inputs.score_files(tree, "la")]
+    for files in ({"scores.txt": "a 1"}, {"scores.txt": "a 2"}, {"LA/protocol.txt": "a"}, {"LA/protocol.txt": "ab"}):
+        fill(outside / "corpora", files)
+        looks.append(inputs.score_files(tree, "la"))
+    assert len(set(looks)) == 5 and looks[0] == 'eval: scores.txt absent; asvspoof2019_la {"root": "LA"}: absent\n'
+    assert looks[1].split()[2] == hashlib.blake2b(b"a 1", digest_size=16).hexdigest() + ";"
+
+
+def test_the_dev_scores_of_another_entry_of_the_system_show_and_those_of_another_system_do_not(outside):
+    entries = {"la": {"eval": "e.txt", "dev": "d.txt"}, "wild": {"eval": "w.txt", "corpus": "other"}}
+    tree = external(**entries, strange={"eval": "s.txt", "dev": "x.txt", "system": "other"})
+    fill(outside / "corpora", {"d.txt": "a 1", "x.txt": "a 1"})
+    before = inputs.score_files(tree, "wild")
+    assert [line.split()[:2] for line in before.splitlines()] == [["eval:", "w.txt"], ["dev:", "d.txt"]]
+    fill(outside / "corpora", {"x.txt": "a 2"})
+    assert inputs.score_files(tree, "wild") == before
+    fill(outside / "corpora", {"d.txt": "a 2"})
+    assert inputs.score_files(tree, "wild") != before
+
+
+@pytest.mark.parametrize("entry", [{"eval": None}, {"eval": "e.txt", "corpus": "none"}, {"eval": "e.txt", "more": 1}])
+def test_score_files_of_an_entry_that_makes_no_sense_are_left_to_its_stage(outside, entry):
+    assert inputs.score_files(external(la=entry), "la") == "none\n"

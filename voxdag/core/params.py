@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 FILE = "params.yaml"
 BETWEEN = ("cleaned", "coded", "embedded", "synthetic")  # the sections of stages between features and training
-FURTHER = ("beyond", "transfers")  # those of recordings beside a task's own
+FURTHER = ("beyond", "transfers", "external")  # those of recordings beside a task's own, and of systems of others
 SECTIONS = ("tasks", *BETWEEN, "systems", "baselines", *FURTHER)
 TOP_LEVEL = ("seed", "num_threads", "device", *SECTIONS)
 ENTRY = re.compile(r"\w[\w-]*")  # the name of a task, a system, ...: it names folders and files
@@ -173,6 +173,34 @@ class Transfer:
     recordings: str
 
 
+@dataclass(frozen=True)
+class External:
+    """What a system of others scored of a corpus, as score files: an entry of `external`.
+
+    system   its name in the matrix; several entries may be of one, and the dev scores of one of them freeze for all
+    corpus   whose protocol says what was scored
+    options  changes of the corpus's options, tasks.<task>.prepare.corpora.<corpus>
+    eval     score file of the eval split: in the corpora folder, or an absolute path
+    dev      score file of the dev split; null: none
+    column   of the matrix: an entry of `transfers` on the same recordings, or a name of its own; null: own eval
+    """
+
+    task: str
+    system: str
+    corpus: str
+    options: dict
+    eval: str
+    dev: str | None = None
+    column: str | None = None
+
+    def __post_init__(self) -> None:
+        bounds.not_empty(self, "eval", "dev")
+        for name in ("system", "column"):
+            value = getattr(self, name)
+            if value is not None and not ENTRY.fullmatch(value):
+                raise Refused(f"{name} is {value!r}, expected a name of letters, digits, _ and -")
+
+
 def read(path: Path = Path(FILE)) -> dict[str, Any]:
     """Read the parameter tree and check its top-level keys. Raises Refused, naming the file."""
     if not path.is_file():
@@ -274,16 +302,41 @@ def beyond(tree: Mapping[str, Any], name: str) -> Beyond:
 
 def beyond_options(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The options of the corpus of an entry of `beyond`. Raises Refused where the task has none for it."""
-    entry = beyond(tree, name)
+    return _changed_options(tree, beyond(tree, name), f"beyond.{name}")
+
+
+def _changed_options(tree: Mapping[str, Any], entry: Beyond | External, where: str) -> dict[str, Any]:
     there = task(tree, entry.task).prepare.get("corpora") or {}
     if entry.corpus not in there:
-        raise Refused(f"beyond.{name}.corpus is {entry.corpus}; tasks.{entry.task}.prepare.corpora has none of it")
+        raise Refused(f"{where}.corpus is {entry.corpus}; tasks.{entry.task}.prepare.corpora has none of it")
     return {**(there[entry.corpus] or {}), **entry.options}
 
 
 def transfer(tree: Mapping[str, Any], name: str) -> Transfer:
     """One entry of `transfers`. Raises Refused with those that params.yaml has."""
     return bind(Transfer, _entry(tree, "transfers", name), f"transfers.{name}")
+
+
+def external(tree: Mapping[str, Any], name: str) -> External:
+    """One entry of `external`. Raises Refused with those that params.yaml has."""
+    return bind(External, _entry(tree, "external", name), f"external.{name}")
+
+
+def external_options(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The options of the corpus of an entry of `external`. Raises Refused where the task has none for it."""
+    return _changed_options(tree, external(tree, name), f"external.{name}")
+
+
+def freezing(tree: Mapping[str, Any], name: str) -> list[str]:
+    """The entries of `external` with dev scores of the system that an entry is of: one at most, unless they are wrong
+    (see `voxdag.tasks.external`)."""
+    entries = {other: entry or {} for other, entry in (tree["external"] or {}).items()}
+    whose = [entries[name].get(key) for key in ("task", "system")]
+    return [
+        other
+        for other, entry in entries.items()
+        if entry.get("dev") and [entry.get(key) for key in ("task", "system")] == whose
+    ]
 
 
 def of_task(tree: Mapping[str, Any], task: str, *groups: str) -> list[str]:

@@ -66,13 +66,34 @@ def read(settings: Prepare, where: str) -> dict[str, Corpus]:
 
     Raises Refused where one is said to be the published one and is not, unless its options allow departures.
     """
-    return {name: _admitted(name, *settings.open(name, where), f"{where}.corpora.{name}") for name in settings.names()}
+    found = {}
+    for name in settings.names():
+        module, options = settings.open(name, where)
+        key = f"{where}.corpora.{name}"
+        corpus = on_disk(module, options, key)
+        found[name] = admitted(name, corpus, options, key, departures(corpus))
+    return found
 
 
 def on_disk(module: ModuleType, options: Any, key: str) -> Corpus:
     """What a reader finds. Raises CorpusMissing with the params key of the corpus's root; `key` is its options'."""
     with root_is_set_by(f"Params key {key}."):
         return module.read(corpora_folder(), options)
+
+
+def trials(name: str, corpus: Corpus, split: str) -> pd.DataFrame:
+    """The trials of a split, with what made each spoof.
+
+    Raises Refused for a corpus that is not of spoofed speech with a fixed split, or has none in this one.
+    """
+    lacking = [column for column in ("split", "attack") if column not in corpus.trials]
+    if lacking:
+        raise Refused(f"{name} has no column {lacking[0]}: expected a corpus of spoofed speech with a fixed split")
+    found = corpus.trials[corpus.trials["split"] == split]
+    if found.empty:
+        splits = ", ".join(sorted(corpus.trials["split"].unique()))
+        raise Refused(f"{name} has no trials in split {split!r}, expected one of {splits}")
+    return found
 
 
 def departures(corpus: Corpus) -> list[str]:
@@ -100,9 +121,9 @@ def counted(found: list[str]) -> str:
     return f"{len(found)} departure{'s' * (len(found) > 1)} ({'; '.join(shown)})"
 
 
-def _admitted(name: str, module: ModuleType, options: Any, key: str) -> Corpus:
-    corpus = on_disk(module, options, key)
-    found = departures(corpus)
+def admitted(name: str, corpus: Corpus, options: Any, key: str, found: list[str]) -> Corpus:
+    """The corpus; what was found to differ from the published one is logged. Raises Refused for it, unless the options
+    allow departures; `key` is theirs."""
     if found and not options.allow_departures:
         raise Refused(
             f"{name} under {corpora_folder() / options.root} is not as published: {counted(found)}. Complete it; or "

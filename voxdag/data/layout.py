@@ -80,6 +80,11 @@ def transfers(task: str, entry: str = "") -> Path:
     return Path("data/transfers") / task / entry
 
 
+def external(task: str, entry: str = "") -> Path:
+    """Folder of what systems of others scored, by the entries of a task; of an entry."""
+    return Path("data/external") / task / entry
+
+
 def comparison(task: str) -> Path:
     """Folder of what lays the systems of a task beside one another."""
     return Path("compare") / task

@@ -8,9 +8,9 @@
     report.py       headline, intervals, breakdown of predictions            evaluate, baseline, breakdown, compare (*)
     figures.py      pictures and their tables                                plot, compare (*)
     baseline.py     what systems have to beat; a task may have none          baseline
-    score_file.py   predictions as the field exchanges them; likewise        evaluate
+    score_file.py   predictions as the field exchanges them; likewise        evaluate, transfer, external
     decision.py     what a score means: a decision and its expected errors   evaluate, voxdag.predict (*)
-    transfer.py     metrics elsewhere at what dev froze; likewise            transfer, compare (*)
+    transfer.py     metrics elsewhere at what dev froze; likewise            transfer, external, compare (*)
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
 
 A stage loads only the modules that it needs, so a changed figure retrains nothing. Those with (*) import neither torch
@@ -30,6 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from voxdag.data.members import Member
 from voxdag.data.shards import Row, Shards, Tracks
 from voxdag.figures.plot import Plot
 from voxdag.scoring import tables
@@ -205,7 +206,8 @@ class Baseline(Protocol):
 
 
 class ScoreFile(Protocol):
-    """Predictions as the field exchanges them."""
+    """Predictions as the field exchanges them. That of a task with transfer.py also has read(path, trials), which gives
+    the trials of a protocol with what a file of others says of them."""
 
     def write(self, path: Path, predictions: pd.DataFrame) -> None:
         """Write them, those of several members to a file each (see `score_files`)."""
@@ -241,8 +243,14 @@ class Transfer(Protocol):
     COLUMNS: Mapping[str, type]
     SHOWN: Mapping[str, tuple[str, bool]]
 
-    def intervals(self, dev: pd.DataFrame, predictions: pd.DataFrame, scoring: Scoring, seed: int) -> pd.DataFrame:
-        """The metrics of predictions on further recordings, with their intervals, as `tables.intervals` makes them.
+    def frozen(self, dev: pd.DataFrame) -> Mapping[Member, object]:
+        """What each member's predictions on dev freeze. Raises Refused for predictions that give nothing."""
+
+    def intervals(
+        self, dev: pd.DataFrame | None, predictions: pd.DataFrame, scoring: Scoring, seed: int
+    ) -> pd.DataFrame:
+        """The metrics of predictions on further recordings, with their intervals, as `tables.intervals` makes them;
+        without dev those that need nothing frozen.
 
         Raises Refused for a member that dev does not have."""
 

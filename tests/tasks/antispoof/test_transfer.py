@@ -71,6 +71,14 @@ def test_recordings_of_one_class_have_its_error_alone(label, metric):
     assert means[metric] == 0.5 and means.drop(metric).isna().all()
 
 
+def test_without_dev_there_is_what_needs_none():
+    there = rows(*gaussians(0.7, 40))
+    found = values(None, there)
+    assert set(found) == {"eer", "act_dcf", "cllr"}
+    assert found.items() <= values(DEV, there).items()
+    assert values(None, there[there["label"] == "spoof"]) == {}
+
+
 def test_each_member_has_a_threshold_of_its_own():
     dev = pd.concat([DEV.assign(seed=1), DEV.assign(seed=2, score=DEV["score"] + 10)])
     there = rows([0.6, 0.4], [0.6, 0.4])

@@ -61,6 +61,19 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     return trials.assign(score=[lines[utterance].score for utterance in trials["id"]])
 
 
+def own_trials(path: Path) -> pd.DataFrame:
+    """The trials that a file of the form aasist names itself: id, label, attack (None of bona fide speech), no speaker.
+
+    Raises Refused, as `read` does, for a line of another form, and for a file of two columns.
+    """
+    rows = []
+    for line in _lines(Path(path)):
+        if line.key is None:
+            raise Refused(f"{line.place}: no KEY, expected {WIDTHS[4]}, or the corpus whose protocol has the keys")
+        rows.append((line.utterance, line.key, None if line.attack in BONAFIDE_ATTACKS else line.attack, None))
+    return pd.DataFrame(rows, columns=["id", "label", "attack", "speaker"], dtype=object)
+
+
 def write(path: Path, predictions: pd.DataFrame, form: str = "aasist") -> None:
     """Write predictions (columns id, label, attack, score) in one of the `FORMS`, sorted by id, every digit kept.
 
