@@ -108,7 +108,7 @@ def main() -> None:
         os.environ["VOXDAG_CORPORA"] = folder
         noises = {name: Kind("noises", (5.0, 15.0), files) for name, files in (("one", (1, 1)), ("babble", (3, 7)))}
         work |= {f"noise, {name}": augmenting(Augmentation(noise=Noise(1.0, {name: noises[name]}))) for name in noises}
-        for name, place in (("of a folder", "rooms"), ("simulated", None)):
+        for name, place in (("of a folder", "rooms"), ("drawn", None)):
             work[f"reverberation, {name}"] = augmenting(Augmentation(reverberation=Reverberation(1.0, place)))
         for name, found in measure(work, waves, arguments.rounds).items():
             print(f"{name:30} {statistics.median(found):7.2f} ms a crop ({min(found):.2f}-{max(found):.2f})")

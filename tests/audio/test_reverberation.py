@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from voxdag.audio.reverberation import reverberate
+from voxdag.audio.reverberation import drawn_room, reverberate
 from voxdag.core.errors import Refused
-from voxdag.simulation.scene import draw_scene, impulse_response
 
 
 def wave(n=4000, seed=0):
@@ -13,7 +12,7 @@ def wave(n=4000, seed=0):
 
 
 def room(seed=1):
-    return impulse_response(draw_scene(np.random.default_rng(seed)))
+    return drawn_room(16000, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("before", [0, 1, 37, 6000])
@@ -72,3 +71,16 @@ def test_silence_stays_silent():
 def test_what_is_no_response_is_refused(response):
     with pytest.raises(Refused, match="the impulse response is"):
         reverberate(wave(), response)
+
+
+def test_a_drawn_room_has_the_time_and_the_ratio_that_were_drawn():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        rt60, direct_db = rng.uniform(0.12, 0.6), rng.uniform(3.0, 18.0)
+        found = room(seed)
+        assert len(found) == round(16000 * rt60) and found[0] == 1 and not found[1:48].any()
+        assert 10 * np.log10(1 / np.sum(found[1:] ** 2)) == pytest.approx(direct_db)
+        # the level of the decay: 10 lg of exponentially distributed power has a standard deviation of 5.6 dB
+        time = np.arange(len(found))[48:] / 16000
+        slope = np.polyfit(time, 10 * np.log10(found[48:] ** 2 + 1e-30), 1)[0]
+        assert slope == pytest.approx(-60 / rt60, rel=0.1)

@@ -22,11 +22,10 @@ from torch.utils.data import Dataset
 from voxdag.audio.decode import INT16_SCALE, to_int16
 from voxdag.audio.mixing import mix
 from voxdag.audio.rawboost import DECIBELS, RawBoost, rawboost, turned_down
-from voxdag.audio.reverberation import reverberate
+from voxdag.audio.reverberation import drawn_room, reverberate
+from voxdag.audio.sounds import Sounds, open_noises, open_responses
 from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
-from voxdag.corpora.sounds import Sounds, open_noises, open_responses
-from voxdag.simulation.scene import draw_scene, impulse_response
 from voxdag.tasks.antispoof.inference import RATE
 from voxdag.training.batches import Batch, Crops
 
@@ -39,8 +38,7 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 @dataclass(frozen=True)
 class Reverberation:
     """share   of crops that are heard in a room
-    folder  of impulse responses, below that of corpora, each file as likely as another; None: rooms that are drawn, as
-            those of the simulated corpora (`voxdag.simulation.scene`)
+    folder  of impulse responses, below that of corpora, each file as likely as another; None: rooms that are drawn
     """
 
     share: float
@@ -91,7 +89,7 @@ class Augmentation:
 
 
 class Augmenter:
-    """Changes crops as the settings say. Raises Refused for folders that `voxdag.corpora.sounds` refuses, and for one
+    """Changes crops as the settings say. Raises Refused for folders that `voxdag.audio.sounds` refuses, and for one
     with fewer files than are to be heard at once."""
 
     def __init__(self, settings: Augmentation):
@@ -133,7 +131,7 @@ class Augmented(Dataset):
 
 def _reverberation(settings: Reverberation, key: str) -> Change:
     if settings.folder is None:
-        return lambda wave, rng: reverberate(wave, impulse_response(draw_scene(rng)))
+        return lambda wave, rng: reverberate(wave, drawn_room(RATE, rng))
     rooms = open_responses(settings.folder, f"{key}.folder")
 
     def in_a_room(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,17 +6,21 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from voxdag.audio.decode import BadAudio, Frames, mix, resample
 from voxdag.core.errors import Refused
-from voxdag.core.files import text_of
+from voxdag.core.files import text_of, walk_links
 from voxdag.core.workspace import corpora_folder
-from voxdag.corpora.listing import DEAD, audio_in, in_words
-from voxdag.corpora.material import LEAST_PEAK, RATE, stretch
 
+RATE = 16_000  # Hz
+SUFFIXES = frozenset(  # those of the corpora's recordings, which training must not depend on
+    {"3gp", "aac", "ac3", "aif", "aifc", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp3", "mp4", "oga", "ogg"}
+    | {"opus", "rf64", "sph", "w64", "wav", "wave", "weba", "webm", "wma"}
+)
+LEAST_PEAK = 1e-3  # of full scale: below it a stretch holds no noise
 LONGEST_RESPONSE = 10.0  # s: what is longer is a recording and no impulse response
 
 
@@ -47,7 +51,7 @@ class Sounds:
             whole = resample(mix(frames.read(0, len(frames))), frames.rate, RATE)
             if np.abs(whole).max() < LEAST_PEAK:
                 raise BadAudio("silent")
-            return stretch(whole, samples, rng)
+            return _round(whole, samples, rng)
 
     def response(self, path: Path, rng: np.random.Generator) -> np.ndarray:
         """An impulse response (m,) at RATE, of one of the file's channels. Raises Refused as `noise` does."""
@@ -80,15 +84,33 @@ def open_responses(name: str, key: str) -> Sounds:
 
 def _opened(name: str, key: str, longest: float) -> Sounds:
     folder = corpora_folder() / name
-    try:
-        paths, left_out = audio_in(folder)
-    except Refused as reason:
-        raise Refused(f"{key} is {name!r}: {reason}") from reason
-    if DEAD in left_out:
-        raise Refused(f"{key} is {name!r}: {folder} holds {in_words({DEAD: left_out[DEAD]})}")
+    if not folder.is_dir():
+        raise Refused(f"{key} is {name!r}: {folder} is no folder")
+    listed = sorted((PurePosixPath(below), size) for below, size in walk_links(folder) if _is_audio(below))
+    dead = [path for path, size in listed if size is None]
+    if dead:
+        raise Refused(f"{key} is {name!r}: {folder} holds {len(dead)} links without target, such as {text_of(dead[0])}")
+    if not listed:
+        raise Refused(f"{key} is {name!r}: {folder} holds no audio; known endings are {', '.join(sorted(SUFFIXES))}")
+    paths = [folder / path for path, _ in listed]
     for path in paths:
         with _naming(key, path), Frames(path) as frames:
             if len(frames) > longest * frames.rate:
                 seconds = len(frames) / frames.rate
                 raise BadAudio(f"{seconds:.1f} s long, expected an impulse response of at most {longest:g} s")
     return Sounds(key, tuple(paths))
+
+
+def _is_audio(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower().lstrip(".") in SUFFIXES and not path.name.startswith("._")  # of macOS: no audio
+
+
+def _round(noise: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """(samples,) of (n,) from a drawn place on, going on from the start where it ends; from the loudest where it is
+    silent."""
+    for start in (rng.integers(len(noise)), np.argmax(np.abs(noise))):
+        found = noise[(start + np.arange(samples)) % len(noise)]
+        if np.abs(found).max() >= LEAST_PEAK:
+            break
+    return found

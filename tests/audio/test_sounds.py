@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from voxdag.audio.sounds import SUFFIXES, open_noises, open_responses
 from voxdag.core.errors import Refused
-from voxdag.corpora.sounds import open_noises, open_responses
+from voxdag.corpora.corpus import AUDIO_SUFFIXES
 
 KEY = "noise.folder"
 
@@ -84,6 +85,7 @@ def test_files_are_drawn_from_all_folders_below_each_once(corpora):
     for name in ("n/a.wav", "n/b/c.flac", "n/b/d/e.wav"):
         write(corpora / name, ramp())
     (corpora / "n/list.txt").write_text("a.wav")
+    (corpora / "n/._a.wav").write_bytes(b"a resource fork of macOS")
     sounds = open_noises("n", KEY)
     assert {len(set(sounds.drawn(3, generator(seed)))) for seed in range(9)} == {3}
     assert {sounds.drawn(1, generator(seed))[0].name for seed in range(30)} == {"a.wav", "c.flac", "e.wav"}
@@ -118,11 +120,11 @@ def linked_nowhere(corpora):
     ("made", "message"),
     [
         (lambda corpora: None, "noise.folder is 'n': .*n is no folder"),
-        (empty, "noise.folder is 'n': .*n holds no audio, it is empty"),
-        (texts_alone, "noise.folder is 'n': .*holds no audio, it holds 1 file: 1 not audio .such as list.txt"),
+        (empty, "noise.folder is 'n': .*n holds no audio; known endings are 3gp, "),
+        (texts_alone, "noise.folder is 'n': .*n holds no audio; known endings are 3gp, "),
         (garbage, "noise.folder: .*b.wav: "),
         (cut, "noise.folder: .*b.wav: truncated"),
-        (linked_nowhere, "noise.folder is 'n': .* a link without target .such as b.wav"),
+        (linked_nowhere, "noise.folder is 'n': .*n holds 1 links without target, such as b.wav"),
     ],
 )
 @pytest.mark.parametrize("opening", [open_noises, open_responses])
@@ -130,6 +132,10 @@ def test_a_folder_that_cannot_be_used_is_refused_by_its_key(corpora, made, messa
     made(corpora)
     with pytest.raises(Refused, match=message):
         opening("n", KEY)
+
+
+def test_what_counts_as_audio_is_what_does_in_a_corpus():
+    assert SUFFIXES == AUDIO_SUFFIXES
 
 
 def test_a_recording_is_no_impulse_response(corpora):
