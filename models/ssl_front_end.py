@@ -10,6 +10,7 @@ Sources: Chen et al., "WavLM: large-scale self-supervised pre-training for full 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -124,6 +125,15 @@ class FrontEnd(nn.Module):
             raise ValueError(f"crops of {wave.shape[1]} samples, expected {self.minimum_samples} or more")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.frozen), repeatable(wave):
             return torch.stack(self.encoder.extract_features(self.feature_extractor(wave, None)[0]))
+
+    def fingerprint(self) -> str:
+        """What tells the front end from another: a hash of its kind and tensors."""
+        digest = hashlib.blake2b(self.config.kind.encode(), digest_size=8)
+        for name, tensor in sorted(self.state_dict().items()):
+            if name.startswith(PUBLISHED):
+                digest.update(f"{name} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
         """The tensors of a file that torchaudio published, without those of a recogniser that stands behind the front

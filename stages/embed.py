@@ -6,8 +6,8 @@ Reads:  data/<recordings>/train, dev, eval           shards, such as features/<t
         data/<weights>                               those of its network (stages/clean.py says which these may be)
         params.yaml                                  num_threads, device, embedded.<entry>
 Writes: data/embedded/<entry>/train, dev, eval       shards of the same recordings in the same order, with all that the
-                                                     index says of them; tracks as float16 (frames, D), their rate in
-                                                     frames per second
+                                                     index says of them, and the tracks of the task's module: frames
+                                                     (T, D) and their rate, or what stands for all of them, without one
 
 The module that does it is voxdag/tasks/<task>/embed.py. A system reads the folder as `recordings: embedded/<entry>`.
 """

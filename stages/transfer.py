@@ -30,10 +30,9 @@ from voxdag.data.members import members
 from voxdag.data.shards import Shards
 from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
-from voxdag.tasks import results
+from voxdag.tasks import as_they_are, results
 
-SECTION, EMBEDDED = "transfers", "embedded"
-AS_THEY_ARE = ("features/", "coded/", "synthetic/")  # folders whose recordings are those of a corpus, or as those
+SECTION = "transfers"
 
 log = logging.getLogger(__name__)
 
@@ -62,20 +61,10 @@ def taking(tree: Mapping, task: str) -> Iterator[str]:
     """The systems of a task that take recordings as they are; the others are logged."""
     for name in params.of_task(tree, task, "systems"):
         recordings = params.system(tree, name).recordings
-        if heard_as_they_are(tree, recordings):
+        if as_they_are.heard(tree, recordings):
             yield name
         else:
             log.info("%s reads %s, which was made of recordings: left out", name, recordings)
-
-
-def heard_as_they_are(tree: Mapping, recordings: str) -> bool:
-    """Whether who was trained on a folder's recordings takes those of a corpus as they are."""
-    section, _, name = recordings.partition("/")
-    if section != EMBEDDED:
-        return recordings.startswith(AS_THEY_ARE)
-    entry = params.between(tree, section, name)
-    embed = load_module("voxdag.tasks.{task}.embed", task=entry.task)
-    return getattr(embed, "WAVES_TOO", False) and heard_as_they_are(tree, entry.recordings)
 
 
 def predict(tree: Mapping, name: str, shards: Shards) -> pd.DataFrame:

@@ -110,12 +110,41 @@ def test_an_experiment_that_fails_ends_it(experiments, monkeypatch):
     ("system", "message"),
     [
         ("aasist", "systems.aasist.recordings come through no codec: expected those of an entry of coded"),
+        ("erm", "systems.erm.objective.coded_share is 0: training hears no codec that could be left out"),
         ("tier1", "tier1 is no system of antispoof; they are aasist, "),
     ],
 )
 def test_another_system_is_refused(experiments, monkeypatch, system, message):
     with pytest.raises(Refused, match=message):
         run(monkeypatch, "out", system)
+
+
+@pytest.mark.parametrize(
+    ("split", "rule", "message"),
+    [
+        (
+            "eval",
+            {"versions": 0, "original": True},
+            "settings.eval.versions is 0: no eval recording comes through a cod",
+        ),
+        ("train", {"versions": 9}, "versions is 9, and its codecs have"),
+    ],
+)
+def test_settings_that_an_experiment_would_be_refused_for_are_refused_before_the_first(
+    experiments, monkeypatch, tmp_path, split, rule, message
+):
+    tree = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    tree["coded"]["antispoof_codecs"]["settings"][split] |= rule
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(Refused, match=message):
+        run(monkeypatch, "out", "erm_aug")
+    assert not experiments.ran
+
+
+def test_what_was_made_of_recordings_decides_too():
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    other = tree | {"embedded": {"wavlm": {"settings": {"samples": 1}}}}
+    assert left_out.decisive(tree, "antispoof_codecs", "dann") != left_out.decisive(other, "antispoof_codecs", "dann")
 
 
 def test_one_codec_cannot_be_left_out(experiments, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from tests.countermeasures import place, run, trained  # noqa: F401 (fixtures)
 from voxdag import shortcuts
@@ -33,3 +34,10 @@ def test_a_corpus_alone_has_probes(trained, monkeypatch):  # noqa: F811
 def test_what_is_no_system_is_refused_before_anything_is_heard(trained, monkeypatch):  # noqa: F811
     with pytest.raises(Refused, match="three is no system of antispoof; they are one, two"):
         run(monkeypatch, shortcuts, "card", "--system", "three")
+    tree = yaml.safe_load((trained / "params.yaml").read_text())
+    tree["systems"]["one"]["recordings"] = "cleaned/x"
+    (trained / "params.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(
+        Refused, match="one reads cleaned/x, which was made of recordings: it is not asked about others"
+    ):
+        run(monkeypatch, shortcuts, "card", "--system", "one")

@@ -28,6 +28,7 @@ from voxdag.audio.codecs import NONE
 from voxdag.core import artifacts, command, params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.modules import load_module
+from voxdag.data import coded
 from voxdag.data.coded import CODEC
 from voxdag.tasks import asked, results, summary
 
@@ -48,7 +49,22 @@ def codecs(tree: Mapping[str, Any], system: str) -> tuple[str, list[str]]:
     found = [codec for codec in tree["coded"][entry]["settings"]["train"]["codecs"] if codec != NONE]
     if len(found) < 2:
         raise Refused(f"coded.{entry}.settings.train.codecs is {found}, expected two or more, one to leave out")
+    where = f"systems.{name}.objective.coded_share"
+    if not tree["systems"][name]["objective"].get("coded_share"):
+        raise Refused(f"{where} is 0: training hears no codec that could be left out")
+    if not tree["coded"][entry]["settings"]["eval"]["versions"]:
+        raise Refused(f"coded.{entry}.settings.eval.versions is 0: no eval recording comes through a codec")
+    for left_out in (None, *found):
+        _bound(tree, entry, found, left_out)
     return entry, found
+
+
+def _bound(tree: Mapping[str, Any], entry: str, every: list[str], left_out: str | None) -> None:
+    """Raises Refused for settings of an experiment that the stage would refuse."""
+    settings = tree["coded"][entry]["settings"]
+    lists = changed(entry, every, left_out).values()
+    rules = {split: settings[split] | {"codecs": own} for split, own in zip(SPLITS, lists, strict=True)}
+    params.bind(coded.Settings, settings | rules, f"coded.{entry}.settings without {left_out}")
 
 
 def changed(entry: str, every: list[str], left_out: str | None) -> dict[str, list[str]]:
@@ -74,17 +90,18 @@ def experiment(tree: Mapping[str, Any], system: str, left_out: str | None, folde
         if subprocess.call([sys.executable, "-m", "dvc", *words]):
             raise Refused(f"the experiment {name} failed, see above") from None
         revision = compare.read(name, system, folder)
-    coded = tree["coded"][entry]["settings"]
-    settings = {split: coded[split] | {"codecs": own} for split, own in zip(SPLITS, changes.values(), strict=True)}
-    if decisive(revision.tree, entry, system) != decisive(tree, entry, system) | {"settings": coded | settings}:
+    held = tree["coded"][entry]["settings"]
+    settings = {split: held[split] | {"codecs": own} for split, own in zip(SPLITS, changes.values(), strict=True)}
+    if decisive(revision.tree, entry, system) != decisive(tree, entry, system) | {"settings": held | settings}:
         raise Refused(f"the experiment {name} is there with other parameters: dvc exp remove {name}, or rename it")
     return revision.predictions[system]
 
 
 def decisive(tree: Mapping[str, Any], entry: str, system: str) -> dict[str, object]:
     """The parameters that decide what a system predicts."""
-    coded = dict(tree["coded"][entry])
-    found = {"settings": coded.pop("settings"), "coded": coded, "system": tree["systems"][system]}
+    held = dict(tree["coded"][entry])
+    found = {"settings": held.pop("settings"), "coded": held, "system": tree["systems"][system]}
+    found |= {section: tree[section] for section in params.BETWEEN if section != "coded"}
     return found | {"task": tree["tasks"][TASK], **{name: tree[name] for name in ("seed", "num_threads", "device")}}
 
 

@@ -28,7 +28,7 @@ from voxdag.data.shards import Shards
 from voxdag.figures import probes as figure
 from voxdag.networks import by_name
 from voxdag.scoring.tables import Scoring
-from voxdag.tasks import asked, probing, results, scoring_loop, sources
+from voxdag.tasks import as_they_are, asked, probing, results, scoring_loop, sources
 from voxdag.tasks.antispoof import inference
 
 TASK = "antispoof"
@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write table and picture."""
     tree = params.read()
     names = asked.systems(tree, TASK, arguments.system, "systems")
+    as_they_are.check(tree, names)
     held = Shards(layout.recordings(arguments.recordings, arguments.split))
     if arguments.column not in held.index:
         has = ", ".join(held.index.columns)

@@ -30,7 +30,7 @@ from voxdag.figures import shortcuts as figure
 from voxdag.networks import by_name
 from voxdag.scoring import tdcf
 from voxdag.scoring.tables import Scoring
-from voxdag.tasks import asked, results, sources
+from voxdag.tasks import as_they_are, asked, results, sources
 from voxdag.tasks.antispoof import inference, metrics, shortcuts
 
 TASK = "antispoof"
@@ -75,6 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write tables and picture."""
     tree = params.read()
     names = asked.systems(tree, TASK, arguments.system, "systems")
+    as_they_are.check(tree, names)
     scoring, seed = results.scoring(tree, TASK), params.run(tree).seed
     train, held = (Shards(layout.recordings(arguments.recordings, split)) for split in ("train", "eval"))
     of_probes = probed(train, held, scoring, seed)

@@ -13,7 +13,7 @@ from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.data.shards import Shards
 from voxdag.scoring.eer import eer
-from voxdag.tasks import results, transferred
+from voxdag.tasks import as_they_are, results, transferred
 from voxdag.tasks.antispoof import score_file
 from voxdag.tasks.antispoof.criteria import operating_point
 
@@ -86,8 +86,8 @@ def test_a_system_on_embedded_recordings_is_tested_where_it_takes_waves_too(monk
     entry = dict.fromkeys(("weights", "settings", "network", "config", "changes")) | {"weights": "inputs/weights/none"}
     tree = {"embedded": {"e": entry | {"task": task, "recordings": made_of, "settings": {}}}}
     if task == "heads":  # whose module says nothing of it
-        monkeypatch.setattr(transfer, "load_module", lambda *words, **named: object())
-    assert transfer.heard_as_they_are(tree, "embedded/e") == heard
+        monkeypatch.setattr(as_they_are, "load_module", lambda *words, **named: object())
+    assert as_they_are.heard(tree, "embedded/e") == heard
 
 
 def test_without_an_entry_the_matrix_has_no_row(place):  # noqa: F811

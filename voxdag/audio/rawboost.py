@@ -29,6 +29,7 @@ GRID = 512  # frequencies, from 0 to below half the rate, at which a filter's pe
 EDGE_HZ = 1e-3  # how far a notch stays from 0 Hz and from half the rate
 MOST_BANDS, MOST_TAPS, MOST_ORDERS = 50, 2000, 20
 BLOCKS = 4  # lengths of the longest kernel that a block of the filtering holds
+MOST_GAIN = 1e5  # of an impulse
 DECIBELS = 100.0  # of a gain, of a ratio, at most: beyond, one of the two is not there
 
 
@@ -72,7 +73,7 @@ class RawBoost:
         bounds.above(self, 0, "centre_hz", "width_hz")
         bounds.within(self, 0, DECIBELS, "bias_db")
         bounds.within(self, -DECIBELS, DECIBELS, "gain_db", "snr_db")
-        bounds.at_least(self, 0, "impulse_gain")
+        bounds.within(self, 0, MOST_GAIN, "impulse_gain")
         bounds.range_in_order(self, "centre_hz", "width_hz", "taps", "gain_db", "bias_db", "snr_db")
 
 

@@ -20,6 +20,7 @@ from voxdag.data.layout import SPLITS
 from voxdag.data.shards import Row, Shards
 from voxdag.data.synthetic import SYNTHETIC, TRAIN
 from voxdag.networks import by_name
+from voxdag.networks.weights import check_finite, read_weights
 
 Recordings = Iterable[tuple[Row, Mapping[str, np.ndarray]]]  # row of the index, track -> array
 
@@ -75,8 +76,30 @@ def open_network(entry: Between, module: ModuleType, where: str, device: torch.d
     if not has_network(entry, where):
         return None
     path, size = weights_file(entry, where), (entry.config, entry.changes)
-    restored = by_name.restore(path, entry.network, *size, module.OUTPUT_SIZE, module.BUFFERS)
-    return restored.to(device).eval()
+    outputs = module.OUTPUT_SIZE, module.BUFFERS
+    network = _published(path, entry, where, *outputs) or by_name.restore(path, entry.network, *size, *outputs)
+    return network.to(device).eval()
+
+
+def _published(
+    path: Path, entry: Between, where: str, outputs: int, buffers: Mapping[str, torch.Tensor]
+) -> nn.Module | None:
+    """The network with the weights of a file that others published in names of their own, where these are all that it
+    has; None for other files, and for networks that know of none. Raises Refused for a file of another size."""
+    if entry.config is None:
+        return None
+    network = by_name.build(entry.network, entry.config, entry.changes or {}, outputs, buffers)
+    if not hasattr(network, "published"):
+        return None
+    try:
+        tensors = network.published(read_weights(path)[0])
+    except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
+        raise Refused(f"{where}.weights, {path}: {reason}") from reason
+    if tensors is None or tensors.keys() != network.state_dict().keys():
+        return None
+    check_finite(tensors, path)
+    network.load_state_dict(tensors)
+    return network
 
 
 def has_network(entry: Between, where: str) -> bool:

@@ -61,7 +61,7 @@ def test_the_folder_says_what_it_is_made_of(embedded):
     made, before = (Shards(layout.recordings(folder, "train")) for folder in reversed(FOLDERS))
     assert made.tracks == {"moments": Track("float32", (16,), None)}
     assert set(made.track("moments").lengths) == {5}
-    assert made.about.drop(columns="embedded_samples").equals(before.about)
+    assert made.about.drop(columns=["embedded_samples", "embedded_by"]).equals(before.about)
     assert set(made.index["embedded_samples"]) == {SAMPLES}
 
 
@@ -81,7 +81,7 @@ def test_crops_of_another_length_are_refused(embedded):
 
 def test_training_gets_what_was_embedded(embedded):
     made, settings = Shards(layout.recordings("embedded/it", "train")), learner.Settings(SAMPLES, (0.5, 0.5), False)
-    crops = learner._crops(made, np.arange(12), settings, LoaderSettings(4, 1, CPU, 0))
+    crops = learner._crops(made, np.arange(12), settings, LoaderSettings(4, 1, CPU, 0), embedded[1])
     batch = crops.__getitems__([(0, 3), (5, 7)])
     assert batch["waves"].dtype == torch.float32 and batch["labels"].tolist() == [3, 7]
     for i, row in zip((3, 7), batch["waves"], strict=True):
@@ -92,7 +92,47 @@ def test_what_was_embedded_is_not_augmented(embedded):
     made = Shards(layout.recordings("embedded/it", "train"))
     settings = learner.Settings(SAMPLES, (0.5, 0.5), False, augmentation=Augmentation())
     with pytest.raises(Refused, match="augmentation is of waves, and .*train holds what was embedded: expected null"):
-        learner._crops(made, np.arange(12), settings, LoaderSettings(4, 1, CPU, 0))
+        learner._crops(made, np.arange(12), settings, LoaderSettings(4, 1, CPU, 0), embedded[1])
+
+
+@pytest.mark.parametrize("changes", [{}, {"kind": "wav2vec2"}])
+def test_another_front_end_is_refused(embedded, changes):
+    torch.manual_seed(4)
+    other, shards = by_name.build("ssl_pooling", "tiny", changes, 2), Shards(layout.recordings("embedded/it", "train"))
+    settings, loader = learner.Settings(SAMPLES, (0.5, 0.5), False), LoaderSettings(4, 1, CPU, 0)
+    message = "train was embedded by another front end than that of the network"
+    with pytest.raises(Refused, match=message):
+        scores(other, shards)
+    with pytest.raises(Refused, match=message):
+        learner._crops(shards, np.arange(12), settings, loader, other)
+
+
+def test_a_network_that_takes_no_moments_is_refused_by_name(embedded):
+    other = by_name.build("layer_pooling", "quick", {}, 2)
+    with pytest.raises(Refused, match="holds what was embedded, which ssl_pooling takes, and the network is Layer"):
+        scores(other, Shards(layout.recordings("embedded/it", "dev")))
+
+
+def test_a_crop_without_a_frame_is_refused(embedded):
+    folder, _ = embedded
+    write(folder, ENTRY | {"settings": {"samples": 300, "batch_size": 4}})
+    with pytest.raises(Refused, match="samples is 300, expected 325 or more: those of one frame"):
+        embed.main("it")
+
+
+def test_a_recogniser_behind_a_published_front_end_is_left_out_and_another_kind_refused(embedded):
+    folder, _ = embedded
+    file, before = (
+        folder / "data/weights/wavlm.pth",
+        Shards(layout.recordings("embedded/it", "dev"))[3]["moments"].copy(),
+    )
+    torch.save(torch.load(file) | {"aux.weight": torch.zeros(2, 16), "aux.bias": torch.zeros(2)}, file)
+    embed.main("it")
+    assert np.array_equal(Shards(layout.recordings("embedded/it", "dev"))[3]["moments"], before)
+    other = by_name.build("ssl_pooling", "tiny", {"kind": "wav2vec2"}, 2).state_dict()
+    torch.save({name: tensor for name, tensor in other.items() if name.startswith(PUBLISHED)}, file)
+    with pytest.raises(Refused, match="embedded.it.weights, .*wavlm.pth: .*expected those of wavlm of 2 layers"):
+        embed.main("it")
 
 
 @pytest.mark.parametrize("network", [None, "layer_pooling"])

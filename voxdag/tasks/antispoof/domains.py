@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from voxdag.audio.codecs import NONE
 from voxdag.core import bounds
 from voxdag.core.errors import Refused
+from voxdag.networks import by_name
 from voxdag.networks.by_name import Further
 from voxdag.training.learner import masked_mean
 from voxdag.training.reversal import Strength, reversed_gradient
@@ -55,6 +56,7 @@ class Opponents:
 
     def __init__(self, settings: Domains, index: pd.DataFrame, device: torch.device):
         self.settings, self.device = settings, device
+        self.head = settings.head.network, settings.head.config, settings.head.changes
         built = {column: settings.head.build(len(head.classes)) for column, head in settings.heads.items()}
         self.networks = nn.ModuleDict(built).to(device)
         self.targets = {
@@ -66,6 +68,12 @@ class Opponents:
 
         embedding (B, E), of the index's rows (B,); recordings without a target count in neither.
         """
+        taken = by_name.resolve(*self.head).inputs
+        if embedding.shape[1] != taken:
+            raise Refused(
+                f"objective.domains.head takes embeddings of {taken} numbers, and the network's have "
+                f"{embedding.shape[1]}: see head.config and head.changes"
+            )
         total, told = embedding.new_zeros(()), {}
         opposed = reversed_gradient(embedding, strength)
         for column, head in self.settings.heads.items():

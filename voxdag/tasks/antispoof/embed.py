@@ -19,7 +19,7 @@ from voxdag.core.errors import Refused
 from voxdag.data.shards import Row, Shards, Track, Tracks
 from voxdag.tasks import scoring_loop
 from voxdag.tasks.antispoof.data import TASK
-from voxdag.tasks.antispoof.inference import EMBEDDED, LONGEST, MOMENTS, waves
+from voxdag.tasks.antispoof.inference import BY, EMBEDDED, LONGEST, MOMENTS, waves
 
 WAVES_TOO = True  # what is trained on these takes waves in their place
 OUTPUT_SIZE = 1  # of the front end, which has no outputs of the task
@@ -51,9 +51,11 @@ def embed(
     network: nn.Module, shards: Shards, settings: Settings, device: torch.device
 ) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
     """Of each recording the moments of its layers (L + L (L + 1) / 2, D)."""
-    recordings = waves(shards)
+    recordings, by = waves(shards), network.fingerprint()
+    if settings.samples < network.minimum_samples:
+        raise Refused(f"samples is {settings.samples}, expected {network.minimum_samples} or more: those of one frame")
     for rows in scoring_loop.in_order(recordings, settings.batch_size):
         crops, _ = scoring_loop.crops([recordings[i] for i in rows], settings.samples)
         made = network(scoring_loop.float_waves(crops, device)).cpu().numpy()
         for i, moments in zip(rows, made, strict=True):
-            yield {"id": recordings.ids[i], EMBEDDED: settings.samples}, {MOMENTS: moments}
+            yield {"id": recordings.ids[i], EMBEDDED: settings.samples, BY: by}, {MOMENTS: moments}

@@ -20,7 +20,8 @@ from voxdag.tasks.antispoof.data import TASK
 from voxdag.tasks.scoring_loop import Recordings
 
 RATE = 16000  # Hz, of the recordings
-MOMENTS, EMBEDDED = "moments", "embedded_samples"  # what `embed` makes: its track; column: of crops of how many samples
+MOMENTS = "moments"  # the track that `embed` makes, and columns of the index: of crops of how many samples, by which
+EMBEDDED, BY = "embedded_samples", "embedded_by"  # front end
 LONGEST = 600 * RATE  # samples that a network can be asked to take at once
 TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of one length
 OUTPUT_SIZE = len(data.LABELS)  # of a network
@@ -59,14 +60,23 @@ def waves(shards: Shards) -> PackedTrack:
     return shards.waves(RATE, TASK)
 
 
-def heard(shards: Shards, samples: int) -> PackedTrack:
+def heard(shards: Shards, samples: int, network: nn.Module) -> PackedTrack:
     """What a network is given of the recordings of a folder: crops of `samples` of the waves, or what `embed` made of
     such crops.
 
-    Raises Refused where recordings are not at RATE, or were embedded in crops of another length.
+    Raises Refused where recordings are not at RATE, or were embedded in crops of another length, by another front end
+    than the network's, or for other networks.
     """
     if MOMENTS not in shards.tracks:
         return waves(shards)
+    if not hasattr(network, "pooled_moments"):
+        kind = type(network).__name__
+        raise Refused(f"{shards.folder} holds what was embedded, which ssl_pooling takes, and the network is {kind}")
+    if set(shards.index[BY]) != {network.fingerprint()}:
+        raise Refused(
+            f"{shards.folder} was embedded by another front end than that of the network: expected one file as the "
+            "weights of the entry of embedded and as model.init_weights, and one size of both"
+        )
     for embedded in set(shards.index[EMBEDDED]) - {samples}:
         raise Refused(f"{shards.folder} was made of crops of {embedded} samples, expected {samples}, as the system's")
     return shards.track(MOMENTS)
@@ -95,7 +105,9 @@ def predict(
 
     The split's other `tables` (ASV scores) have no say in it.
     """
-    return prediction_tables.tabulate(shards.about, outputs(network, heard(shards, settings.samples), settings, device))
+    return prediction_tables.tabulate(
+        shards.about, outputs(network, heard(shards, settings.samples, network), settings, device)
+    )
 
 
 def score(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> np.ndarray:

@@ -65,7 +65,7 @@ class Countermeasure(OneLoss):
         labels = targets(train.index["label"])
         if settings.shuffle_labels:
             labels = streams.generator(loader.seed, "shuffle_labels").permutation(labels)
-        super().__init__(materials, _crops(train, labels, settings, loader))
+        super().__init__(materials, _crops(train, labels, settings, loader, materials.network))
         self._opposed = None
         if settings.domains is not None:
             seed_torch(loader.seed, DOMAINS)
@@ -117,10 +117,12 @@ class Countermeasure(OneLoss):
         self._strength = state.get("strength", 0.0)
 
 
-def _crops(train: Shards, labels: np.ndarray, settings: Settings, loader: LoaderSettings) -> Crops | Augmented:
+def _crops(
+    train: Shards, labels: np.ndarray, settings: Settings, loader: LoaderSettings, network: nn.Module
+) -> Crops | Augmented:
     """Raises Refused as `VersionCrops` and `Augmenter` do, for versions of recordings that were made up, and for
     augmentation of what was embedded."""
-    recordings = inference.heard(train, settings.samples)
+    recordings = inference.heard(train, settings.samples, network)
     length = inference.length(recordings, settings.samples)
     if settings.coded_share is None:
         crops, names = Crops(recordings, labels, length, loader.seed), recordings.ids
