@@ -6,9 +6,9 @@ import yaml
 
 from tests.clone import ROOT
 from voxdag import left_out
-from voxdag.compare import Revision
 from voxdag.core import params
 from voxdag.core.errors import NotHere, Refused
+from voxdag.tasks.revisions import Revision
 
 EVERY = ["mp3", "opus", "g726"]
 
@@ -32,7 +32,7 @@ class Experiments:
 
     def __init__(self, monkeypatch):
         self.ran, self.there, self.fails = [], {}, False
-        monkeypatch.setattr(left_out.compare, "read", self.read)
+        monkeypatch.setattr(left_out.revisions, "read", self.read)
         monkeypatch.setattr(left_out.subprocess, "call", self.call)
 
     def read(self, name, only, folder):
@@ -125,7 +125,7 @@ def test_another_system_is_refused(experiments, monkeypatch, system, message):
         (
             "eval",
             {"versions": 0, "original": True},
-            "settings.eval.versions is 0: no eval recording comes through a cod",
+            "eval.versions is 0: no eval recording comes through a codec",
         ),
         ("train", {"versions": 9}, "versions is 9, and its codecs have"),
     ],

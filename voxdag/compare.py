@@ -15,69 +15,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Mapping
-from contextlib import chdir
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
 
 from voxdag.core import command, params
-from voxdag.core.errors import NotHere, Refused
+from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
-from voxdag.data import layout
 from voxdag.scoring import verdicts
 from voxdag.tasks import results, summary
-
-WORKSPACE = "workspace"
-
-
-class Revision(NamedTuple):
-    """tree: its parameters; predictions: system -> split -> table; tables: task -> the task's other tables."""
-
-    name: str
-    tree: Mapping
-    predictions: Mapping[str, Mapping[str, pd.DataFrame]]
-    tables: Mapping[str, Mapping]
-
-
-def read(name: str, only: str | None, folder: Path) -> Revision:
-    """What a revision holds, through `folder`. Raises NotHere where there is no such revision, or DVC lacks its files.
-
-    only: one system; None: all.
-    """
-    systems = fetched(name, only, folder)
-    with chdir(folder):
-        tree = params.read()
-        predictions = {system: results.read(system, task) for system, task in systems.items()}
-        return Revision(name, tree, predictions, {task: results.tables(task) for task in set(systems.values())})
-
-
-def fetched(name: str, only: str | None, folder: Path) -> dict[str, str]:
-    """The systems of a revision, each with its task; what they predicted lies in `folder` afterwards."""
-    from dvc.api import DVCFileSystem  # not at the top: it takes a second to import
-    from dvc.exceptions import DvcException
-    from dvc.scm import RevError
-
-    try:
-        files = DVCFileSystem(rev=None if name == WORKSPACE else name)
-        files.get_file("params.yaml", (folder / "params.yaml").as_posix())
-        tree = params.read(folder / "params.yaml")
-        systems = {only: params.system(tree, only).task} if only else _tasks(tree)
-        for path in _paths(systems):
-            files.get(path.as_posix(), (folder / path).as_posix(), recursive=True)
-    except (RevError, DvcException, FileNotFoundError) as reason:
-        raise NotHere(f"{name}: {reason} (not in DVC's cache? `dvc pull`, or run it again)") from reason
-    return systems
-
-
-def _tasks(tree: Mapping) -> dict[str, str]:
-    return {name: system["task"] for name, system in (tree["systems"] or {}).items()}
-
-
-def _paths(systems: Mapping[str, str]) -> list[Path]:
-    tables = [layout.manifest(task, split) for task in dict.fromkeys(systems.values()) for split in results.SPLITS]
-    return [*(layout.predictions(name) for name in systems), *tables]
+from voxdag.tasks.revisions import Revision, read
 
 
 def table(before: Revision, after: Revision, system: str) -> str:

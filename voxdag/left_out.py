@@ -23,14 +23,13 @@ from typing import Any
 
 import pandas as pd
 
-from voxdag import compare
 from voxdag.audio.codecs import NONE
 from voxdag.core import artifacts, command, params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.modules import load_module
 from voxdag.data import coded
 from voxdag.data.coded import CODEC
-from voxdag.tasks import asked, results, summary
+from voxdag.tasks import asked, results, revisions, summary
 
 TASK, METRIC = "antispoof", "eer"
 SPLITS = ("train", "dev", "eval")
@@ -83,13 +82,13 @@ def experiment(tree: Mapping[str, Any], system: str, left_out: str | None, folde
     name = f"{system}-all" if left_out is None else f"{system}-without-{left_out}"
     changes = changed(entry, every, left_out)
     try:
-        revision = compare.read(name, system, folder)
+        revision = revisions.read(name, system, folder)
     except NotHere:
         flags = [word for key, value in changes.items() for word in ("-S", f"{key}=[{','.join(value)}]")]
         words = ["exp", "run", "--temp", "-n", name, *flags, f"evaluate@{system}"]
         if subprocess.call([sys.executable, "-m", "dvc", *words]):
             raise Refused(f"the experiment {name} failed, see above") from None
-        revision = compare.read(name, system, folder)
+        revision = revisions.read(name, system, folder)
     held = tree["coded"][entry]["settings"]
     settings = {split: held[split] | {"codecs": own} for split, own in zip(SPLITS, changes.values(), strict=True)}
     if decisive(revision.tree, entry, system) != decisive(tree, entry, system) | {"settings": held | settings}:

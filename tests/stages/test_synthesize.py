@@ -75,7 +75,7 @@ def test_train_has_the_made_up_recordings_behind_and_dev_and_eval_are_as_they_we
         assert there == copy
         assert "synthetic" not in Shards(folder / "data/synthetic/it" / split).index
     fitted = folder / "data/synthetic/it/fitted"
-    assert sorted(path.name for path in fitted.iterdir()) == ["generator.safetensors", "history.csv"]
+    assert sorted(path.name for path in fitted.iterdir()) == ["events.jsonl", "generator.safetensors", "history.csv"]
     assert not list((folder / "data/resume").rglob("state.pt"))  # the run has succeeded
 
 

@@ -122,6 +122,14 @@ def test_the_loss_of_heads_is_by_hand_and_what_has_no_target_counts_in_none():
     assert opponents.losses(torch.randn(1, WIDTH), torch.tensor([1]), 1.0)[0].item() == pytest.approx(math.log(3))
 
 
+def test_heads_of_another_width_are_refused():
+    index = pd.DataFrame({"codec": ["gsm", "none", "mp3"]})
+    opponents = Opponents(Domains(LINEAR, {"codec": CODEC}, STRENGTH), index, CPU)
+    message = f"objective.domains.head takes embeddings of {WIDTH} numbers, and the network's have {WIDTH + 1}: see"
+    with pytest.raises(Refused, match=message):
+        opponents.losses(torch.randn(3, WIDTH + 1), torch.arange(3), 1.0)
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_the_network_gets_the_heads_gradient_turned_round_once_and_the_heads_all_of_it(splits, strength):
     # the reference multiplied by the strength twice: -strength^2, and heads that learned nothing during warm-up

@@ -121,11 +121,8 @@ def test_a_crop_without_a_frame_is_refused(embedded):
 
 
 def test_a_recogniser_behind_a_published_front_end_is_left_out_and_another_kind_refused(embedded):
-    folder, _ = embedded
-    file, before = (
-        folder / "data/weights/wavlm.pth",
-        Shards(layout.recordings("embedded/it", "dev"))[3]["moments"].copy(),
-    )
+    file = embedded[0] / "data/weights/wavlm.pth"
+    before = Shards(layout.recordings("embedded/it", "dev"))[3]["moments"].copy()
     torch.save(torch.load(file) | {"aux.weight": torch.zeros(2, 16), "aux.bias": torch.zeros(2)}, file)
     embed.main("it")
     assert np.array_equal(Shards(layout.recordings("embedded/it", "dev"))[3]["moments"], before)
