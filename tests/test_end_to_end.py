@@ -85,9 +85,9 @@ def ran(printed):
     return {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    clone = Clone(tmp_path_factory.mktemp("clone"))
+def tiny(folder, **changes):
+    """A clone of the product with tiny parameters, one system or two a task, and further changes of params.yaml."""
+    clone = Clone(folder)
     clone.copy_product()
     clone.set(**TINY)
     tree = clone.tree()
@@ -95,8 +95,14 @@ def clone(tmp_path_factory):
         group: {name: item for name, item in tree[group].items() if name not in LEFT_OUT}
         for group in ("systems", "baselines")
     }
-    clone.write(tree | kept)
+    clone.write(tree | kept | changes)
     clone.commit_product()
+    return clone
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    clone = tiny(tmp_path_factory.mktemp("clone"))
     clone("dvc repro && git add -A && git commit -qm run")
     return clone
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 import yaml
 
-from tests.clone import Clone
-from tests.test_end_to_end import LEFT_OUT, TINY
+from tests.test_end_to_end import tiny
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 FITTED = ("train@aasist", "train@dann", "train@tier1", "train@bsrnn", "synthesize@affect_gan", "train@ast_gan")
@@ -13,14 +12,7 @@ FITTED = ("train@aasist", "train@dann", "train@tier1", "train@bsrnn", "synthesiz
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    clone = Clone(tmp_path_factory.mktemp("clone"))
-    clone.copy_product()
-    clone.set(**TINY)
-    tree = clone.tree()
-    systems = {name: system for name, system in tree["systems"].items() if name not in LEFT_OUT}
-    clone.write(tree | {"device": "cuda", "systems": systems})
-    clone.commit_product()
-    return clone
+    return tiny(tmp_path_factory.mktemp("clone"), device="cuda")
 
 
 @pytest.mark.parametrize("stage", FITTED)

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.training.toys import EPOCHS, Gan, KillAt, Killed, Regression, all_bytes, loop, nan_at, nothing
+from tests.training.toys import EPOCHS, Gan, KillAt, Killed, NaNAt, Regression, all_bytes, loop, nothing
 from voxdag.core.errors import Refused
 from voxdag.training.event_log import EVENTS, LINES, EventLog, interval
 from voxdag.training.events import EPOCH, STEP, Event
@@ -59,15 +59,6 @@ def test_no_name_is_on_both_clocks(tmp_path):
     finished.run()
     names = {axis: {name for event in events_of(finished) if axis in event for name in event} for axis in (STEP, EPOCH)}
     assert names[STEP] & names[EPOCH] == set()
-
-
-class NaNAt(Regression):
-    def __init__(self, made, steps):
-        super().__init__(made)
-        self.factor = nan_at(steps)
-
-    def loss(self, batch):
-        return super().loss(batch) * self.factor()
 
 
 def test_a_skipped_step_says_so_whether_it_is_its_turn_or_not_and_what_is_not_finite_is_undefined(tmp_path):

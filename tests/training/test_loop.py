@@ -17,6 +17,7 @@ from tests.training.toys import (
     Accumulating,
     Drawing,
     Gan,
+    NaNAt,
     PartlyFrozen,
     Regression,
     Smoothed,
@@ -410,17 +411,6 @@ def test_best_is_the_first_lowest_of_the_history(tmp_path):
     epoch = values.index(min(values)) + 1
     assert progress.best["mse"] == {"value": min(values), "epoch": epoch}
     assert [path.name for path in tmp_path.glob("best_*")] == [f"best_mse-{epoch:04d}.safetensors"]
-
-
-class NaNAt(Regression):
-    """The loss of the chosen steps is not a number."""
-
-    def __init__(self, made, steps):
-        super().__init__(made)
-        self.factor = nan_at(steps)
-
-    def loss(self, batch):
-        return super().loss(batch) * self.factor()
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
