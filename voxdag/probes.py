@@ -56,10 +56,11 @@ def probed(names: list[str], held: Shards, column: str, scoring: Scoring, seed: 
     for name in names:
         for layer, rows in heard(name, held).items():
             rng = streams.generator(seed, "probes", name, layer)
-            said, of_shuffled = (probing.told(rows, these, speakers) for these in (classes, shuffled))
-            of_layer = probing.interval(said, classes, speakers, rng, scoring.replicates, scoring.confidence)
-            row = {"system": name, "layer": layer, "value": probing.recall(said, classes)} | of_layer
-            yield row | {"chance": 1 / len(set(classes)), "shuffled": probing.recall(of_shuffled, shuffled)}
+            said, of_shuffled = probing.told(rows, (classes, shuffled), speakers)
+            recall = probing.Recall(said, classes)
+            of_layer = probing.interval(recall, classes, speakers, rng, scoring.replicates, scoring.confidence)
+            row = {"system": name, "layer": layer, "value": recall()} | of_layer
+            yield row | {"chance": 1 / len(set(classes)), "shuffled": probing.Recall(of_shuffled, shuffled)()}
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -50,10 +50,11 @@ def test_a_probe_tells_what_is_there_and_nothing_of_what_is_not():
     rows = RNG.normal(size=(240, 6))
     rows[:, 2] += 5 * (classes == "b")
     rows[:, 3] += 5 * (classes == "c")
-    told = probing.told(rows, classes, speakers)
-    assert probing.recall(told, classes) > 0.95
     shuffled = RNG.permutation(classes)
-    assert probing.recall(probing.told(rows, shuffled, speakers), shuffled) == pytest.approx(1 / 3, abs=0.12)
+    told, of_shuffled = probing.told(rows, (classes, shuffled), speakers)
+    assert probing.Recall(told, classes)() > 0.95
+    assert probing.Recall(of_shuffled, shuffled)() == pytest.approx(1 / 3, abs=0.12)
+    assert (probing.told(rows, [shuffled], speakers)[0] == of_shuffled).all()
 
 
 def test_a_probe_is_tested_on_speakers_that_it_did_not_hear():
@@ -62,22 +63,25 @@ def test_a_probe_is_tested_on_speakers_that_it_did_not_hear():
     of_speaker = dict(zip(np.unique(speakers), RNG.permutation(["a", "b"] * 10), strict=True))
     classes = np.array([of_speaker[one] for one in speakers])
     rows = (speakers[:, None] == np.unique(speakers)).astype(float)
-    assert probing.recall(probing.told(rows, classes, speakers), classes) <= 0.6
+    (told,) = probing.told(rows, [classes], speakers)
+    assert probing.Recall(told, classes)() <= 0.6
 
 
 def test_recall_weighs_classes_alike_and_its_interval_holds_it():
     said, classes = np.array(["a", "a", "b", "b", "b", "b"]), np.array(["a", "b", "b", "b", "b", "b"])
-    assert probing.recall(said, classes) == pytest.approx((1 + 4 / 5) / 2)
-    assert probing.recall(said, classes, np.array([1, 2, 1, 0, 0, 0])) == pytest.approx((1 + 1 / 3) / 2)
+    recall = probing.Recall(said, classes)
+    assert recall() == pytest.approx((1 + 4 / 5) / 2)
+    assert recall(np.array([1, 2, 1, 0, 0, 0])) == pytest.approx((1 + 1 / 3) / 2)
+    assert recall(np.array([0, 2, 1, 0, 0, 0])) == pytest.approx(1 / 3)  # a class that was not drawn has no recall
     many = np.tile(classes, 10), np.repeat(np.arange(6), 10)
-    ends = probing.interval(np.tile(said, 10), *many, np.random.default_rng(1), 200, 0.9)
+    ends = probing.interval(probing.Recall(np.tile(said, 10), many[0]), *many, np.random.default_rng(1), 200, 0.9)
     assert ends["low"] < 0.9 < ends["high"]
 
 
 @pytest.mark.parametrize(("classes", "speakers"), [("aaaaaaaa", "12345678"), ("abababab", "11112222")])
 def test_too_little_to_tell_is_refused(classes, speakers):
     with pytest.raises(Refused, match="expected 2 classes and 3 speakers at least"):
-        probing.told(np.ones((8, 2)), np.array(list(classes)), np.array(list(speakers)))
+        probing.told(np.ones((8, 2)), [np.array(list(classes))], np.array(list(speakers)))
 
 
 def test_the_command_writes_a_table_and_a_picture(trained, monkeypatch, capsys):  # noqa: F811

@@ -143,6 +143,14 @@ def test_a_file_that_lacks_what_the_state_says_is_refused(tmp_path):
         loop(tmp_path / "state", Regression).run()
 
 
+def test_a_file_of_the_right_length_that_is_not_what_the_state_knows_is_refused(tmp_path):
+    path = killed_ahead_of_its_state(tmp_path, 11)
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + bytes(len(content) - 40))  # as a disk leaves a block that it never wrote
+    with pytest.raises(Refused, match=r"events.jsonl has the checksum \w{8}, \w{8} by the state beside it; delete"):
+        loop(tmp_path / "state", Regression).run()
+
+
 def test_events_of_a_run_whose_state_is_gone_are_made_anew(tmp_path, unbroken):
     killed_ahead_of_its_state(tmp_path, 4)  # in the first epoch: there is no state
     finished = loop(tmp_path / "state", Regression)

@@ -9,7 +9,7 @@ Source: Alain and Bengio, "Understanding intermediate layers using linear classi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -83,36 +83,48 @@ def _pooled(outputs: Tensor, axis: int | None) -> Tensor:
     return torch.cat([outputs.mean(axis).flatten(1), outputs.std(axis, correction=0).flatten(1)], 1)
 
 
-def told(rows: NDArray, classes: NDArray, speakers: NDArray) -> NDArray:
-    """(n,) what probes say of each of n recordings: (n, d) of a layer, of speakers that the probe did not hear.
+def told(rows: NDArray, classes: Sequence[NDArray], speakers: NDArray) -> list[NDArray]:
+    """(n,) what probes say of each of n recordings, for each way to class them: (n, d) of a layer, of speakers that the
+    probe did not hear. The principal components are the same for all of them.
 
     Raises Refused for fewer than two classes or FEWEST speakers.
     """
-    if len(set(classes)) < 2 or len(set(speakers)) < FEWEST:
-        found = f"{len(set(classes))} classes, {len(set(speakers))} speakers"
+    fewest = min(len(set(names)) for names in classes)
+    if fewest < 2 or len(set(speakers)) < FEWEST:
+        found = f"{fewest} classes, {len(set(speakers))} speakers"
         raise Refused(f"a probe of {found}: expected 2 classes and {FEWEST} speakers at least")
-    said = np.empty_like(classes)
-    for known, asked in GroupKFold(min(FOLDS, len(set(speakers)))).split(rows, classes, speakers):
+    said = [np.empty_like(names) for names in classes]
+    for known, asked in GroupKFold(min(FOLDS, len(set(speakers)))).split(rows, groups=speakers):
         count = min(COMPONENTS, len(known), rows.shape[1])
-        parts = (StandardScaler(), PCA(count, svd_solver="full"), LogisticRegression(**FORM))
-        said[asked] = make_pipeline(*parts).fit(rows[known], classes[known]).predict(rows[asked])
+        parts = make_pipeline(StandardScaler(), PCA(count, svd_solver="full")).fit(rows[known])
+        fitted_to, asked_of = parts.transform(rows[known]), parts.transform(rows[asked])
+        for names, found in zip(classes, said, strict=True):
+            found[asked] = LogisticRegression(**FORM).fit(fitted_to, names[known]).predict(asked_of)
     return said
 
 
-def recall(said: NDArray, classes: NDArray, counts: NDArray | None = None) -> float:
-    """Unweighted average recall of the classes that are there, each recording counted so often (None: once)."""
-    counts = np.ones(len(said), np.int64) if counts is None else counts
-    rows = [(classes == name) & (counts > 0) for name in np.unique(classes)]
-    return float(np.mean([np.average((said == classes)[one], weights=counts[one]) for one in rows if one.any()]))
+class Recall:
+    """Unweighted average recall of the classes that are there, under any resampling of the recordings."""
+
+    def __init__(self, said: NDArray, classes: NDArray):
+        names, self.places = np.unique(classes, return_inverse=True)
+        self.right, self.count = said == classes, len(names)
+
+    def __call__(self, counts: NDArray | None = None) -> float:
+        """The recall of the set in which recording i stands counts[i] times; None: once."""
+        counts = np.ones(len(self.right), np.int64) if counts is None else counts
+        there = np.bincount(self.places, counts, self.count)
+        right = np.bincount(self.places, counts * self.right, self.count)
+        return float(np.mean(right[there > 0] / there[there > 0]))
 
 
 def interval(
-    said: NDArray, classes: NDArray, speakers: NDArray, rng: np.random.Generator, replicates: int, confidence: float
+    recall: Recall, classes: NDArray, speakers: NDArray, rng: np.random.Generator, replicates: int, confidence: float
 ) -> dict[str, float]:
     """low and high of the recall, speakers drawn."""
 
     def statistics(counts: NDArray) -> dict[str, float]:
-        return {"recall": recall(said, classes, counts)}
+        return {"recall": recall(counts)}
 
     ends = bootstrap(statistics, classes, rng, replicates, confidence, speakers)["recall"]
     return {"low": ends.low, "high": ends.high}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,10 @@ class EventLog:
 
     def __init__(self, path: Path, trackers: Trackers):
         self.path, self.trackers = Path(path), trackers
-        self.size = self.count = 0  # bytes and events in the file
+        self._clear()
+
+    def _clear(self) -> None:
+        self.size = self.count = self.checksum = 0  # bytes, events and CRC-32 of the file
         self._waiting: list[Event] = []
 
     def add(self, axis: str, place: int, values: Mapping[str, float]) -> None:
@@ -52,22 +56,36 @@ class EventLog:
                 os.fsync(file.fileno())
         self.trackers.follow(waiting, self.count)
         self.size, self.count = self.size + len(content), self.count + len(waiting)
+        self.checksum = zlib.crc32(content, self.checksum)
 
-    def cut(self, size: int) -> None:
+    def state(self) -> dict[str, int]:
+        """What a state of the run has to know of the file, for `cut`."""
+        return {"size": self.size, "checksum": self.checksum}
+
+    def cut(self, size: int, checksum: int) -> None:
         """Cut the file back to its first `size` bytes: what came after the last state is made again.
 
-        Raises Refused where it has fewer.
+        Raises Refused where it has fewer, or others than the state knows.
         """
-        held = self.path.stat().st_size if self.path.is_file() else 0
-        if held < size:
-            raise Refused(
-                f"{self.path} holds {held} bytes, {size} by the state beside it; delete {self.path.parent}, and "
-                "training begins anew"
-            )
-        if held > size:
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        if len(content) < size:
+            raise self._refused(f"holds {len(content)} bytes, {size}")
+        if (found := zlib.crc32(content[:size])) != checksum:
+            raise self._refused(f"has the checksum {found:08x}, {checksum:08x}")
+        if len(content) > size:
             os.truncate(self.path, size)
-        self.size, self._waiting = size, []
+        self._clear()
+        self.size, self.checksum = size, checksum
         self.count = len(self.read())
+
+    def empty(self) -> None:
+        """Begin anew."""
+        self.cut(0, 0)
+
+    def _refused(self, difference: str) -> Refused:
+        return Refused(
+            f"{self.path} {difference} by the state beside it; delete {self.path.parent}, and training begins anew"
+        )
 
     def read(self) -> list[Event]:
         """The events in the file."""

@@ -302,7 +302,7 @@ class Loop:
             "average": self.average.state(),
             "learner": self.learner.state(),
             "progress": self.progress.state(),
-            "events": self.events.size,
+            "events": self.events.state(),
         }
 
     def load(self, state: dict) -> None:
@@ -315,7 +315,7 @@ class Loop:
         self.average.load(state["average"], self.device)
         self.learner.load(state["learner"])
         self.progress = Progress.of(state["progress"])
-        self.events.cut(state["events"])
+        self.events.cut(**state["events"])
 
     def save(self) -> None:
         """Write the events, then the state, which says how far they go, and drop the kept weights that it no longer
@@ -327,7 +327,7 @@ class Loop:
         """Go on from the run state, where there is one."""
         state = self.run_state.read()
         if state is None:
-            self.events.cut(0)
+            self.events.empty()
         else:
             self.load(state)
             log.info("resumed at epoch %d, step %d", self.progress.epoch + 1, self.progress.step)
