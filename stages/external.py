@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +31,6 @@ from voxdag.data import layout
 from voxdag.tasks import external, results
 
 SECTION = external.SECTION
-TIED = 0.01  # share of trials with one and the same score that is worth a line
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +70,9 @@ def scores(tree: Mapping[str, Any], name: str, split: str, score_file: ModuleTyp
     corpus = manifest.on_disk(module, options, key)
     manifest.admitted(entry.corpus, corpus, options, key, list(corpus.departures or ()))
     predictions = score_file.read(path, manifest.trials(entry.corpus, corpus, split))
-    _tell_of_ties(predictions["score"], path)
+    for doubt in score_file.doubts(predictions):
+        log.warning("%s: %s", path, doubt)
     return predictions
-
-
-def _tell_of_ties(scores: pd.Series, path: Path) -> None:
-    score, count = next(iter(scores.value_counts().items()))
-    if count > max(1, TIED * len(scores)):
-        log.warning("%s: %d of %d trials have the score %s: no threshold parts them", path, count, len(scores), score)
 
 
 def check_freezes(dev: pd.DataFrame, key: str, module: ModuleType) -> None:

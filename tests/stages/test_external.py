@@ -119,6 +119,16 @@ def test_a_corpus_of_spoofs_alone_has_their_error_alone(files, place):  # noqa: 
         external.main("bare")
 
 
+def test_scores_with_their_sign_turned_are_measured_as_they_are_and_said(files, caplog):
+    trials = score.protocol("asvspoof2019_la", None, "eval")[0]
+    parted = np.where(trials["label"] == "bonafide", 10.0, 0.0) + np.random.default_rng(1).normal(size=len(trials))
+    for sign, said in ((1, False), (-1, True)):
+        score_file.write(files / "eval.txt", trials.assign(score=sign * parted), "aasist")
+        external.main("la")
+        assert cells("la")["value"]["eer"] == said
+        assert ("EER of all trials is 1.0000, above 0.5 by more than chance" in caplog.text) is said
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [

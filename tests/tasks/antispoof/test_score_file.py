@@ -150,10 +150,18 @@ def test_a_long_line_is_not_shown_whole(tmp_path):
     refused(tmp_path / "s.txt", f"{'a ' * 999}\n", rf":1: '{'a ' * 40}...' has 999 columns")
 
 
-@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "A07", "1_0", "٣"])
-def test_a_score_that_is_not_a_finite_number(tmp_path, bad):
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "A07", "1_0", "٣", "1e308", "-2e38"])
+def test_a_score_that_is_no_number_or_too_large(tmp_path, bad):
     path = tmp_path / "scores.txt"
-    refused(path, f"LA_1 0.5\nLA_2 {bad}\nLA_3 1\n", rf"{path}:2: the score is '{bad}', expected a finite number")
+    message = f"{path}:2: the score is '{bad}', expected a number from -1e+38 to 1e+38"
+    refused(path, f"LA_1 0.5\nLA_2 {bad}\nLA_3 1\n", re.escape(message))
+
+
+def test_scores_of_which_many_are_one_and_the_same_are_said():
+    trials = pd.DataFrame({"score": [0.9, 0.4, 0.6, 0.1]})
+    assert list(score_file.doubts(trials)) == []
+    (tied,) = score_file.doubts(trials.assign(score=[1.0, 1.0, 1.0, 0.0]))
+    assert tied == "3 of 4 trials have the score 1.0: no threshold parts them"
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def headline(predictions: pd.DataFrame, asv: pd.DataFrame) -> dict[str, float | 
     Raises Refused as `statistic` does.
     """
     scores = statistic(predictions, asv)
-    _warn_if_inverted(scores)
+    warn_if_inverted(scores.rows)
     return tables.headline(scores, HEADLINE, "eer")
 
 
@@ -233,17 +233,18 @@ def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemW
     return weights
 
 
-def _warn_if_inverted(scores: Members) -> None:
+def warn_if_inverted(rows: Mapping[Member, pd.DataFrame]) -> None:
     """Say once which members order the classes the wrong way round more surely than chance ever does.
 
     The AUC of scores without meaning has the standard deviation sqrt((n + m + 1) / (12 n m)) around 1/2 (Mann and
     Whitney, 1947), with n and m trials of the classes.
     """
     inverted = {}
-    for member, values in scores.values.items():
-        n, m = (np.count_nonzero(scores.rows[member]["label"] == label) for label in CLASSES)
-        if values["auc"] < 0.5 - SURE * np.sqrt((n + m + 1) / (12 * n * m)):
-            inverted[member.title or "all trials"] = values["eer"]
+    for member, trials in rows.items():
+        bonafide, spoof = (trials.loc[trials["label"] == label, "score"] for label in CLASSES)
+        n, m = len(bonafide), len(spoof)
+        if n and m and eer.auc(bonafide, spoof) < 0.5 - SURE * np.sqrt((n + m + 1) / (12 * n * m)):
+            inverted[member.title or "all trials"] = eer.eer(bonafide, spoof).eer
     if inverted:
         logger.warning(
             "EER of %s, above 0.5 by more than chance: the sign of the scores may be inverted",

@@ -25,6 +25,8 @@ WIDTHS = {4: "UTTERANCE ATTACK KEY SCORE", 2: "UTTERANCE SCORE"}
 BONAFIDE_ATTACKS = ("-", "bonafide", "A00")  # how files write "no attack"
 EXAMPLES = 3  # utterances named in an error
 SHOWN = 80  # characters of a line in an error
+LARGEST = 1e38  # a score's size: what a network in float32 can say, and sums of squares do not overflow
+TIED = 0.01  # share of trials with one and the same score that is worth a line
 
 
 class Line(NamedTuple):
@@ -40,8 +42,8 @@ class Line(NamedTuple):
 def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     """Read a score file of any form: `trials` (columns id, label, attack and any other), in order, with column score.
 
-    Raises Refused, with file and line where there is one, for a line of another form, a score that is not a finite
-    number, an utterance that is missing, extra or there twice, or a key or attack that contradicts `trials`.
+    Raises Refused, with file and line where there is one, for a line of another form, a score that is not a number
+    of LARGEST or less, an utterance that is missing, extra or there twice, or a key or attack other than in `trials`.
     """
     path = Path(path)
     lines = {}
@@ -72,6 +74,13 @@ def own_trials(path: Path) -> pd.DataFrame:
             raise Refused(f"{line.place}: no KEY, expected {WIDTHS[4]}, or the corpus whose protocol has the keys")
         rows.append((line.utterance, line.key, None if line.attack in BONAFIDE_ATTACKS else line.attack, None))
     return pd.DataFrame(rows, columns=["id", "label", "attack", "speaker"], dtype=object)
+
+
+def doubts(predictions: pd.DataFrame) -> Iterator[str]:
+    """What is odd of scores that were read, a line each."""
+    score, count = next(iter(predictions["score"].value_counts().items()))
+    if count > max(1, TIED * len(predictions)):
+        yield f"{count} of {len(predictions)} trials have the score {score}: no threshold parts them"
 
 
 def write(path: Path, predictions: pd.DataFrame, form: str = "aasist") -> None:
@@ -142,8 +151,8 @@ def _score(text: str, place: str) -> float:
         )  # Python alone reads 1_0 and the digits of other scripts
     except ValueError:
         score = math.nan
-    if not math.isfinite(score):
-        raise Refused(f"{place}: the score is {text!r}, expected a finite number")
+    if not abs(score) <= LARGEST:
+        raise Refused(f"{place}: the score is {text!r}, expected a number from {-LARGEST:g} to {LARGEST:g}")
     return score
 
 

@@ -22,7 +22,7 @@ from voxdag.scoring import dcf, eer, llr, members, protocol, tables
 from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 from voxdag.tasks.antispoof.criteria import operating_point
-from voxdag.tasks.antispoof.metrics import CLASSES, ERROR_RATES, check, ranked, surprises
+from voxdag.tasks.antispoof.metrics import CLASSES, ERROR_RATES, check, ranked, surprises, warn_if_inverted
 
 METRICS = ("eer", *ERROR_RATES, "hter", "act_dcf", "cllr", "affine_act_dcf", "affine_cllr")
 MEASURES = tables.Measures(METRICS, {f"n_{label}": label for label in CLASSES}, ("transfer",))
@@ -103,4 +103,6 @@ def statistic(dev: pd.DataFrame | None, predictions: pd.DataFrame) -> Members:
 
 def intervals(dev: pd.DataFrame | None, predictions: pd.DataFrame, scoring: Scoring, seed: int) -> pd.DataFrame:
     """The metrics with their intervals, by utterance and by speaker, as `tables.intervals` makes them: COLUMNS."""
-    return tables.intervals(statistic(dev, predictions), MEASURES, protocol.prefix(predictions), scoring, seed)
+    scores = statistic(dev, predictions)
+    warn_if_inverted(scores.rows)
+    return tables.intervals(scores, MEASURES, protocol.prefix(predictions), scoring, seed)
