@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarks import side_by_side
 from models import cpu_convolution
@@ -48,32 +47,16 @@ def official_network(folder: Path, config: AASISTConfig) -> nn.Module:
     return program.Model(sizes)
 
 
-def steps(network: nn.Module, batch: int, device: str) -> dict[str, Callable[[], None]]:
+def steps(network: nn.Module, batch: int, device: str) -> side_by_side.Steps:
     generator = torch.Generator().manual_seed(0)
     wave = (0.1 * torch.randn(batch, SAMPLES, generator=generator)).to(device)
     labels = (torch.arange(batch) % 2).to(device)
     loss = nn.CrossEntropyLoss(torch.tensor(CLASS_WEIGHTS)).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-4)
-
-    def inference() -> None:
-        network.eval()
-        with torch.inference_mode():
-            network(wave)
-
-    def training() -> None:
-        network.train()
-        optimizer.zero_grad()
-        loss(logits(network, wave), labels).backward()
-        optimizer.step()
-
-    return {"inference": inference, "training step": training}
+    return side_by_side.steps(network, optimizer, lambda: network(wave), lambda: loss(network(wave)[1], labels))
 
 
-def logits(network: nn.Module, wave: Tensor) -> Tensor:
-    return network(wave)[1]
-
-
-def make(side: str, folder: Path | None, config: str, batch: int, device: str) -> dict[str, Callable[[], None]]:
+def make(side: str, folder: Path | None, config: str, batch: int, device: str) -> side_by_side.Steps:
     """The steps of one side: ours with `keep_large_blocks`, the official one with the default allocator."""
     if side == "official":
         return steps(official_network(folder, CONFIGS[config]).to(device), batch, device)
@@ -101,7 +84,7 @@ def main() -> None:
     other = "plain" if arguments.plain else "official" if arguments.official else None
     settings = (arguments.official, arguments.config, arguments.batch, arguments.device)
     made = {side: (make, (side, *settings)) for side in ("ours", other) if side}
-    results = side_by_side.measure(made, ("inference", "training step"), arguments.rounds)
+    results = side_by_side.measure(made, arguments.rounds)
     lines = side_by_side.report(results, arguments.batch, "utterance", partial(epoch, batch=arguments.batch))
     print("\n".join(lines))
 

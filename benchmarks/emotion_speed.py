@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -42,7 +41,7 @@ def reference(folder: Path) -> nn.Module:
     return program.SER_Tier1(n_mfcc=40, num_classes=CLASSES)
 
 
-def make(official: Path | None, config: str, batch: int, threads: int, device: str) -> dict[str, Callable[[], None]]:
+def make(official: Path | None, config: str, batch: int, threads: int, device: str) -> side_by_side.Steps:
     """The steps of one side, ours with `keep_large_blocks`."""
     torch.set_num_threads(threads)
     if official is None:
@@ -57,18 +56,7 @@ def make(official: Path | None, config: str, batch: int, threads: int, device: s
     def logits() -> torch.Tensor:
         return network(features, frames) if official is None else network(features)["logits"]
 
-    def scoring() -> None:
-        network.eval()
-        with torch.inference_mode():
-            logits()
-
-    def training() -> None:
-        network.train()
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(logits(), labels).backward()
-        optimizer.step()
-
-    return {"inference": scoring, "training step": training}
+    return side_by_side.steps(network, optimizer, logits, lambda: nn.functional.cross_entropy(logits(), labels))
 
 
 def files(folder: Path, config: str, threads: int) -> str:
@@ -109,7 +97,7 @@ def main() -> None:
     sides = {"ours": None} | ({"official": arguments.official} if arguments.official else {})
     settings = (arguments.config, arguments.batch, arguments.threads, arguments.device)
     made = {side: (make, (folder, *settings)) for side, folder in sides.items()}
-    results = side_by_side.measure(made, ("inference", "training step"), arguments.rounds)
+    results = side_by_side.measure(made, arguments.rounds)
     print("\n".join(side_by_side.report(results, arguments.batch, "utterance", lambda step, seconds: "")))
 
 

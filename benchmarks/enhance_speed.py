@@ -64,28 +64,20 @@ class Official(nn.Module):
         return torch.istft(self.network(spectrum), WINDOW, HOP, window=window, length=waves.shape[1])
 
 
-def steps_of(network: nn.Module, batch: int, heard: int, device: str) -> dict[str, Callable[[], None]]:
+def steps_of(network: nn.Module, batch: int, heard: int, device: str) -> side_by_side.Steps:
     """inference of `heard` recordings at once, and training step."""
     network = network.to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     recordings = noise(heard, HEARD, device)
     noisy, clean = (noise(batch, TRAINED, device) for _ in range(2))
 
-    def inference() -> None:
-        network.eval()
-        with torch.inference_mode():
-            network(recordings)
+    def loss() -> Tensor:
+        return (network(noisy) - clean).abs().mean()
 
-    def training() -> None:
-        network.train()
-        optimizer.zero_grad()
-        (network(noisy) - clean).abs().mean().backward()
-        optimizer.step()
-
-    return {"inference": inference, "training step": training}
+    return side_by_side.steps(network, optimizer, lambda: network(recordings), loss)
 
 
-def make(official: Path | None, batch: int, device: str, threads: int) -> dict[str, Callable[[], None]]:
+def make(official: Path | None, batch: int, device: str, threads: int) -> side_by_side.Steps:
     """The steps of one side, ours with `keep_large_blocks`."""
     torch.set_num_threads(threads)
     if official is None:
@@ -133,7 +125,7 @@ def main() -> None:
     if arguments.official is not None:
         shared = (arguments.batch, arguments.device, arguments.threads)
         sides = {"ours": (make, (None, *shared)), "official": (make, (arguments.official.resolve(), *shared))}
-        results = side_by_side.measure(sides, ("inference", "training step"), arguments.rounds)
+        results = side_by_side.measure(sides, arguments.rounds)
         print("\n".join(side_by_side.report(results, arguments.batch, "recording", lambda step, seconds: "")))
         return
     torch.set_num_threads(1)

@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 
 import torch
+from torch import Tensor, nn
 
+STEPS = ("inference", "training step")
 Steps = dict[str, Callable[[], None]]
 Side = tuple[Callable[..., Steps], tuple]  # a function that makes the steps, in the side's process, and its arguments
 Results = dict[str, dict[str, list[dict[str, float]]]]  # step -> side -> one measurement per round
 
 
-def measure(sides: Mapping[str, Side], steps: tuple[str, ...], rounds: int) -> Results:
-    """Time every step of every side, one step at a time; a first round warms up and is dropped."""
+def measure(sides: Mapping[str, Side], rounds: int) -> Results:
+    """Time both steps of every side, one step at a time; a first round warms up and is dropped."""
     context = multiprocessing.get_context("spawn")
     pipes, workers = {}, []
     for side, (make, arguments) in sides.items():
@@ -24,7 +26,7 @@ def measure(sides: Mapping[str, Side], steps: tuple[str, ...], rounds: int) -> R
         workers.append(context.Process(target=_serve, args=(theirs, make, arguments), daemon=True))
         workers[-1].start()
         theirs.close()
-    results: Results = {step: {side: [] for side in sides} for step in steps}
+    results: Results = {step: {side: [] for side in sides} for step in STEPS}
     for _ in range(rounds + 1):
         for step, of_side in results.items():
             for side, pipe in pipes.items():
@@ -55,6 +57,26 @@ def report(results: Results, units: float, unit: str, note: Callable[[str, float
                 spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
                 lines.append(f"{step:14} {other} {key} / ours: {spread}")
     return lines
+
+
+def steps(
+    network: nn.Module, optimizer: torch.optim.Optimizer, scored: Callable[[], object], loss: Callable[[], Tensor]
+) -> Steps:
+    """The two steps that every network is timed in: `inference`, which is what `scored` does, and `training step`,
+    which is the loss, backward and an update."""
+
+    def inference() -> None:
+        network.eval()
+        with torch.inference_mode():
+            scored()
+
+    def training() -> None:
+        network.train()
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+    return dict(zip(STEPS, (inference, training), strict=True))
 
 
 def _serve(pipe: Connection, make: Callable[..., Steps], arguments: tuple) -> None:

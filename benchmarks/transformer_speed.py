@@ -18,7 +18,6 @@ import argparse
 import importlib
 import sys
 import types
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +84,7 @@ class OnTransformers(Countermeasure):
         return self.network.head(self.network.projection(self.network.pooling(layers)))
 
 
-def make(side: str, arguments: argparse.Namespace) -> dict[str, Callable[[], None]]:
+def make(side: str, arguments: argparse.Namespace) -> side_by_side.Steps:
     """The steps of one side, ours with `keep_large_blocks`."""
     device, batch = arguments.device, arguments.batch
     if side == "ours":
@@ -101,18 +100,10 @@ def make(side: str, arguments: argparse.Namespace) -> dict[str, Callable[[], Non
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=1e-6)
 
-    def inference() -> None:
-        network.eval()
-        with torch.inference_mode():
-            network(given)
+    def loss() -> Tensor:
+        return network(given).float().square().mean()
 
-    def training() -> None:
-        network.train()
-        optimizer.zero_grad()
-        network(given).float().square().mean().backward()
-        optimizer.step()
-
-    return {"inference": inference, "training step": training}
+    return side_by_side.steps(network, optimizer, lambda: network(given), loss)
 
 
 def main() -> None:
@@ -127,7 +118,7 @@ def main() -> None:
     arguments = parser.parse_args()
     other = {"ast": "official" if arguments.official else None, "wavlm": "theirs" if arguments.transformers else None}
     made = {side: (make, (side, arguments)) for side in ("ours", other[arguments.network]) if side}
-    results = side_by_side.measure(made, ("inference", "training step"), arguments.rounds)
+    results = side_by_side.measure(made, arguments.rounds)
     print("\n".join(side_by_side.report(results, arguments.batch, "recording", lambda step, seconds: "")))
 
 
