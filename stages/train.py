@@ -207,7 +207,8 @@ def main(name: str) -> None:
     every = members(layout.utterances(system.task, "dev"), system.seeds)
     at_once = max(1, command.jobs() // run.num_threads) if on_cpu else 1
     work = partial(train_member, name=name, several=len(every) > 1)
-    trained = parallel_map(work, every, min(at_once, len(every)), "members", chunk=1, threads=run.num_threads)
+    jobs = min(at_once, len(every))
+    trained = parallel_map(work, every, jobs, "members", chunk=1, threads=run.num_threads, local=True)
     histories, run_states = zip(*trained, strict=True)
     artifacts.write_table(layout.checkpoints(name) / "history.csv", pd.concat(histories))
     for run_state in run_states:

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from voxdag.core import artifacts
+from voxdag.core.alone import alone
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import alone
 from voxdag.core.workspace import resume_folder
 from voxdag.networks.weights import write_weights
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from voxdag.audio.segments import fit_length
 from voxdag.core import bounds, command
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import Processes
+from voxdag.core.processes import Processes
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.networks.by_name import Further
 from voxdag.scoring.pairs import Pair
