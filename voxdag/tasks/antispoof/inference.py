@@ -22,6 +22,7 @@ from voxdag.tasks.scoring_loop import Recordings
 RATE = 16000  # Hz, of the recordings
 MOMENTS = "moments"  # the track that `embed` makes, and columns of the index: of crops of how many samples, by which
 EMBEDDED, BY = "embedded_samples", "embedded_by"  # front end
+WAVES_TOO = True  # who was trained on what `embed` made takes waves in its place, see `heard`
 LONGEST = 600 * RATE  # samples that a network can be asked to take at once
 TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of one length
 OUTPUT_SIZE = len(data.LABELS)  # of a network
