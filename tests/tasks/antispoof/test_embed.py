@@ -198,7 +198,7 @@ def test_files_have_the_scores_of_their_embeddings(learned, capsys, words):
 
 
 def test_a_front_end_that_is_gone_or_another_scores_no_file(learned, capsys):
-    folder, network = learned
+    folder, _ = learned
     base = folder / "data/weights/wavlm.pth"
     tensors = torch.load(base)
     first = next(iter(tensors))
