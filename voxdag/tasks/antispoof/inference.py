@@ -95,8 +95,8 @@ def outputs(network: nn.Module, recordings: Recordings, settings: Settings, devi
 
 
 def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The mean of what several networks say of the same recordings."""
-    return pd.DataFrame({"score": np.mean([table["score"] for table in tables], axis=0)})
+    """The mean of what several networks say of the same recordings, in every column."""
+    return pd.DataFrame({name: np.mean([table[name] for table in tables], axis=0) for name in tables[0]})
 
 
 def predict(
