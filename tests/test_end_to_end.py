@@ -10,11 +10,13 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 
 from models.ssl_front_end import PUBLISHED
 from tests.clone import ROOT, Clone
 from tests.stages.loaded import recorder, undeclared
+from voxdag.data.shards import Shards
 from voxdag.networks import by_name
 from voxdag.networks.weights import read_weights
 
@@ -316,9 +318,31 @@ def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
     clone("python -m stages.evaluate dann")
     of_waves = pd.read_csv(clone.folder / "data/predictions/dann/eval.csv")
     assert of_moments["score"].to_numpy() == pytest.approx(of_waves["score"].to_numpy(), rel=1e-3, abs=1e-4)
+    clone.set(**{"systems.dann.recordings": "embedded/wavlm"})
+    scored = predicted(clone, "--system dann --pool first", of_moments["id"][:2])
+    assert scored["score"].to_numpy() == pytest.approx(of_moments["score"][:2].to_numpy(), rel=1e-3, abs=1e-4)
+    (checkpoint,) = (clone.folder / "data/checkpoints/dann").rglob("best_eer*.safetensors")
+    assert predicted(clone, f"--weights {checkpoint} --pool first", of_moments["id"][:2]).equals(scored)
+    whole = weights.read_bytes()
+    torch.manual_seed(2)
+    given = by_name.build("ssl_pooling", "tiny", {}, 2).state_dict()
+    torch.save({name: tensor for name, tensor in given.items() if name.startswith(PUBLISHED)}, weights)
+    printed = clone(f"python -m voxdag.predict --weights {checkpoint} {checkpoint}", fails=True)
+    assert "wavlm.pth is not the base of" in printed and "Traceback" not in printed
+    weights.write_bytes(whole)
     weights.unlink()
     assert "no weights at data/weights/wavlm.pth" in clone("python -m stages.evaluate dann", fails=True)
     clone("git reset -q --hard && dvc checkout -q --force")
+
+
+def predicted(clone, words, ids):
+    """The rows that predict gives of coded recordings of eval, as files."""
+    coded = Shards(clone.folder / "data/coded/antispoof_codecs/eval").waves(16000, "antispoof")
+    for name in ids:
+        soundfile.write(clone.folder / f"data/{name}.wav", coded[list(coded.ids).index(name)], 16000)
+    files = " ".join(f"data/{name}.wav" for name in ids)
+    clone(f"python -m voxdag.predict {words} --output data/rows.csv {files}")
+    return pd.read_csv(clone.folder / "data/rows.csv")
 
 
 def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):
@@ -426,9 +450,6 @@ def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
 
 
 def test_predict_scores_any_file_and_reports_those_it_cannot(clone, tmp_path):
-    import numpy as np
-    import soundfile
-
     draw = np.random.default_rng(0)
     soundfile.write(tmp_path / "stereo.wav", draw.normal(scale=0.1, size=(44_100, 2)), 44_100)
     soundfile.write(tmp_path / "long.flac", draw.normal(scale=0.1, size=40_000), 8_000)
