@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from voxdag.core import ranks
 from voxdag.core.errors import Refused
 from voxdag.core.files import naming
 from voxdag.training.events import Event
@@ -27,16 +28,20 @@ def interval(log_every: int | None, steps: int) -> int:
 
 
 class EventLog:
-    """The events of a run in a file. They wait in memory until `flush`, which a save of the run's state calls first."""
+    """The events of a run in a file. They wait in memory until `flush`, which a save of the run's state calls first.
+
+    Of several processes that train together, the first one has the file and the trackers.
+    """
 
     def __init__(self, path: Path, trackers: Trackers):
-        self.path, self.trackers = Path(path), trackers
+        self.path, self.trackers = Path(path), trackers if ranks.is_first() else Trackers.none()
         self.size = self.count = 0  # bytes and events in the file
         self._waiting: list[Event] = []
 
     def add(self, axis: str, place: int, values: Mapping[str, float]) -> None:
         """Take in an event."""
-        self._waiting.append(Event.of(axis, place, values))
+        if ranks.is_first():
+            self._waiting.append(Event.of(axis, place, values))
 
     def flush(self) -> None:
         """Write what waits to the end of the file, then tell the trackers."""
@@ -58,6 +63,8 @@ class EventLog:
 
         Raises Refused where it has fewer.
         """
+        if not ranks.is_first():
+            return
         held = self.path.stat().st_size if self.path.is_file() else 0
         if held < size:
             raise Refused(
