@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from tests.core.cluster.work import square, squares_of_squares, whereabouts
+from tests.executors import Cluster
 from voxdag.core import parallel
 from voxdag.core.errors import NotHere, Refused
 from voxdag.data.members import Member
@@ -156,3 +158,68 @@ def test_few_items_are_taken_ahead_of_who_reads_the_results():
         # 2 jobs, WAITING = 2 chunks of 3 each: 4 chunks have been submitted when the first result is given
         assert len(taken) == 12
         assert list(results)[-1] == 99**2
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A stand-in for a cluster of two workers, which VOXDAG_SCHEDULER names: processes, and nothing of Dask's."""
+    found = Cluster()
+    monkeypatch.setenv(parallel.SCHEDULER, "tcp://there:8786")
+    monkeypatch.setattr(parallel, "_cluster", lambda: found)
+    return found
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_work_goes_to_the_cluster_that_the_environment_names_whatever_the_jobs(cluster, jobs):
+    assert parallel.parallel_map(partial(square, by=3), range(10), jobs, "cubes", 3) == [n**3 for n in range(10)]
+    assert parallel.parallel_map(whereabouts, [0], jobs, "items", threads=2)[0][4] == {2}
+    assert cluster.asked == [("tcp://there:8786", 1), ("tcp://there:8786", 2)]
+
+
+def test_errors_arrive_from_a_cluster_as_from_processes(cluster):
+    with pytest.raises(NotHere, match="^13: no square of 13$"):
+        parallel.parallel_map(square, [4, 13], 2, "squares")
+    with pytest.raises(ZeroDivisionError, match="seventeen") as caught:
+        parallel.parallel_map(square, [4, 17], 2, "squares")
+    assert "while working on 17" in caught.value.__notes__
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*OfTwo: what it said 2.*working on 5"):
+        parallel.parallel_map(raise_of_two, [5], 2, "items")
+
+
+def test_what_has_an_executor_of_its_own_or_stays_here_does_not_go_to_the_cluster(cluster):
+    with ThreadPoolExecutor(1) as executor:
+        assert parallel.parallel_map(root, [3], 1, "roots", executor=executor) == [9]
+    assert parallel.parallel_map(root, [3], 1, "roots", local=True) == [9]
+    assert cluster.asked == []
+
+
+def test_a_map_within_a_map_stays_on_its_worker(cluster):
+    # all workers might wait for one another; 0 + 1 + 4 of three numbers
+    assert parallel.parallel_map(squares_of_squares, [3, 3], 1, "sums", chunk=1) == [5, 5]
+    assert len(cluster.asked) == 1
+
+
+def test_a_cluster_that_grows_has_more_work_ahead(cluster):
+    taken = []
+    results = parallel.stream(square, (taken.append(n) or n for n in range(100) if n not in (13, 17)), 1, "items", 1)
+    next(results)
+    assert len(taken) == 4  # 2 workers, WAITING = 2
+    cluster.now.slots = 5
+    next(results)
+    assert len(taken) == 1 + 10
+    results.close()
+
+
+def test_work_that_a_cluster_lost_is_a_refusal_that_says_where():
+    future = Future()
+    future.set_exception(parallel.Lost("no worker has been there"))
+    with pytest.raises(Refused, match="^u7, or what follows it, was not done: no worker has been there$"):
+        parallel.result_of(future, "u7")
+
+
+def test_a_cluster_whose_packages_are_absent_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "voxdag.core.cluster.dask", raising=False)
+    monkeypatch.setenv(parallel.SCHEDULER, "tcp://there:8786")
+    with pytest.raises(Refused, match=r"^VOXDAG_SCHEDULER is set, and the packages that it needs .*: make cluster$"):
+        parallel.parallel_map(root, [3], 1, "roots")

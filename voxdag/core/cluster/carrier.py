@@ -76,37 +76,47 @@ class Children:
 
     def __init__(self):
         self._lock = Lock()
-        self._idle: dict[str, list[Child]] = {}
+        self._idle: dict[str, set[Child]] = {}
         self._busy: dict[str, set[Child]] = {}
+        self._left: set[str] = set()  # sessions that have ended: what comes of them is late
 
     def work(self, session: Session, payload: bytes) -> bytes:
-        """Have a process answer; it is started where none is idle."""
+        """Have a process answer; it is started where none is idle. Raises Ended for a session that has."""
         child = self._take(session.name) or Child(session)
-        with self._lock:
-            self._busy.setdefault(session.name, set()).add(child)
+        self._keep(self._busy, session.name, child)
         try:
             found = child.ask(payload)
         finally:
             with self._lock:
                 self._busy.get(session.name, set()).discard(child)
-        self.keep(session, child)
+        self._keep(self._idle, session.name, child)
         return found
 
-    def keep(self, session: Session, child: Child) -> None:
-        """Have an idle one at hand."""
-        with self._lock:
-            self._idle.setdefault(session.name, []).append(child)
+    def meet(self, session: Session) -> None:
+        """Start a process for a session."""
+        self._keep(self._idle, session.name, Child(session))
 
     def end(self, name: str) -> None:
-        """End those of a session."""
+        """End those of a session, where they are."""
         with self._lock:
-            ended = [*self._idle.pop(name, ()), *self._busy.pop(name, ())]
-        for child in ended:
+            self._left.add(name)
+            idle, busy = self._idle.pop(name, set()), self._busy.pop(name, set())
+        for child in idle:
             child.end()
+        for child in busy:  # who waits for its answer does the rest
+            child.process.kill()
+
+    def _keep(self, where: dict[str, set[Child]], name: str, child: Child) -> None:
+        with self._lock:
+            if name not in self._left:
+                where.setdefault(name, set()).add(child)
+                return
+        child.end()
+        raise Ended("its driver has ended")
 
     def _take(self, name: str) -> Child | None:
         with self._lock:
-            idle = self._idle.get(name, [])
+            idle = self._idle.get(name, set())
             while idle:
                 child = idle.pop()
                 if child.process.poll() is None:
@@ -133,14 +143,14 @@ def children() -> Children:
     return Children()
 
 
-def carry(session: Session, payload: bytes) -> bytes:
-    """A task of Dask's: have a payload answered. Raises Ended, and Refused as `Child` does."""
-    return children().work(session, payload)
+def carry(session: bytes, payload: bytes) -> bytes:
+    """A task of Dask's: have a payload answered, for a pickled session. Raises Ended, and Refused as `Child` does."""
+    return children().work(pickle.loads(session), payload)
 
 
-async def meet(session: Session) -> None:
-    """Start a process for a session. Raises Refused as `Child` does."""
-    children().keep(session, await asyncio.to_thread(Child, session))
+async def meet(session: bytes) -> None:
+    """Start a process for a pickled session. Raises Refused as `Child` does."""
+    await asyncio.to_thread(children().meet, pickle.loads(session))
 
 
 async def leave(name: str) -> None:

@@ -28,7 +28,7 @@ RETRIES = 2  # times that work is begun anew where its process was killed; dask 
 PATIENCE, DEFAULT_PATIENCE = "VOXDAG_SCHEDULER_SECONDS", "60"  # that work waits for a worker while there is none
 SECOND = 1.0  # between two looks at who is there
 MEMORY = "where memory ran out there, start fewer workers or threads"
-REMEDY = "Start workers in the repository, with PYTHONPATH=."
+THEIRS = ("distributed", "distributed.client")  # loggers; the second has a level of its own
 SETTINGS = {
     "distributed.comm.timeouts.connect": f"{CONNECT}s",
     "distributed.admin.large-graph-warning-threshold": "1GB",  # payloads hold audio
@@ -45,13 +45,27 @@ def workers(address: str, function: Callable, threads: int) -> Iterator[Workers]
     on.
     """
     patience = _patience()
-    with dask.config.set(SETTINGS), _connected(address) as client, session.opened(function, threads) as ours:
+    with _quiet(), dask.config.set(SETTINGS), _connected(address) as client, session.opened(function, threads) as ours:
         _check(client, ours)
         found = Workers(client, ours, patience)
         try:
             yield found
         finally:
             found.end()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask says nothing of its own within: what went wrong is said by what is raised."""
+    theirs = [logging.getLogger(name) for name in THEIRS]
+    before = [logger.level for logger in theirs]
+    for logger in theirs:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(theirs, before, strict=True):
+            logger.setLevel(level)
 
 
 class Workers(Executor):
@@ -63,6 +77,7 @@ class Workers(Executor):
 
     def __init__(self, client: Client, ours: Session, patience: float):
         self._client, self._session, self._patience = client, ours, patience
+        self._packed = pickle.dumps(ours)
         self._dask = client.get_executor(pure=False, retries=RETRIES)
         self._lock, self._ended = Lock(), Event()
         self._open: set[Future] = set()
@@ -74,7 +89,8 @@ class Workers(Executor):
         found = Future()
         with self._lock:
             self._open.add(found)
-        task = self._dask.submit(carrier.carry, self._session, pickle.dumps((function, words)))
+        payload = pickle.dumps((function, words))
+        task = self._dask.submit(_carry(), self._session.root, self._packed, payload)
         task.add_done_callback(lambda done: self._settle(found, *_answer(done, self._session.program)))
         return found
 
@@ -84,7 +100,7 @@ class Workers(Executor):
         self._dask.shutdown(wait=False)
         if self._client.status == "running":
             with suppress(OSError, RuntimeError):  # who is gone by now has ended
-                self._client.run(carrier.leave, self._session.name, on_error="ignore")
+                self._client.run(_at_once("leave"), self._session.root, self._session.name, on_error="ignore")
 
     def _settle(self, found: Future, result: object, error: BaseException | None) -> None:
         with self._lock:
@@ -127,8 +143,6 @@ def _answer(task: Future, program: str | None) -> tuple[object, BaseException | 
         return None, Lost(f"{reason.last_worker.address}, a worker, was killed over it, as others before: {MEMORY}")
     except carrier.Ended as reason:
         return None, Lost(f"{reason}, and so did {RETRIES} before it: {MEMORY}")
-    except ImportError as reason:
-        return None, Refused(f"a worker cannot import what the driver does: {reason}. {REMEDY}")
     except Exception as reason:
         return None, reason
     if error is not None and trace:
@@ -159,16 +173,46 @@ async def _type(address: str) -> str:
 
 def _check(client: Client, ours: Session) -> None:
     """Raises Refused with what the first of the workers says that differs."""
-    said = client.run(carrier.meet, ours, on_error="return")
+    said = client.run(_at_once("meet"), ours.root, pickle.dumps(ours), on_error="return")
     for address, reason in sorted(said.items()):
-        if isinstance(reason, Refused):
-            raise Refused(f"{address}, a worker: {reason}")
-        if isinstance(reason, ImportError):
-            raise Refused(f"{address}, a worker, cannot import what the driver does: {reason}. {REMEDY}")
-        if isinstance(reason, Exception):
+        if isinstance(reason, OSError):
             log.warning("%s, a worker, does not answer: %s", address, _line(reason))
+        elif isinstance(reason, ImportError):
+            raise Refused(f"{address}, a worker, cannot import {ours.root}/voxdag, as the driver does: {_line(reason)}")
+        elif isinstance(reason, Exception):
+            raise Refused(f"{address}, a worker: {_line(reason)}")
     if not said:
         log.info("%s has no worker: waiting for one", client.scheduler.address)
+
+
+def _carry() -> Callable[[str, bytes, bytes], bytes]:
+    """`carrier.carry` for workers that may not know where ours lies; what stands in a function travels as it is."""
+
+    def call(root: str, *words: bytes) -> bytes:
+        import sys
+
+        if root not in sys.path:
+            sys.path.append(root)
+        from voxdag.core.cluster import carrier
+
+        return carrier.carry(*words)
+
+    return call
+
+
+def _at_once(name: str) -> Callable:
+    """As `_carry`, of what all workers do beside their work: meet and leave."""
+
+    async def call(root: str, *words: object) -> None:
+        import sys
+
+        if root not in sys.path:
+            sys.path.append(root)
+        from voxdag.core.cluster import carrier
+
+        await getattr(carrier, name)(*words)
+
+    return call
 
 
 def _patience() -> float:
