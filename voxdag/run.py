@@ -77,7 +77,9 @@ def reproduce(ours: argparse.Namespace, asked: argparse.Namespace) -> None:
 
 def _in_a_line(error: DvcException, run: SideBySide | None) -> str:
     failed = {name: record for name, record in run.records.items() if record.outcome == FAILED} if run else {}
-    return "; ".join(f"{name} failed: {record.error}" for name, record in failed.items()) or str(error)
+    if failed:
+        return "; ".join(f"{name} failed: {record.error}" for name, record in failed.items())
+    return ": ".join(str(reason) for reason in (error, error.__cause__) if reason)
 
 
 def _log(asked: argparse.Namespace) -> None:

@@ -105,14 +105,15 @@ class SideBySide:
 def _above(named: Mapping[str, Stage], graph: DiGraph | None, repo: Repo) -> Graph:
     """Stage -> those of these stages that have to be done before it.
 
-    Without a graph these are all that it depends on, directly or not: what lies between is none of these stages.
+    Without a graph, what was named first goes first where one of two depends on the other, if by stages between them.
     """
     if graph:
         return {name: _names(graph.successors(stage), named) for name, stage in named.items()}
     import networkx as nx
 
-    whole = serial.get_active_graph(repo.index.graph)
-    return {name: _names(nx.descendants(whole, stage), named) for name, stage in named.items()}
+    whole, names = serial.get_active_graph(repo.index.graph), list(named)
+    related = {name: nx.descendants(whole, stage) | nx.ancestors(whole, stage) for name, stage in named.items()}
+    return {name: [one for one in _names(related[name], named) if one in names[:i]] for i, name in enumerate(names)}
 
 
 def _names(stages: Iterator[Stage] | set[Stage], named: Mapping[str, Stage]) -> list[str]:

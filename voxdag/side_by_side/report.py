@@ -38,7 +38,7 @@ class Record:
 
     @property
     def waited(self) -> float:
-        """Seconds that it waited for processors or a GPU."""
+        """Seconds that it waited for processors, for a GPU, or for DVC to look at others."""
         return self.begun - self.ready
 
 
@@ -64,7 +64,7 @@ def _rows(begun: Mapping[str, Record]) -> list[str]:
 
 
 def _row(record: Record) -> str:
-    slot = f"{record.waited:.0f} s for a processor" if record.waited >= NOTABLE else ""
+    slot = f"{record.waited:.0f} s for its share" if record.waited >= NOTABLE else ""
     waited = ", then ".join(filter(None, (record.after, slot))) or "-"
     mark = "" if record.outcome == RAN else f"  ({record.outcome})"
     return f"{record.seconds:7.1f}  {record.begun:8.1f}  {waited}{mark}"
