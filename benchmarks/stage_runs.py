@@ -3,8 +3,8 @@
 Usage:  python -m benchmarks.stage_runs [--runs 100] [-j 8] [--width 8] [--status] [--processes]
 Prints: how many runs failed, how many said a word of locks, how many lock files differ; seconds beside `dvc repro`
 
-Each run is `python -m voxdag.run` in a fresh copy of the pipeline: a stage, twice `--width` stages below it that take up
-to a tenth of a second, and one that gathers them. --status: `dvc status` is asked again and again meanwhile, as a
+Each run is `python -m voxdag.run` in a fresh copy of the pipeline: a stage, twice `--width` stages below it that take
+up to a tenth of a second, and one that gathers them. --status: `dvc status` is asked again and again meanwhile, as a
 person would. --processes: instead of it as many `dvc repro --single-item` as there are stages to a level, all at once.
 """
 

@@ -51,13 +51,13 @@ def start(folder, *words):
 
 
 def finished(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     return process.returncode, out, err
 
 
 def running(folder, items="ab"):
     """The processes of the slow stages, once they run."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     paths = [folder / f"{item}.pid" for item in items]
     while not all(path.exists() and path.read_text().strip() for path in paths) and time.monotonic() < until:
         time.sleep(0.05)
@@ -65,7 +65,7 @@ def running(folder, items="ab"):
 
 
 def end_of(processes):
-    psutil.wait_procs(processes, timeout=20)
+    psutil.wait_procs(processes, timeout=60)
     return [process.pid for process in processes if process.is_running()]
 
 

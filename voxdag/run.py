@@ -24,14 +24,13 @@ from types import FrameType
 from typing import NoReturn
 
 import dvc.cli
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, ReproductionError
 from dvc.repo import Repo
 
 from voxdag.core import command
 from voxdag.core.errors import Refused
 from voxdag.side_by_side.engine import SideBySide
 from voxdag.side_by_side.guard import OF_SIGNALS
-from voxdag.side_by_side.report import FAILED
 from voxdag.side_by_side.slots import Slots, devices
 
 DVC = ("dvc", "dvc_objects", "dvc_data")  # its packages, and so its loggers
@@ -58,7 +57,6 @@ def parse(words: list[str] | None = None) -> tuple[argparse.Namespace, argparse.
 
 def reproduce(ours: argparse.Namespace, asked: argparse.Namespace) -> None:
     """Run what is asked for. Raises Refused for what DVC refuses, and with the stages that failed."""
-    run: SideBySide | None = None
     try:
         dvc_command = asked.func(asked)  # goes to the folder of --cd
         options = dvc_command._common_kwargs | dvc_command._repro_kwargs
@@ -68,18 +66,19 @@ def reproduce(ours: argparse.Namespace, asked: argparse.Namespace) -> None:
             return
         run = SideBySide(repo, Slots(ours.jobs, devices(ours.devices)), asked.quiet)
         run.reproduce(**options)
+    except ReproductionError as error:
+        if asked.dry:
+            raise Refused(f"{error}: {error.__cause__}") from error
+        _show(run, asked.quiet)
+        raise Refused("; ".join(f"{name} failed: {run.records[name].error}" for name in run.failed)) from error
     except DvcException as error:
-        raise Refused(_in_a_line(error, run)) from error
-    finally:
-        if run and run.table and not asked.quiet:
-            print("\n".join(run.table))
+        raise Refused(str(error)) from error
+    _show(run, asked.quiet)
 
 
-def _in_a_line(error: DvcException, run: SideBySide | None) -> str:
-    failed = {name: record for name, record in run.records.items() if record.outcome == FAILED} if run else {}
-    if failed:
-        return "; ".join(f"{name} failed: {record.error}" for name, record in failed.items())
-    return ": ".join(str(reason) for reason in (error, error.__cause__) if reason)
+def _show(run: SideBySide, quiet: bool) -> None:
+    if not quiet:
+        print("\n".join(run.table))
 
 
 def _log(asked: argparse.Namespace) -> None:

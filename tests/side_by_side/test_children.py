@@ -68,7 +68,7 @@ def test_an_end_is_asked_for_before_it_is_forced(tmp_path, monkeypatch, command,
     thread.start()
     pid = begun(tmp_path)
     several.end()
-    thread.join(20)
+    thread.join(60)
     assert statuses == ([0] if says else [137]) and (tmp_path / "end").exists() == says and gone(pid)
     with pytest.raises(Refused, match="interrupted before it began"):
         run("true", of=several)
@@ -90,7 +90,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path, number):
     )
     pid = begun(tmp_path)
     parent.send_signal(number)
-    parent.wait(20)
+    parent.wait(60)
     assert gone(pid)
 
 
@@ -99,13 +99,13 @@ def test_it_ends_with_its_guard(tmp_path):
     thread.start()
     pid = begun(tmp_path)
     psutil.Process(pid).parent().kill()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive() and gone(pid)
 
 
 def begun(folder):
     """The process of a command that has begun."""
-    path, until = folder / "pid", time.monotonic() + 20
+    path, until = folder / "pid", time.monotonic() + 120
     while not (path.exists() and path.read_text().strip()) and time.monotonic() < until:
         time.sleep(0.02)
     return int(path.read_text())
@@ -114,7 +114,7 @@ def begun(folder):
 def gone(pid):
     """Whether a process has ended, or does soon."""
     try:
-        psutil.Process(pid).wait(20)
+        psutil.Process(pid).wait(60)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:

@@ -62,7 +62,7 @@ def test_two_at_a_time_where_there_is_room_for_two():
 
     def meet(mine, theirs):
         mine.set()
-        assert theirs.wait(20)
+        assert theirs.wait(60)
 
     work = Work({"b", "c"}, actions={"b": lambda: meet(one, other), "c": lambda: meet(other, one)})
     _, outcomes = run(work)
@@ -109,12 +109,12 @@ def test_a_failure_lets_those_that_run_end_and_begins_no_more():
     begun, failed, ended = Event(), Event(), Event()
 
     def fails():
-        assert begun.wait(20)
+        assert begun.wait(60)
         failed.set()
 
     def late():
         begun.set()
-        assert failed.wait(20)
+        assert failed.wait(60)
         ended.set()
 
     work = Work(failing={"b"}, actions={"b": fails, "c": late})

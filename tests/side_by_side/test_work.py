@@ -62,10 +62,10 @@ def test_stages_run_at_the_same_time(fresh, tmp_path):
 TWO = """
 stages:
   one:
-    cmd: touch one; timeout 20 sh -c 'until test -e other; do sleep .05; done'; echo $VOXDAG_JOBS > one.txt
+    cmd: touch one; timeout 120 sh -c 'until test -e other; do sleep .05; done'; echo $VOXDAG_JOBS > one.txt
     outs: [one.txt]
   other:
-    cmd: touch other; timeout 20 sh -c 'until test -e one; do sleep .05; done'; echo $VOXDAG_JOBS > other.txt
+    cmd: touch other; timeout 120 sh -c 'until test -e one; do sleep .05; done'; echo $VOXDAG_JOBS > other.txt
     outs: [other.txt]
 """
 

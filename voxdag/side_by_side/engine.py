@@ -28,7 +28,7 @@ from voxdag.core.files import write_bytes
 from voxdag.side_by_side import lockfiles
 from voxdag.side_by_side.loop import IGNORE, STOP, Loop, Order
 from voxdag.side_by_side.paths import Graph
-from voxdag.side_by_side.report import FAILED, RAN, RESTORED, VERIFIED, Record, table
+from voxdag.side_by_side.report import RAN, RESTORED, VERIFIED, Record, table
 from voxdag.side_by_side.screen import Screen
 from voxdag.side_by_side.slots import Slots
 from voxdag.side_by_side.turn import Turn
@@ -41,11 +41,12 @@ TIMES = Path("data/runs/stages.json")  # below the repository: seconds that each
 
 
 class SideBySide:
-    """records: what became of each stage of the last `reproduce`."""
+    """Of the last `reproduce`: records, what became of each stage; failed, those that did; table, lines of all that."""
 
     def __init__(self, repo: Repo, slots: Slots, quiet: bool = False):
         self._repo, self._slots, self._quiet = repo, slots, quiet
         self.records: Mapping[str, Record] = {}
+        self.failed: list[str] = []
         self.table: list[str] = []
 
     def reproduce(self, **options: Any) -> None:
@@ -80,9 +81,8 @@ class SideBySide:
         )
         upstream = {name: list(graph.successors(stage)) if graph else [] for name, stage in named.items()}
         self._run(order, Asked(named, upstream, repro_fn, options))
-        failed = [name for name, record in self.records.items() if record.outcome == FAILED]
-        if failed and on_error != IGNORE:
-            raise ReproductionError(f"failed to reproduce {', '.join(failed)}")
+        if self.failed and on_error != IGNORE:
+            raise ReproductionError(f"failed to reproduce {', '.join(self.failed)}")
         return [named[name] for name, record in self.records.items() if record.outcome in (RAN, RESTORED, VERIFIED)]
 
     def _run(self, order: Order, asked: Asked) -> None:
@@ -98,7 +98,8 @@ class SideBySide:
             self._repo.lock.lock()
             screen.close()
             lockfiles.restore_order(asked.stages.values(), before)
-            self.records, self.table = loop.records, table(loop.records, order.above, loop.seconds)
+            self.records, self.failed = loop.records, loop.failed
+            self.table = table(loop.records, order.above, loop.seconds)
             _write_times(self._repo, loop.records)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 
 from tqdm import tqdm
@@ -21,8 +22,13 @@ class Screen:
 
     def say(self, stage: str, line: str) -> None:
         """A line of a stage's output; from any thread."""
-        if not self._quiet:
+        if self._quiet:
+            return
+        try:
             tqdm.write(f"{stage:<{self._width}} | {line}")
+            sys.stdout.flush()
+        except BrokenPipeError:  # who read it has seen enough; stages go on, and are read so that they can
+            self._quiet = True
 
     def status(self, running: Collection[str]) -> None:
         """Which stages run."""
