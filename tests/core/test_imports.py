@@ -18,7 +18,7 @@ LEVELS = (
     ("tasks",),
     ("synthesis",),
     ("training", "corpora", "scoring", "figures", "networks"),
-    ("data", "simulation", "audio"),
+    ("data", "simulation", "audio", "side_by_side"),
     ("core", "models"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
