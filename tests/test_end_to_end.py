@@ -328,7 +328,7 @@ def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
     given = by_name.build("ssl_pooling", "tiny", {}, 2).state_dict()
     torch.save({name: tensor for name, tensor in given.items() if name.startswith(PUBLISHED)}, weights)
     printed = clone(f"python -m voxdag.predict --weights {checkpoint} {checkpoint}", fails=True)
-    assert "wavlm.pth is not the base of" in printed and "Traceback" not in printed
+    assert "wavlm.pth in the weights folder is not the base of" in printed and "Traceback" not in printed
     weights.write_bytes(whole)
     weights.unlink()
     assert "no weights at data/weights/wavlm.pth" in clone("python -m stages.evaluate dann", fails=True)

@@ -14,16 +14,17 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from voxdag.core import parallel
 from voxdag.core.files import text_of
+from voxdag.core.parallel import result_of
 from voxdag.core.params import Run
+from voxdag.core.processes import Processes, deaf
 from voxdag.core.threads import one_thread
 
 BYTES_EACH = 4 << 20  # of files, for another process to be worth it: two minutes of 16-bit speech at 16 kHz
@@ -112,18 +113,24 @@ def rows(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterato
     elif on_cpu:
         yield from _in_processes(work, worker, jobs, count)
     else:
-        with closing(parallel.stream(worker.hearing, [path for path, _ in jobs], count, None, program=False)) as heard:
-            yield from worker(jobs, heard)
+        with _pool(count) as pool:
+            yield from worker(jobs, _ahead(worker.hearing, [path for path, _ in jobs], pool, count))
 
 
 def _in_processes(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:
     there = pickle.dumps(replace(work, run=replace(work.run, num_threads=1, device="cpu")))
     size = max(1, min(CHUNK, len(jobs) // (ROUNDS * count)))
     portions = [Portion(jobs[start : start + size]) for start in range(0, len(jobs), size)]
-    pool = parallel.Processes(count - 1, program=False)
+    with _pool(count - 1) as pool, one_thread():
+        yield from _together(functools.partial(_of, there), worker, portions, pool, count)
+
+
+@contextmanager
+def _pool(count: int) -> Iterator[Processes]:
+    """Processes that end where they are when something fails, or nobody reads what they make."""
+    pool = Processes(count, program=False)
     try:
-        with one_thread():
-            yield from _together(functools.partial(_of, there), worker, portions, pool, count)
+        yield pool
     except BaseException:
         pool.end()
         raise
@@ -132,11 +139,26 @@ def _in_processes(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -
         pool.end()
 
 
+def _ahead(hearing: Callable[[Path], object], files: Sequence[Path], pool: Processes, count: int) -> Iterator[object]:
+    """What `hearing` gives of each file, in order; some files for each process are heard before they are asked for."""
+    left, waiting = deque(files[start : start + CHUNK] for start in range(0, len(files), CHUNK)), deque()
+    while left or waiting:
+        while left and len(waiting) < AHEAD * count:
+            with deaf():
+                waiting.append((left[0], pool.submit(_each, hearing, left.popleft())))
+        chunk, future = waiting.popleft()
+        yield from result_of(future, text_of(chunk[0]))
+
+
+def _each(hearing: Callable[[Path], object], files: Sequence[Path]) -> list:
+    return [hearing(file) for file in files]
+
+
 def _together(
     function: Callable[[Portion], list[FileRows]],
     worker: Worker,
     portions: Sequence[Portion],
-    pool: parallel.Processes,
+    pool: Processes,
     count: int,
 ) -> Iterator[FileRows]:
     """The rows of all portions, in order. The processes of the pool have some that lie ready; this one takes the first,
@@ -147,7 +169,7 @@ def _together(
     def feed() -> None:
         running = sum(not future.done() for _, future in waiting)
         for _ in range(min(len(left), AHEAD * (count - 1) - running)):
-            with parallel.deaf():  # the first of these start the processes
+            with deaf():  # the first of these start the processes
                 waiting.append((left[0], pool.submit(function, left.popleft())))
 
     feed()
@@ -159,7 +181,7 @@ def _together(
             waiting.append((here, _done(list(worker(here.jobs)))))
         else:
             portion, future = waiting.popleft()
-            yield from parallel.result_of(future, portion.name)
+            yield from result_of(future, portion.name)
 
 
 def _done(result: object) -> Future:

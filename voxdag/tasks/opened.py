@@ -14,8 +14,8 @@ from voxdag.core.modules import load_module
 from voxdag.core.params import Run
 from voxdag.data.recordings import Features
 from voxdag.data.shards import check_rate
-from voxdag.networks import by_name
-from voxdag.networks.weights import digest
+from voxdag.networks import base, by_name
+from voxdag.networks.weights import digest, read_weights
 from voxdag.tasks import file_scoring
 from voxdag.tasks.sources import Source
 
@@ -40,8 +40,8 @@ class Opened:
 def opened(found: Source, run: Run) -> Opened:
     """The networks, read.
 
-    Raises Refused for a system whose recordings a file cannot be made into here, and for settings or weights that are
-    none of the task's.
+    Raises Refused for a system whose recordings a file cannot be made into here, for settings or weights that are none
+    of the task's, and for a front end that is not the one of training.
     """
     scoring = found.scoring
     file_scoring.check_recordings(scoring, found.name)
@@ -52,9 +52,11 @@ def opened(found: Source, run: Run) -> Opened:
     check_rate(features.decoding.rate, inference.RATE, f"features of {scoring.task} are", found.name, scoring.task)
     device = runtime.setup(run)
     networks = [
-        by_name.restore(file, *found.words, inference.OUTPUT_SIZE, inference.BUFFERS).eval().to(device)
-        for file in found.files
+        by_name.restore(file, *found.words, inference.OUTPUT_SIZE, inference.BUFFERS).eval() for file in found.files
     ]
+    for network, file in zip(networks, found.files, strict=True):
+        base.check(network, read_weights(file)[1], file)
+    networks = [network.to(device) for network in networks]
     return Opened(inference, settings, features, networks, hashes(found), device)
 
 
