@@ -12,12 +12,15 @@ Prints: one line per stage: equal, missing, differs, or what else is wrong; one 
 Machines of one class (voxdag.core.runtime.machine_class) and one number of threads give equal bytes. Elsewhere float
 sums end in other digits, and training makes other weights of them. There train and what follows it may differ, if the
 metrics lie within the spread over seeds (voxdag.scoring.spread). What stands before training is equal everywhere.
+Training in several processes makes other weights too: a machine under VOXDAG_LAUNCHER is of a class of its own, for
+--record as for the comparison.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ from voxdag.core.modules import load_module
 from voxdag.data import layout
 from voxdag.scoring.spread import OF_MEMBERS, interval, over_seeds
 from voxdag.tasks import results
+from voxdag.training import distributed
 
 SPREAD = Path("metrics/spread.json")  # named in .dvcignore: it is of a result, not a part of one
 TRAINED = "train@"  # begins the names of stages whose digits depend on the machine
@@ -212,8 +216,14 @@ def gather() -> Proof:
         metrics={name: _headlines(layout.metrics(name) / HEADLINE) for name in systems},
         spread=recorded.get("systems", {}),
         made_on=recorded.get("machine", {}),
-        machine=runtime.machine_class(),
+        machine=machine_class(),
     )
+
+
+def machine_class() -> dict[str, str]:
+    """That of this machine, with the launcher that starts trainings in several processes, where one is set."""
+    launcher = os.environ.get(distributed.VARIABLE)
+    return runtime.machine_class() | ({"launcher": launcher} if launcher else {})
 
 
 def _headlines(path: Path) -> tuple[Headline, Headline]:
@@ -232,7 +242,7 @@ def record() -> None:
     for name, metrics in spread.items():
         command.log.info("%s: %s", name, f"{len(metrics)} metrics over seeds" if metrics else "one seed, so no spread")
     kept = {name: metrics for name, metrics in spread.items() if metrics}
-    artifacts.write_json(SPREAD, {"machine": runtime.machine_class(), "systems": kept})
+    artifacts.write_json(SPREAD, {"machine": machine_class(), "systems": kept})
 
 
 def spread_of(name: str, task: str) -> dict:

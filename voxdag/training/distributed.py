@@ -132,7 +132,7 @@ def _meeting() -> str:
     nodes, job = os.environ.get("SLURM_STEP_NODELIST", socket.gethostname()), os.environ.get("SLURM_JOB_ID", "0")
     host = os.environ.get("MASTER_ADDR", first_node(nodes))
     port = os.environ.get("MASTER_PORT", FIRST_PORT + int(job) % PORTS)
-    return f"tcp://{host}:{port}?rank={os.environ[SLURM[0]]}&world_size={os.environ[SLURM[1]]}"
+    return f"tcp://{host}:{port}"
 
 
 def first_node(nodes: str) -> str:
