@@ -362,16 +362,17 @@ def test_batches_and_processes_are_loops_and_the_order_of_files_does_not_matter(
     many, weights, capsys, caplog, monkeypatch
 ):
     caplog.set_level("INFO")
-    one_by_one = {str(path): scores(run(capsys, "--weights", weights, path))[str(path)] for path in many}
-    assert len(set(one_by_one.values())) > 10
+    alone = {str(path): scores(run(capsys, "--weights", weights, path))[str(path)] for path in many[::4]}
+    assert np.ptp(list(alone.values())) > 1e-4  # what is mixed up would be seen
     monkeypatch.setenv("VOXDAG_JOBS", "2")
     together = run(capsys, "--weights", weights, *many)
     monkeypatch.setattr(file_pool, "BYTES_EACH", 1)  # so that two processes are worth it
     shared = run(capsys, "--weights", weights, *many[::-1])
     # float32 sums of logits of about 0.2 in another order: a few units of the last place, 1.5e-8, beside a rounding to
     # six decimals, 5e-7, on either side
-    bound = pytest.approx(one_by_one, abs=2e-6)
-    assert scores(together) == bound and scores(shared) == bound
+    of_both = [scores(rows) for rows in (together, shared)]
+    assert of_both[0] == pytest.approx(of_both[1], abs=2e-6)
+    assert {path: of_both[0][path] for path in alone} == pytest.approx(alone, abs=2e-6)
     assert [row["path"] for row in shared] == [str(path) for path in many[::-1]]
     assert "20 files, 0.2 minutes of audio, in " in caplog.text and " times real time" in caplog.text
 
@@ -447,7 +448,7 @@ def test_an_interrupt_leaves_the_rows_that_are_written_and_says_how_to_go_on(tmp
     words = [sys.executable, str(slow), *command(weights, "--json", *many)[3:]]
     with rows.open("w") as out:
         running = subprocess.Popen(words, stdout=out, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not rows.read_text():
             assert running.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
