@@ -44,13 +44,13 @@ def test_a_failure_has_the_status_that_shells_give_it(command, status):
 
 
 def test_of_a_command_that_fails_nothing_goes_on(tmp_path):
-    run("sleep 60 & echo $! > pid; exit 1", folder=tmp_path)
+    run("sleep 900 & echo $! > pid; exit 1", folder=tmp_path)
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 def test_what_a_command_that_succeeds_leaves_in_the_background_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(children, "LEFT_OVER", 0.1)
-    assert run("sleep 60 & echo $! > pid", folder=tmp_path) == 0
+    assert run("sleep 900 & echo $! > pid", folder=tmp_path) == 0
     left = psutil.Process(int((tmp_path / "pid").read_text()))
     assert left.is_running()
     left.kill()
