@@ -157,16 +157,3 @@ def test_an_option_of_neither_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         run.parse(["--nonsense"])
     assert "usage: dvc repro" in capsys.readouterr().out
-
-
-def test_a_second_interrupt_does_not_wait(ready, tmp_path):
-    folder = toy.copy(ready, tmp_path / "toy")
-    deaf = PIPELINE.replace("echo begun;", "trap '' INT TERM;").replace("sleep 900", "while true; do sleep 0.05; done")
-    (folder / "dvc.yaml").write_text(deaf)
-    process = start(folder, "-j", "2")
-    slow = running(folder)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
-    code, _, said = finished(process)
-    assert code == 130 and end_of(slow) == [] and "Traceback" not in said
