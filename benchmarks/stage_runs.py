@@ -11,6 +11,7 @@ person would. --processes: instead of it as many `dvc repro --single-item` as th
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -20,6 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 from threading import Event, Thread
+
+import voxdag.run
+from voxdag.core import command
 
 PIPELINE = """
 stages:
@@ -74,8 +78,48 @@ def ask_status(folder: Path, end: Event) -> None:
         run(folder, "dvc", "status")
 
 
+class Counts:
+    """What became of the runs so far."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.failed = self.of_locks = self.different = 0
+
+    def add(self, seconds: float, code: int, said: str, same: bool) -> None:
+        """One more run: its exit status, what it said, and whether its lock file is the serial run's."""
+        self.seconds.append(seconds)
+        self.failed += code != 0
+        self.of_locks += "acquire lock" in said or "is busy" in said
+        self.different += not same
+
+    def __str__(self) -> str:
+        words = f"{self.failed} failed, {self.of_locks} met a lock, {self.different} left another dvc.lock"
+        return f"{len(self.seconds)} runs: {words}; median {statistics.median(self.seconds):.1f} s"
+
+
+def once(folder: Path, arguments: argparse.Namespace) -> tuple[int, str]:
+    """Run a copy of the pipeline; (exit status, all that was said)."""
+    if arguments.processes:
+        return 0, as_processes(folder, arguments.width)
+    log = folder.with_name("said")
+    child = multiprocessing.get_context("fork").Process(target=_command, args=(folder, log, arguments.jobs))
+    child.start()
+    child.join()
+    return child.exitcode, log.read_text()
+
+
+def _command(folder: Path, log: Path, jobs: int) -> None:
+    """The command, in this process, which has loaded DVC already: it takes longer than the stages."""
+    with log.open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.chdir(folder)
+    sys.argv = ["run", "-j", str(jobs)]
+    command.guarded(voxdag.run.main)
+
+
 def main() -> None:
-    """Print the counts and the times."""
+    """Print the counts and the times, after every tenth run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("-j", "--jobs", type=int, default=8)
@@ -84,36 +128,27 @@ def main() -> None:
     parser.add_argument("--processes", action="store_true", help="run `dvc repro --single-item` many times instead")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        fresh, failed, of_locks, different, seconds = Path(place, "fresh"), 0, 0, 0, []
+        fresh, counts = Path(place, "fresh"), Counts()
         fresh.mkdir()
         (fresh / "dvc.yaml").write_text(PIPELINE.format(items=", ".join(map(str, range(arguments.width)))))
         run(fresh, "dvc", "init", "--no-scm", "-q")
-        serial = Path(shutil.copytree(fresh, Path(place, "serial")))
-        began = time.monotonic()
+        serial, began = Path(shutil.copytree(fresh, Path(place, "serial"))), time.monotonic()
         run(serial, "dvc", "repro")
-        alone = time.monotonic() - began
-        for i in range(arguments.runs):
+        print(f"`dvc repro` of {2 * arguments.width + 2} stages: {time.monotonic() - began:.1f} s", flush=True)
+        for i in range(1, arguments.runs + 1):
             folder, end, began = Path(shutil.copytree(fresh, Path(place, str(i)))), Event(), time.monotonic()
             asking = Thread(target=ask_status, args=(folder, end))
             if arguments.status:
                 asking.start()
-            if arguments.processes:
-                code, said = 0, as_processes(folder, arguments.width)
-            else:
-                done = run(folder, "voxdag.run", "-j", str(arguments.jobs))
-                code, said = done.returncode, done.stdout + done.stderr
-            seconds.append(time.monotonic() - began)
+            code, said = once(folder, arguments)
+            seconds = time.monotonic() - began
             end.set()
             if arguments.status:
                 asking.join()
-            failed += code != 0
-            of_locks += "acquire lock" in said or "is busy" in said
-            different += (folder / "dvc.lock").read_bytes() != (serial / "dvc.lock").read_bytes()
+            counts.add(seconds, code, said, (folder / "dvc.lock").read_bytes() == (serial / "dvc.lock").read_bytes())
             shutil.rmtree(folder)
-    print(
-        f"{arguments.runs} runs of {2 * arguments.width + 2} stages: {failed} failed, {of_locks} met a lock, ", end=""
-    )
-    print(f"{different} left another dvc.lock; median {statistics.median(seconds):.1f} s, `dvc repro` {alone:.1f} s")
+            if i % 10 == 0 or i == arguments.runs:
+                print(counts, flush=True)
 
 
 if __name__ == "__main__":

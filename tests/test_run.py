@@ -25,7 +25,7 @@ stages:
   slow:
     foreach: [a, b]
     do:
-      cmd: echo begun; echo $$ > ${item}.pid; test -e go || sleep 60; echo slow > ${item}.txt
+      cmd: echo begun; echo $$ > ${item}.pid; test -e go || sleep 900; echo slow > ${item}.txt
       deps: [quick.txt]
       outs: ["${item}.txt"]
 """

@@ -44,13 +44,13 @@ def test_a_failure_has_the_status_that_shells_give_it(command, status):
 
 
 def test_of_a_command_that_fails_nothing_goes_on(tmp_path):
-    run("sleep 60 & echo $! > pid; exit 1", folder=tmp_path)
+    run("sleep 900 & echo $! > pid; exit 1", folder=tmp_path)
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 def test_what_a_command_that_succeeds_leaves_in_the_background_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(children, "LEFT_OVER", 0.1)
-    assert run("sleep 60 & echo $! > pid", folder=tmp_path) == 0
+    assert run("sleep 900 & echo $! > pid", folder=tmp_path) == 0
     left = psutil.Process(int((tmp_path / "pid").read_text()))
     assert left.is_running()
     left.kill()
@@ -60,9 +60,9 @@ POLITE = "trap 'echo bye > end; exit 0' INT; echo $$ > pid; while :; do sleep .0
 DEAF = "trap '' INT TERM; echo $$ > pid; while :; do sleep .05; done"
 
 
-@pytest.mark.parametrize(("command", "says"), [(POLITE, True), (DEAF, False)])
-def test_an_end_is_asked_for_before_it_is_forced(tmp_path, monkeypatch, command, says):
-    monkeypatch.setattr(children, "PATIENCE", 0.3)
+@pytest.mark.parametrize(("command", "says", "patience"), [(POLITE, True, 60.0), (DEAF, False, 0.3)])
+def test_an_end_is_asked_for_before_it_is_forced(tmp_path, monkeypatch, command, says, patience):
+    monkeypatch.setattr(children, "PATIENCE", patience)
     several, statuses = Children(), []
     thread = Thread(target=lambda: statuses.append(run(command, of=several, folder=tmp_path)))
     thread.start()
@@ -72,6 +72,23 @@ def test_an_end_is_asked_for_before_it_is_forced(tmp_path, monkeypatch, command,
     assert statuses == ([0] if says else [137]) and (tmp_path / "end").exists() == says and gone(pid)
     with pytest.raises(Refused, match="interrupted before it began"):
         run("true", of=several)
+
+
+def test_an_interrupt_of_the_end_waits_no_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(children, "PATIENCE", 600.0)
+
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    several, statuses = Children(), []
+    thread = Thread(target=lambda: statuses.append(run(DEAF, of=several, folder=tmp_path)))
+    thread.start()
+    pid = begun(tmp_path)
+    monkeypatch.setattr(several, "_wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        several.end()
+    thread.join(60)
+    assert statuses == [137] and gone(pid)
 
 
 WATCHED = """

@@ -99,7 +99,7 @@ class Children:
 
 
 def _read(child: subprocess.Popen, say: Callable[[str], None]) -> None:
-    for line in child.stdout:
+    for line in child.stdout or ():
         say(line.rstrip())
 
 
