@@ -327,6 +327,7 @@ class Explained(Protocol):
 
     TITLE, QUESTION   its name, and what is learned
     USE, MISUSE       what a system of it is for, and what it is not for: sentences of a model card
+    APART             what no two splits share
     HUB_TASK, TAGS    how the model hub names such systems (pipeline_tag, tags)
     LEADING           the metrics that stand for a system, the first before the others
     MEASURES          metric -> its words, unit and digits, of those of intervals, breakdown and matrix
@@ -338,6 +339,7 @@ class Explained(Protocol):
     QUESTION: str
     USE: str
     MISUSE: str
+    APART: str
     HUB_TASK: str
     TAGS: tuple[str, ...]
     LEADING: tuple[str, ...]

@@ -11,6 +11,7 @@ QUESTION = (
 )
 USE = "Research on what listeners say of the valence and arousal of music."
 MISUSE = "Any statement on what a listener feels. Labels are means over few annotators, who differ among themselves."
+APART = "song"
 HUB_TASK = "audio-classification"
 TAGS = ("music-emotion-recognition", "regression")
 LEADING = ("ccc", "ccc_valence", "ccc_arousal", "rmse", "r2_valence", "r2_arousal")

@@ -17,6 +17,7 @@ MISUSE = (
     "Any decision about a person. An error rate holds for the attacks, channels and speakers that it was measured on; "
     "attacks that were not heard in training are often missed."
 )
+APART = "speaker"
 HUB_TASK = "audio-classification"
 TAGS = ("anti-spoofing", "deepfake-detection")
 LEADING = ("eer", "min_dcf", "act_dcf", "cllr", "min_tdcf_legacy2019", "min_tdcf_revised2021")

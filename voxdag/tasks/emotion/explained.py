@@ -11,6 +11,7 @@ MISUSE = (
     "Any judgement of what a person feels. Labels of these corpora are what actors were asked to act or what listeners "
     "heard, not what anyone felt; accuracy differs a lot from speaker to speaker."
 )
+APART = "speaker"
 HUB_TASK = "audio-classification"
 TAGS = ("speech-emotion-recognition",)
 LEADING = ("uar", "war", "macro_f1", "ece")

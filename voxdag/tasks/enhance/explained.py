@@ -11,6 +11,7 @@ MISUSE = (
     "Recordings that serve as evidence: what a network makes of speech may hold sounds that nobody spoke. "
     "Reverberation, clipping and music are not removed."
 )
+APART = "speaker"
 HUB_TASK = "audio-to-audio"
 TAGS = ("speech-enhancement", "noise-suppression")
 LEADING = ("estoi", "si_sdr", "dnsmos_ovrl", "pesq", "stoi")
