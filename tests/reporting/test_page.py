@@ -124,6 +124,11 @@ def test_files_that_are_not_the_locks_are_named(run):
     assert "not those that dvc.lock names: metrics/aasist/intervals.csv" in text
     assert "is not what these were made with: systems.aasist.seeds How" not in text  # one that is gone is none
     assert "is not what these were made with: systems.aasist.seeds" in text
+    written["train@aasist"]["params"]["params.yaml"] = {"systems.aasist.seeds": run["systems"]["aasist"]["seeds"]}
+    train = {**run["systems"]["aasist"]["train"], "lr_floor": "5e-05"}  # as DVC writes it: text to YAML 1.1
+    written["train@aasist"]["params"]["params.yaml"] |= {"systems.aasist.train": train, "transfers": {}}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": written}))
+    assert "as dvc.lock names it" in read(tasks=["antispoof"]).text
     Path("dvc.lock").write_text("<<<<<<< HEAD")
     with pytest.raises(Refused, match=r"dvc\.lock is damaged"):
         rendered()

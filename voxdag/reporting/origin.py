@@ -100,7 +100,7 @@ def base(revision: str, preset: str | None) -> tuple[str, Mapping[str, Any]] | N
 def changes(tree: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
     """The parameters in which two trees differ, in the order of the first."""
     old, new = dict(_leaves(before)), dict(_leaves(tree))
-    keys = [key for key in {**new, **old} if old.get(key, ABSENT) != new.get(key, ABSENT)]
+    keys = [key for key in {**new, **old} if _comparable(old.get(key, ABSENT)) != _comparable(new.get(key, ABSENT))]
     return [Change(key, _text(old.get(key, ABSENT)), _text(new.get(key, ABSENT))) for key in keys]
 
 
@@ -179,7 +179,22 @@ def _differs(tree: Mapping[str, Any], key: str, value: object) -> bool:
         branch = branch.get(name) if isinstance(branch, Mapping) else None
     if path and not isinstance(branch, Mapping):
         return False
-    return (branch.get(last) or None) != (value or None)
+    return _comparable(branch.get(last)) != _comparable(value)
+
+
+def _comparable(value: object) -> object:
+    """A value as two writers of YAML agree on it: 5e-05 is a number to DVC, which reads YAML 1.2, and text to 1.1; an
+    empty mapping is none."""
+    if isinstance(value, Mapping):
+        return {key: _comparable(item) for key, item in value.items()} or None
+    if isinstance(value, (list, tuple)):
+        return [_comparable(item) for item in value]
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _records(tree: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
