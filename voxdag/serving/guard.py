@@ -21,8 +21,9 @@ from voxdag.serving.uploads import Uploads
 
 API = "/gradio_api"
 UPLOAD, JOIN, FILE = f"{API}/upload", f"{API}/queue/join", f"{API}/file="
+PROGRESS = f"{API}/upload_progress"
 PAGES = frozenset(("/", "/config", "/theme.css", "/manifest.json", "/favicon.ico", f"{API}/theme.css", f"{API}/info"))
-PAGES |= {UPLOAD, JOIN, f"{API}/queue/data", f"{API}/cancel", f"{API}/reset", f"{API}/startup-events"}
+PAGES |= {UPLOAD, PROGRESS, JOIN, f"{API}/queue/data", f"{API}/cancel", f"{API}/reset", f"{API}/startup-events"}
 BELOW = ("/assets/", "/static/", f"{API}/heartbeat/")
 METHODS = ("GET", "HEAD", "POST")
 SMALL = 1 << 20  # bytes of a request that uploads nothing

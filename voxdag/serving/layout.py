@@ -13,8 +13,7 @@ from voxdag.serving import look, markup
 log = logging.getLogger(__name__)
 
 TITLE = "voxdag"
-EMPTY = "Choose a system, add one file or several, or record, and press Score."
-RECORDED = "recording"
+EMPTY = "Choose a system, add one file or several, or record, and press Run."
 KEPT = (
     "Everything stays on the machine that runs this page. Files are deleted as soon as they are scored, and within 15 "
     "minutes if they are not."
@@ -31,11 +30,12 @@ def page(names: Sequence[tuple[str, str]], limits: str, scores: Scores, waiting:
         with gradio.Row(equal_height=False):
             with gradio.Column(scale=2, min_width=300):
                 chosen = gradio.CheckboxGroup(list(names), value=[names[0][1]], label="Systems")
-                files = gradio.File(file_count="multiple", label=f"Files. {limits}", height=170)
+                files = gradio.File(file_count="multiple", label="Files", height=150)
+                gradio.HTML(markup.element("div", markup.text("p", f"{limits}.", "note"), "voxdag"), js_on_load=None)
                 recorded = gradio.Audio(
                     sources=["microphone"], type="filepath", label="Or record", editable=False, buttons=[]
                 )
-                button = gradio.Button("Score", variant="primary")
+                button = gradio.Button("Run", variant="primary")
             with gradio.Column(scale=5, min_width=320):
                 answer = gradio.HTML(_empty(), js_on_load=None, elem_id="answer", min_height=120)
 

@@ -10,6 +10,7 @@ from html import escape as escape_html
 from voxdag.figures import png
 from voxdag.tasks.shown import Fact, Listing, Picture
 
+INCH = 116  # CSS pixels on the page, of an inch in print: so that small print can be read
 TEMPLATES = str.maketrans({sign: f"&#{ord(sign)};" for sign in "{}$`"})  # what begins a place in the framework's own
 
 
@@ -48,7 +49,7 @@ def _fact(fact: Fact) -> str:
 def picture(shown: Picture) -> str:
     """A figure with its caption, and its words for who cannot see it."""
     source = data("image/png", png.png_bytes(shown.figure))
-    width = f"{shown.figure.get_figwidth() * 96:.0f}"  # CSS pixels of an inch
+    width = f"{shown.figure.get_figwidth() * INCH:.0f}"
     image = f'<img src="{source}" alt="{escape(shown.words)}" width="{width}">'
     return element("figure", image + text("figcaption", shown.caption))
 

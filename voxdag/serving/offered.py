@@ -64,18 +64,17 @@ def offered(named: Named) -> list[Offered]:
         raise Refused("--preset and --config say what weights of others are: name these with --weights")
     if named.systems:
         return [_offer(sources.of_system(name), named) for name in dict.fromkeys(named.systems)]
-    found = [one for name in params.read()["systems"] or {} if (one := _if_possible(name, named)) is not None]
+    found, reasons = [], []
+    for name in params.read()["systems"] or {}:
+        try:
+            found.append(_offer(sources.of_system(name), named))
+        except Refused as reason:
+            reasons.append(reason)
+            log.info("not offered: %s", reason)
     if not found:
-        raise Refused("no system of params.yaml is trained: `dvc repro` trains them, and --weights FILE names weights")
+        first = reasons[0] if reasons else "there is none; --weights FILE names weights"
+        raise Refused(f"no system of params.yaml can be offered: {first}")
     return found
-
-
-def _if_possible(name: str, named: Named) -> Offered | None:
-    try:
-        return _offer(sources.of_system(name), named)
-    except Refused as reason:
-        log.info("not offered: %s", reason)
-        return None
 
 
 def _of_weights(named: Named) -> Source:

@@ -13,9 +13,7 @@ from voxdag.serving.answers import Answer, OfFile
 
 LISTENED = 150  # seconds of a recording, at most, that can be listened to; what was enhanced can be, however long
 OF_ALL = ("path", "system", "weights", "error")  # columns that are said elsewhere, where a table is of several files
-SIMULATED = (
-    "It was trained on simulated recordings alone: of others it says how the page works, and nothing of the recordings."
-)
+SIMULATED = "What it says of real recordings is no evidence."
 
 
 def of_answers(answers: Iterable[Answer]) -> str:
@@ -35,9 +33,9 @@ def _of_answer(answer: Answer) -> str:
 
 def _heading(answer: Answer) -> str:
     offered = answer.offered
-    trained = f"Trained on {offered.corpus}. " if offered.corpus else ""
-    caution = SIMULATED if offered.simulated else ""
-    words = markup.text("p", f"{trained}{offered.page.ABOUT} {caution}".strip(), "about")
+    trained = f"Trained on {offered.corpus}." if offered.corpus else ""
+    said = [offered.page.ABOUT, trained, SIMULATED if offered.simulated else ""]
+    words = markup.text("p", " ".join(filter(None, said)), "about")
     return markup.text("h2", f"{offered.page.TITLE}: {offered.name}") + words
 
 

@@ -123,12 +123,13 @@ def application(desk: Desk, uploads: Uploads, limits: Limits, address: Address):
     import fastapi
 
     from voxdag.serving import layout, look
-    from voxdag.serving.guard import UPLOAD, Guard
+    from voxdag.serving.guard import PROGRESS, UPLOAD, Guard
 
     names = [(one.label, one.name) for one in desk.offered]
     page = layout.page(names, limits.in_words(), scoring(desk, uploads, limits), limits.waiting)
     app = fastapi.FastAPI(lifespan=_sweeping(uploads), docs_url=None, redoc_url=None, openapi_url=None)
     app.post(UPLOAD)(receiver(uploads, limits))
+    app.get(PROGRESS)(_progress)
     framework.mount_gradio_app(
         app, page, path="/", theme=layout.theme(), css=look.CSS, footer_links=[], run_history=False, show_error=False,
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, max_file_size=limits.bytes,
@@ -161,6 +162,13 @@ def receiver(uploads: Uploads, limits: Limits):
 
     receive.__annotations__["request"] = Request
     return receive
+
+
+async def _progress():
+    """Answers who asks how far an upload is, which this machine knows no sooner than it is there."""
+    from fastapi.responses import PlainTextResponse
+
+    return PlainTextResponse('data: {"msg": "done"}\n\n', media_type="text/event-stream")
 
 
 def _keep(uploads: Uploads, upload) -> Path:

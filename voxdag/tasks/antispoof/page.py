@@ -13,9 +13,8 @@ from voxdag.tasks.shown import Fact, Listing, Picture, Scored, Shown, known
 
 TITLE = "Anti-spoofing"
 ABOUT = (
-    "Says whether a recording is bona fide speech, as a person spoke it, or a spoof: synthesised, converted or "
-    "replayed. It was fitted to the attacks of its corpus. Of attacks, languages and channels that it has not heard "
-    "it may know nothing, and a decision about one recording is no proof."
+    "Bona fide speech, as a person spoke it, or a spoof: synthesised, converted or replayed? Of attacks, languages and "
+    "channels that a system has not heard it may know nothing, and a decision about one recording is no proof."
 )
 WORDS = {"bonafide": "Bona fide", "spoof": "Spoof"}
 WIDTH = 6.2  # inches, of pictures
@@ -34,14 +33,14 @@ def shown(scored: Scored) -> Shown:
 
 def _facts(row: Mapping[str, object]) -> list[Fact]:
     facts = [Fact("Score", f"{row['score']:.3f}", "higher is more bona fide")]
-    if known(row.get("p_bonafide")):
-        prior = f"calibrated on dev; for a place where {100 * row['prior']:g} % of recordings are bona fide"
-        facts.append(Fact("Probability of bona fide", f"{100 * row['p_bonafide']:.1f} %", prior, row["p_bonafide"]))
-        ratio = "natural log-likelihood ratio of bona fide speech to spoofs; 0 favours neither"
-        facts.append(Fact("Evidence", f"{row['llr']:+.2f}", ratio))
     if known(row.get("threshold")):
         facts.append(Fact("Threshold", f"{row['threshold']:.3f}", "a score above it is called bona fide"))
         facts += _expected(row)
+    if known(row.get("p_bonafide")):
+        prior = f"calibrated on dev, where {100 * row['prior']:g} % of all recordings are bona fide; decides nothing"
+        ratio = "natural log-likelihood ratio of bona fide speech to spoofs, calibrated on dev; 0 favours neither"
+        facts.append(Fact("Evidence", f"{row['llr']:+.2f}", ratio))
+        facts.append(Fact("Probability of bona fide", f"{100 * row['p_bonafide']:.1f} %", prior, row["p_bonafide"]))
     return facts
 
 
