@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import logging
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     limits = Limits(arguments.megabytes, arguments.seconds, arguments.files)
     address = Address(arguments.host, arguments.port, arguments.behind)
     listed = offered(named(arguments))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the folder of uploads goes with the page
     with server.bound(address) as listening, Uploads() as uploads:
         desk = Desk(listed, uploads.folder)
         desk.warm(uploads.place("noise.wav"))

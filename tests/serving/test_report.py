@@ -69,7 +69,7 @@ def test_the_csv_that_is_saved_is_the_row(one):
 
 def test_a_decision_is_said_with_its_threshold_its_errors_and_its_segments(one):
     text = Page(one["aasist"]).text
-    assert "Spoof" in text and "1000.000" in text and "a score above it is called bona fide" in text
+    assert "Spoof" in text and "1000.250" in text and "a score above it is called bona fide" in text
     assert "not known" in text and "of recordings of one segment" in text
     assert "Where it is decided: the score is the mean over 3 segments" in text
 

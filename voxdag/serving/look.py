@@ -1,7 +1,8 @@
 """How the page looks: calm, one colour, the fonts of the reader's own system, light and dark."""
 
 CSS = """
-.gradio-container { width: 100% !important; max-width: 1180px !important; margin: 0 auto !important; padding: 24px 20px 48px !important; }
+.gradio-container {
+  width: 100% !important; max-width: 1180px !important; margin: 0 auto !important; padding: 24px 20px 48px !important; }
 footer { display: none !important; }
 .voxdag h1 { font-size: 1.5rem; font-weight: 600; margin: 0 0 .3rem; }
 .voxdag h2 { font-size: 1.15rem; font-weight: 600; margin: 0 0 .5rem; }
@@ -30,7 +31,8 @@ footer { display: none !important; }
 .voxdag td .player { margin: 0; flex-wrap: nowrap; } .voxdag td .player .words { display: none; }
 .voxdag audio { height: 36px; max-width: 22rem; }
 .voxdag .wide { overflow-x: auto; margin: 0 0 1.2rem; }
-.voxdag table { border: 0 !important; min-width: min(100%, 36rem); border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+.voxdag table { border: 0 !important; min-width: min(100%, 36rem);
+  border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .voxdag caption { text-align: left; padding-bottom: .4rem; max-width: 46rem; }
 .voxdag th, .voxdag td { text-align: left; padding: .3rem .9rem .3rem 0 !important; border: 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; vertical-align: top; white-space: nowrap; }
