@@ -8,8 +8,9 @@
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
 # make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
 # make cluster   Dask, for work on several machines (35 MB, optional): requirements-cluster.txt
-# make lock      resolve requirements.in and requirements-{judges,trackers,cluster}.in into the .txt beside them anew, with
-#                hashes
+# make serve     what the web page of `voxdag serve` is made of (130 MB, optional): requirements-serve.txt
+# make lock      resolve requirements.in and requirements-{judges,trackers,cluster,serve}.in into the .txt beside them anew,
+#                with hashes
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +19,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results report prove test lint judges trackers cluster lock
+.PHONY: repro demo results report prove test lint judges trackers cluster serve lock
 
 repro: $(READY)
 	dvc repro
@@ -51,6 +52,9 @@ trackers: $(READY)
 cluster: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
 
+serve: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-serve.txt
+
 COMPILE := uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
   --generate-hashes --quiet
 
@@ -60,6 +64,7 @@ lock: $(READY)
 	$(COMPILE) -c requirements.txt requirements-judges.in -o requirements-judges.txt
 	$(COMPILE) -c requirements.txt requirements-trackers.in -o requirements-trackers.txt
 	$(COMPILE) -c requirements.txt requirements-cluster.in -o requirements-cluster.txt
+	$(COMPILE) -c requirements.txt --override requirements-serve.override requirements-serve.in -o requirements-serve.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -61,6 +61,8 @@ def protocol_of(found, task, part):
     """That of the part; of inference and figures, that of waves where the task gives or shows any."""
     if part == "inference":
         return contract.RowInference if module(task, "measures") is None else contract.WaveInference
+    if part == "page":
+        return contract.WavePage if hasattr(found, "measured") else contract.RowPage
     if part == "synthesize":
         return contract.MelSynthesize if hasattr(found, "conditions") else contract.Synthesize
     return contract.WaveFigures if part == "figures" and hasattr(found, "examples") else PARTS[part]

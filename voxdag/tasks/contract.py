@@ -11,6 +11,7 @@
     score_file.py   predictions as the field exchanges them; likewise        evaluate, transfer, external
     decision.py     what a score means: a decision and its expected errors   evaluate, voxdag.predict (*)
     transfer.py     metrics elsewhere at what dev froze; likewise            transfer, external, compare (*)
+    page.py         words and pictures of one file; likewise                 voxdag.serve
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
     explained.py    the task in words, and what others published; likewise   voxdag.report (*)
 
@@ -40,6 +41,7 @@ from voxdag.scoring.tables import Scoring as ScoringSettings
 from voxdag.synthesis.conditions import Conditions
 from voxdag.synthesis.place import Place
 from voxdag.tasks.explained import Measure, Published
+from voxdag.tasks.shown import Enhanced, Scored, Shown
 from voxdag.training.learner import Learner as TrainingLearner
 from voxdag.training.learner import Materials
 
@@ -261,6 +263,42 @@ class Transfer(Protocol):
         Raises Refused for a member that dev does not have."""
 
 
+class Page(Protocol):
+    """What the web page shows of a file. It reads rows as `voxdag.predict` has them, and lays nothing out.
+
+    TITLE  the task, in words
+    ABOUT  what a system of it says of a file, and what that does not say
+    """
+
+    TITLE: str
+    ABOUT: str
+
+    def headline(self, row: Mapping[str, object]) -> str:
+        """What a row comes down to, in a few words."""
+
+
+class RowPage(Page, Protocol):
+    """Of a task whose predictions are rows."""
+
+    def shown(self, scored: Scored) -> Shown:
+        """A file's numbers with what they mean, and pictures."""
+
+
+class WavePage(Page, Protocol):
+    """Of a task whose predictions are audio.
+
+    MEASURED  columns that `measured` gives, beside those of `voxdag.predict`
+    """
+
+    MEASURED: tuple[str, ...]
+
+    def measured(self, before: np.ndarray, after: np.ndarray, rate: int) -> dict[str, float]:
+        """What is measured of waves (n, channels) without a clean one beside them; NaN where that is undefined."""
+
+    def shown(self, enhanced: Enhanced) -> Shown:
+        """A file's numbers with what they mean, and pictures; the row has the columns MEASURED."""
+
+
 class Between(Protocol):
     """What the modules of the three stages between have in common.
 
@@ -365,6 +403,7 @@ OPTIONAL: dict[str, type] = {
     "score_file": ScoreFile,
     "decision": Decision,
     "transfer": Transfer,
+    "page": Page,
     "clean": Clean,
     "embed": Embed,
     "synthesize": Synthesize,

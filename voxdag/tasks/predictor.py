@@ -88,18 +88,27 @@ class Predictor:
             count = len(said.heard.starts)
             yield own | {"used": said.heard.used, "segments": count, "pool": self.scorer.pool} | said.pooled
 
+    def along(self, heard: Heard, hops: int = PLOT_HOPS, most: int | None = None) -> tuple[np.ndarray, pd.DataFrame]:
+        """The outputs along a recording: (K,) the centres in seconds of windows of one length, and a row of each.
+
+        hops: windows per window length, fewer where there would be more than `most` of them.
+        """
+        samples, window = heard.samples, self.scorer.settings.samples
+        spare = max(len(samples) - window, 0)
+        hop = max(window // hops, 1, -(-spare // (most - 1)) if most else 1)
+        starts = np.arange(0, spare + 1, hop)
+        table = self.scorer.outputs([samples[start : start + window] for start in starts])
+        return (starts + min(window, len(samples)) / 2) / heard.rate, table
+
     def plot(self, said: Said, picture: Path) -> None:
         """Draw waveform, spectrogram and the output along the recording, with what is said of the whole."""
         from voxdag.figures import png, waveform  # a second to import, and most have no use for it
 
-        scorer, samples, rate = self.scorer, said.heard.samples, said.heard.rate
-        window = scorer.settings.samples
-        starts = np.arange(0, max(len(samples) - window, 0) + 1, max(window // PLOT_HOPS, 1))
-        table = scorer.outputs([samples[start : start + window] for start in starts])
-        known = {name: label for name, label in scorer.inference.DRAWN.items() if table[name].notna().any()}
+        samples, rate, inference = said.heard.samples, said.heard.rate, self.scorer.inference
+        centres, table = self.along(said.heard)
+        known = {name: label for name, label in inference.DRAWN.items() if table[name].notna().any()}
         drawn = {label: table[name].to_numpy() for name, label in known.items()}
-        centres = (starts + min(window, len(samples)) / 2) / rate
-        axis, threshold = scorer.inference.DRAWN_AXIS, said.pooled.get("threshold")
+        axis, threshold = inference.DRAWN_AXIS, said.pooled.get("threshold")
         figure = waveform.figure(samples / INT16_SCALE, rate, centres, drawn, axis, threshold)
         figure.axes[0].set_title(self._title(said), fontsize=6, loc="left", parse_math=False)
         png.save_png(figure, picture)

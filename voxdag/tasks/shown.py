@@ -1,0 +1,89 @@
+"""What the web page shows of a file: words, numbers and pictures, which a task's `page` makes and the page lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from voxdag.tasks.scorer import Heard
+
+CUT = 0.05  # seconds: silence that is cut at the start, from which on it is worth a word
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is said of a file: its row, that of each segment, and the outputs along it.
+
+    times (K,)  centres, in seconds of what was heard, of the windows that `along` has a row of
+    window      their length in seconds, or less where the file is shorter
+    """
+
+    heard: Heard
+    row: Mapping[str, object]
+    segments: Sequence[Mapping[str, object]]
+    times: np.ndarray
+    along: pd.DataFrame
+    window: float
+
+    def heard_in_words(self) -> str:
+        """What part of the file the time axis of a picture is of, where that is not the whole file; else nothing."""
+        start, end = self.heard.stretches[0][0] / self.heard.rate, self.heard.stretches[-1][1] / self.heard.rate
+        if start < CUT and self.heard.seconds - end < CUT:
+            return ""
+        return f" Outer silence is not heard: 0 s is {start:.2f} s of the file, and the end {end:.2f} s."
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """A file and what was made of it: waves (n, channels) with full scale at 1, at `rate` Hz."""
+
+    row: Mapping[str, object]
+    before: np.ndarray
+    after: np.ndarray
+    rate: int
+
+
+@dataclass(frozen=True)
+class Fact:
+    """words: what it is; value: as text; note: what it means; share: of a bar's whole length (0..1), None: no bar."""
+
+    words: str
+    value: str
+    note: str = ""
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure; words: what it shows, for who cannot see it; caption: how to read it."""
+
+    figure: Figure
+    words: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table below a picture, as text; caption: what it lists and what that means."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Of one file, in the order in which it is read."""
+
+    facts: Sequence[Fact]
+    pictures: Sequence[Picture] = ()
+    listings: Sequence[Listing] = field(default_factory=tuple)
+
+
+def known(value: object) -> bool:
+    """Whether a cell of a row has a value."""
+    return value is not None and not pd.isna(value)
