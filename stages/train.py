@@ -44,7 +44,7 @@ from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.initial import load_initial
-from voxdag.networks.weights import check_base, load, write_weights
+from voxdag.networks.weights import FINGERPRINT, check_base, fingerprint, load, write_weights
 from voxdag.tasks import file_scoring
 from voxdag.training import tracking
 from voxdag.training.batches import LoaderSettings, mixture
@@ -171,8 +171,9 @@ def open_run_state(name: str, system: System, member: Member, tree: Mapping[str,
     about = by_name.about(system.network, model.config, model.changes, inference.OUTPUT_SIZE) | {"system": name}
     about |= file_scoring.of_system(tree, system).header()
     network = learner.networks[learner.main]
-    if frozen_names(network):
-        about["base"] = model.init_weights
+    if frozen := frozen_names(network):
+        tensors = network.state_dict()
+        about |= {"base": model.init_weights, FINGERPRINT: fingerprint({key: tensors[key] for key in frozen})}
     check_base(network, about)
     return RunState.of_run(name, resume_key(name, system, member, params.run(tree, system)), about)
 

@@ -10,7 +10,7 @@ Writes: data/transfers/<task>/<entry>/<system>.csv        predictions, one row p
         data/transfers/<task>/<entry>/cells.csv           every metric with its intervals, system by system
 
 A system that reads what a stage between made of recordings is left out, since these were not made so: cleaned ones, and
-embedded ones unless the task's `embed` says that what is learned from these takes waves too (WAVES_TOO).
+embedded ones unless the task's `inference` says that what is learned from these takes waves too (WAVES_TOO).
 """
 
 from __future__ import annotations

@@ -316,9 +316,28 @@ def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
     clone("python -m stages.evaluate dann")
     of_waves = pd.read_csv(clone.folder / "data/predictions/dann/eval.csv")
     assert of_moments["score"].to_numpy() == pytest.approx(of_waves["score"].to_numpy(), rel=1e-3, abs=1e-4)
+    clone.set(**{"systems.dann.recordings": "embedded/wavlm"})
+    scored = predicted(clone, "--system dann --pool first", of_moments["id"][:2])
+    assert scored["score"].to_numpy() == pytest.approx(of_moments["score"][:2].to_numpy(), rel=1e-3, abs=1e-4)
+    (checkpoint,) = (clone.folder / "data/checkpoints/dann").rglob("best_eer*.safetensors")
+    assert predicted(clone, f"--weights {checkpoint} --pool first", of_moments["id"][:2]).equals(scored)
+    whole = weights.read_bytes()
+    torch.manual_seed(2)
+    given = by_name.build("ssl_pooling", "tiny", {}, 2).state_dict()
+    torch.save({name: tensor for name, tensor in given.items() if name.startswith(PUBLISHED)}, weights)
+    printed = clone(f"python -m voxdag.predict --weights {checkpoint} {checkpoint}", fails=True)
+    assert "wavlm.pth is not the base of" in printed and "Traceback" not in printed
+    weights.write_bytes(whole)
     weights.unlink()
     assert "no weights at data/weights/wavlm.pth" in clone("python -m stages.evaluate dann", fails=True)
     clone("git reset -q --hard && dvc checkout -q --force")
+
+
+def predicted(clone, words, ids):
+    """The rows that predict gives of recordings of the corpus."""
+    files = [next((clone.folder / "data/corpora/simulated_la").rglob(f"{name}.flac")) for name in ids]
+    clone(f"python -m voxdag.predict {words} --output data/rows.csv {' '.join(map(str, files))}")
+    return pd.read_csv(clone.folder / "data/rows.csv")
 
 
 def test_comments_rerun_nothing_and_a_constant_what_imports_it(clone):

@@ -11,7 +11,7 @@ from voxdag.core.errors import Refused
 from voxdag.networks import by_name
 from voxdag.networks.frozen import train_mode
 from voxdag.networks.initial import load_initial
-from voxdag.networks.weights import read_weights, write_weights
+from voxdag.networks.weights import FINGERPRINT, fingerprint, read_weights, write_weights
 
 NETWORKS = ("ssl_pooling", "ssl_aasist")
 KINDS = {"wavlm": "WavLM", "wav2vec2": "Wav2Vec2"}
@@ -157,6 +157,25 @@ def test_trained_weights_are_whole_again_with_their_base(tmp_path, monkeypatch):
     wave = 0.1 * torch.randn(2, 9000)
     with torch.no_grad():
         assert torch.equal(by_name.restore(tmp_path / "trained.safetensors").eval()(wave)[1], one(wave)[1])
+
+
+def test_another_front_end_of_the_same_name_and_shapes_is_not_taken_for_the_one_of_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("VOXDAG_WEIGHTS", str(tmp_path))
+    one, weights = network(), tmp_path / "trained.safetensors"
+    torch.save(front_end(one), tmp_path / "base.pth")
+    about = {"base": "base.pth", FINGERPRINT: fingerprint(front_end(one))}
+    write_weights(weights, one, by_name.about("ssl_pooling", "tiny", {}, 2) | about)
+    by_name.restore(weights)
+    other = {key: value.double() for key, value in front_end(one).items()}  # of another precision, the same values
+    torch.save(other, tmp_path / "base.pth")
+    by_name.restore(weights)
+    first = next(iter(other))
+    other[first] = other[first] + 1e-3
+    torch.save(other, tmp_path / "base.pth")
+    with pytest.raises(
+        Refused, match=r"base.pth is not the base of .*trained.safetensors, .* another file of that name"
+    ):
+        by_name.restore(weights)
 
 
 @pytest.mark.parametrize(

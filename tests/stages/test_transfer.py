@@ -84,7 +84,10 @@ def test_a_system_that_hears_what_was_made_of_recordings_is_left_out(place):  # 
 )
 def test_a_system_on_embedded_recordings_is_tested_where_it_takes_waves_too(monkeypatch, made_of, task, heard):
     entry = dict.fromkeys(("weights", "settings", "network", "config", "changes")) | {"weights": "inputs/weights/none"}
-    tree = {"embedded": {"e": entry | {"task": task, "recordings": made_of, "settings": {}}}}
+    tree = {
+        "embedded": {"e": entry | {"task": task, "recordings": made_of, "settings": {}}},
+        "coded": {"c": entry | {"task": "antispoof", "recordings": "features/antispoof", "settings": {}}},
+    }
     if task == "heads":  # whose module says nothing of it
         monkeypatch.setattr(as_they_are, "load_module", lambda *words, **named: object())
     assert as_they_are.heard(tree, "embedded/e") == heard

@@ -8,6 +8,7 @@ import pytest
 from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.tasks import file_scoring
+from voxdag.tasks.antispoof import inference
 
 
 def between(recordings):
@@ -20,6 +21,10 @@ def scoring_of(recordings):
     tree["systems"]["aasist"]["recordings"] = recordings
     tree["cleaned"] = {"quiet": between("features/antispoof")}
     tree["coded"] = {"narrow": between("synthetic/more")}
+    tree["embedded"] = {
+        name: between(below) | {"network": "ssl_moments", "config": "tiny", "changes": {}}
+        for name, below in (("heard", "coded/narrow"), ("quiet", "cleaned/quiet"))
+    }
     tree["synthetic"] = {
         "more": between("features/antispoof"),
         "most": between("synthetic/more"),
@@ -55,20 +60,28 @@ def test_a_header_that_says_it_wrongly_is_refused_by_file(said, message):
         file_scoring.of_header({"scoring": said}, Path("a.safetensors"))
 
 
-@pytest.mark.parametrize("recordings", ["features/antispoof", "synthetic/more", "synthetic/most", "coded/narrow"])
+@pytest.mark.parametrize(
+    "recordings", ["features/antispoof", "synthetic/more", "synthetic/most", "coded/narrow", "embedded/heard"]
+)
 def test_recordings_that_are_as_files_are_let_files_be_scored(recordings):
     scoring = scoring_of(recordings)
     assert scoring.recordings == "features/antispoof"
     file_scoring.check_recordings(scoring, "aasist")
 
 
-@pytest.mark.parametrize("recordings", ["cleaned/quiet", "synthetic/quiet"])
+@pytest.mark.parametrize("recordings", ["cleaned/quiet", "synthetic/quiet", "embedded/quiet"])
 def test_what_a_stage_makes_of_recordings_cannot_be_made_of_a_file(recordings):
     message = (
         "aasist scores cleaned/quiet, which a stage made .* of features/antispoof did.* in data/predictions/aasist"
     )
     with pytest.raises(Refused, match=message):
         file_scoring.check_recordings(scoring_of(recordings), "aasist")
+
+
+def test_embedded_recordings_of_a_task_that_takes_no_waves_cannot_be_made_of_a_file(monkeypatch):
+    monkeypatch.delattr(inference, "WAVES_TOO")
+    with pytest.raises(Refused, match="aasist scores embedded/heard, which a stage made"):
+        file_scoring.check_recordings(scoring_of("embedded/heard"), "aasist")
 
 
 def test_synthetic_recordings_that_params_yaml_does_not_have_are_refused():

@@ -104,7 +104,7 @@ def test_a_network_that_hears_all_of_a_recording_hears_at_most_what_the_front_en
     (said,) = one.said([second])  # 1.125 s in segments of 0.5 s, where a corpus would refuse the recording
     assert one.settings.heard == [[4000] * 3] and said.heard.starts == [0, 2500, 5000] and said.heard.used == 1
     free = scorer(1.0, crops=False)
-    assert free.window == 30 * RATE and len(next(free.said([second])).segments) == 1
+    assert free.hearing.window == 30 * RATE and len(next(free.said([second])).segments) == 1
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def stream(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     jobs: int,
-    what: str,
+    what: str | None,
     chunk: int = CHUNK,
     threads: int = 1,
     executor: Executor | None = None,
@@ -83,7 +83,7 @@ def stream(
 
     function   of the top level of a module (or a partial of one): it and the items travel to processes
     jobs       processes (`command.jobs`); one is this process itself
-    what       the items are, for the progress bar
+    what       the items are, for the progress bar; None: there is none
     chunk      items that a process takes at once: 1 for work of minutes
     threads    of each process's numerical libraries; they change the order of float sums
     executor   who does the work instead of processes of our own: that of a cluster; it sees to its threads itself
@@ -96,7 +96,7 @@ def stream(
     Raises Refused where a process was killed.
     """
     total = len(items) if isinstance(items, Sized) else None
-    progress = partial(tqdm, total=total, desc=what, disable=None)  # None: on a terminal only
+    progress = partial(tqdm, total=total, desc=what, disable=what is None or None)  # None: on a terminal only
     if executor is not None:
         yield from progress(_windowed(function, items, jobs, chunk, executor))
     elif jobs == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from multiprocessing import parent_process
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -11,5 +12,7 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], what: str) -> Iterable[T]:
-    """The items, with a bar that says how many of `what` are done."""
-    return tqdm(items, desc=what, leave=False, disable=None)  # None: on a terminal only
+    """The items, with a bar that says how many of `what` are done; without one in a process that works for another,
+    since several would write over each other."""
+    hidden = True if parent_process() is not None else None  # None: on a terminal only
+    return tqdm(items, desc=what, leave=False, disable=hidden)

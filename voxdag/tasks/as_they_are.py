@@ -8,18 +8,34 @@ from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 
-AS_THEY_ARE = ("features/", "coded/", "synthetic/")  # folders whose recordings are those of a corpus, or as those
+CORPORA = "features/"  # begins the folders whose recordings are those of a corpus
+AS_FILES = ("coded", "synthetic")  # sections of params.yaml, and folders below data, whose recordings are as files are
 EMBEDDED = "embedded"
+
+
+def source(tree: Mapping, recordings: str) -> str:
+    """The folder of those recordings that stand for a folder's wherever a system hears others: its own, or what it was
+    made of.
+
+    Synthetic recordings are added to train alone, a file may have been through a codec, and who was trained on what a
+    front end said takes waves too where the task says so (WAVES_TOO).
+    """
+    section, _, name = recordings.partition("/")
+    if section not in (*AS_FILES, EMBEDDED):
+        return recordings
+    entry = params.between(tree, section, name)
+    if section == EMBEDDED and not _waves_too(entry.task):
+        return recordings
+    return source(tree, entry.recordings)
+
+
+def _waves_too(task: str) -> bool:
+    return getattr(load_module("voxdag.tasks.{task}.inference", task=task), "WAVES_TOO", False)
 
 
 def heard(tree: Mapping, recordings: str) -> bool:
     """Whether who was trained on a folder's recordings takes those of a corpus as they are."""
-    section, _, name = recordings.partition("/")
-    if section != EMBEDDED:
-        return recordings.startswith(AS_THEY_ARE)
-    entry = params.between(tree, section, name)
-    embed = load_module("voxdag.tasks.{task}.embed", task=entry.task)
-    return getattr(embed, "WAVES_TOO", False) and heard(tree, entry.recordings)
+    return source(tree, recordings).startswith(CORPORA)
 
 
 def check(tree: Mapping, names: Sequence[str]) -> None:

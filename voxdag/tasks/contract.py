@@ -216,6 +216,10 @@ class ScoreFile(Protocol):
 class Decision(Protocol):
     """FITTED   the types of the numbers that `fit` gives: a threshold, counts, rates (NaN where dev has none)
     DECIDED  columns that `decide` gives
+
+    Where outputs can be calibrated it also has `calibrated(outputs, fitted)`: those of one member with further columns,
+    CALIBRATED, by what `fit` gave of it. These are averaged over members and segments as the others are, and `decide`
+    finds them; the table that it is given may have a column `prior`, which the command line states.
     """
 
     FITTED: Mapping[str, type]

@@ -22,7 +22,7 @@ from voxdag.data import columns
 from voxdag.data.members import Member
 
 WEIGHTS, SETTINGS = "weights", "settings"
-THRESHOLD = "threshold"  # of what is fitted, a number of any size; the others are rates, or counts
+OF_ANY_SIZE = ("threshold", "llr_log_slope", "llr_offset")  # of what is fitted; the others are rates, or counts
 DIGITS = 12  # hexadecimal
 
 
@@ -42,10 +42,11 @@ def read(path: Path, decision: ModuleType) -> pd.DataFrame:
     if table.duplicated([WEIGHTS, SETTINGS]).any():
         raise Refused(f"{path} has two rows of the same weights under the same settings, expected one")
     for name in (name for name, kind in decision.FITTED.items() if kind is float and name in table):
-        finite = np.isfinite(table[name]) if name == THRESHOLD else table[name].isna() | table[name].between(0, 1)
-        if not finite.all():
-            expected = "a finite number" if name == THRESHOLD else "a rate from 0 to 1"
-            raise Refused(f"{path} has the {name} {table[name][~finite].iloc[0]}, expected {expected}")
+        number = name in OF_ANY_SIZE
+        valid = np.isfinite(table[name]) if number else table[name].isna() | table[name].between(0, 1)
+        if not valid.all():
+            expected = "a finite number" if number else "a rate from 0 to 1"
+            raise Refused(f"{path} has the {name} {table[name][~valid].iloc[0]}, expected {expected}")
     return table
 
 

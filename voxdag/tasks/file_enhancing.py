@@ -23,7 +23,11 @@ from torch import nn
 from voxdag.audio.decode import BadAudio, Frames, resample, to_int16
 from voxdag.core.errors import Refused
 from voxdag.core.files import apart, text_of, writing
+from voxdag.core.params import Run
+from voxdag.tasks.file_pool import FileRows, Job
+from voxdag.tasks.opened import opened
 from voxdag.tasks.scoring_loop import NotFinite
+from voxdag.tasks.sources import Source
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}  # of outputs, in 16 bits
 STRETCH, OVERLAP = 60, 1  # seconds: of a file at once, and in which one stretch fades into the next
@@ -80,6 +84,48 @@ class Enhancer:
             return row | {"error": str(reason)}
         except MemoryError:
             return row | {"error": "asks for more memory than there is"}
+
+
+@dataclass(frozen=True)
+class EnhancedRows:
+    """Rows of what an enhancer makes of files."""
+
+    enhancer: Enhancer
+    system: str
+    weights: str
+    hearing = None  # files are decoded as they are enhanced, stretch by stretch
+
+    @property
+    def header(self) -> list[str]:
+        """The columns of rows."""
+        return [*COLUMNS, "system", "weights", "error"]
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks are."""
+        return self.enhancer.device
+
+    def __call__(self, jobs: Sequence[Job], heard: None = None) -> Iterator[FileRows]:
+        """Enhance each file into the place that its job names."""
+        for path, out in jobs:
+            row = self.enhancer.file(path, out) | {"system": self.system, "weights": self.weights}
+            yield FileRows(path, [row], row.get("seconds", 0.0), "error" in row)
+
+
+@dataclass(frozen=True)
+class Enhancing:
+    """How files are enhanced. It travels to processes."""
+
+    found: Source
+    run: Run
+
+    def open(self) -> EnhancedRows:
+        """Read the networks. Raises Refused as `opened` does, and for a task whose outputs are no audio."""
+        there, name = opened(self.found, self.run), self.found.name
+        if not hasattr(there.inference, "enhance"):
+            raise Refused(f"-o is given, but what {name} says is no audio: it is of the task {self.found.scoring.task}")
+        enhancer = Enhancer(there.networks, there.inference, there.settings, there.device)
+        return EnhancedRows(enhancer, name, "+".join(there.hashes))
 
 
 def _on_scale(wave: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.core.params import System
 from voxdag.data import layout
+from voxdag.tasks import as_they_are
 
 HEADER = "scoring"  # key of a weights file's header
-AS_FILES = ("coded", "synthetic")  # sections of params.yaml, and folders below data, whose recordings are as files are
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,11 @@ class FileScoring:
 
 
 def of_system(tree: Mapping[str, Any], system: System) -> FileScoring:
-    """That of a system of params.yaml.
+    """That of a system of params.yaml, which is scored on the recordings that stand for its own (`as_they_are.source`).
 
-    Synthetic recordings are added to train alone, and a file may have been through a codec: such a system is scored on
-    recordings of the folder that they were made of. Raises Refused for features that lack a section.
+    Raises Refused for features that lack a section.
     """
-    scored = system.recordings
-    while (section := scored.partition("/")[0]) in AS_FILES:
-        scored = params.between(tree, section, scored.partition("/")[2]).recordings
+    scored = as_they_are.source(tree, system.recordings)
     features = params.task(tree, system.task).features
     heard = {key: features[key] for key in ("decoding", "front_end") if key in features}
     own = {"task": system.task, "recordings": scored, "inference": system.inference}

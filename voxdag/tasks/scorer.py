@@ -31,6 +31,7 @@ EXPECTED = "expected_"  # how columns of a decision begin that say what dev lets
 WHOLE_SECONDS = 30.0  # at most, of a segment for a network that hears all of it, where the front end has no limit
 
 Decide = Callable[[pd.DataFrame], pd.DataFrame]  # outputs, one row per recording -> what is decided
+Calibrate = Callable[[pd.DataFrame], pd.DataFrame]  # outputs of one member -> the same with further columns
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,43 @@ class Said:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """How a file becomes what networks take. It travels to other processes.
+
+    window      samples of a segment
+    first_only  whether the first segment alone is taken
+    """
+
+    features: Features
+    window: int
+    first_only: bool
+
+    def hear(self, path: Path) -> Heard:
+        """The file's samples at the system's rate, through its front end. Raises BadAudio."""
+        audio, rate = decode(path, self.features.decoding), self.features.decoding.rate
+        recording = through_front_end(audio, self.features, denoiser(self.features))
+        starts = even_starts(len(recording.samples), self.window)
+        chosen = starts[:1] if self.first_only else starts
+        return Heard(recording.samples, chosen, self.window, rate, len(audio.samples) / rate, recording.stretches)
+
+    def __call__(self, path: Path) -> Heard | Said:
+        """The same, or why it cannot be."""
+        try:
+            return self.hear(path)
+        except BadAudio as reason:
+            return Said(path, error=str(reason))
+        except MemoryError:
+            return Said(path, error="asks for more memory than there is")
+
+
 class Scorer:
     """The networks of a system's members, and how its task scores files with them on a device: their mean.
 
-    pool     how the segments of a file become one row: mean, as over members; first: the first alone is scored, as
-             evaluate and the published programs do; min: the lowest of each output
-    decide   what the outputs lead to; None: nothing is decided
+    pool       how the segments of a file become one row: mean, as over members; first: the first alone is scored, as
+               evaluate and the published programs do; min: the lowest of each output
+    decide     what the outputs lead to; None: nothing is decided
+    calibrate  of each network, in their order; none: outputs are as they are
     """
 
     def __init__(
@@ -107,37 +139,36 @@ class Scorer:
         device: torch.device,
         pool: str = "mean",
         decide: Decide | None = None,
+        calibrate: Sequence[Calibrate] = (),
     ):
         if pool not in POOLS:
             raise Refused(f"pool is {pool!r}, expected one of {', '.join(POOLS)}")
         self.networks = [network.to(device) for network in networks]
         self.inference, self.settings, self.device = inference, settings, device
-        self.features, self.window = without_limit(features), self._window(features)
-        self.pool, self.decide, self._enhance = pool, decide, denoiser(features)
+        self.pool, self.decide, self.calibrate = pool, decide, calibrate
+        self.hearing = Hearing(without_limit(features), self._window(features), pool == "first")
+        denoiser(self.hearing.features)  # what is not on disk is missed now
 
-    def said(self, paths: Iterable[Path]) -> Iterator[Said]:
-        """What is said of each file, in order; files of about a batch of segments are in memory at a time."""
+    def said(self, paths: Sequence[Path], heard: Iterable[Heard | Said] | None = None) -> Iterator[Said]:
+        """What is said of each file, in order; files of about a batch of segments are in memory at a time.
+
+        heard: of each file, where others hear them (`hearing`).
+        """
         waiting: list[Heard | Said] = []
         sources: list[Path] = []
-        for path in paths:
+        for path, one in zip(paths, map(self.hearing, paths) if heard is None else heard, strict=True):
             sources.append(path)
-            waiting.append(self._hear_or_say_why_not(path))
+            waiting.append(one)
             if sum(len(one.starts) for one in waiting if isinstance(one, Heard)) >= self.settings.batch_size:
                 yield from self._say(sources, waiting)
                 waiting, sources = [], []
         yield from self._say(sources, waiting)
 
-    def hear(self, path: Path) -> Heard:
-        """The file's samples at the system's rate, through its front end. Raises BadAudio."""
-        audio, rate = decode(path, self.features.decoding), self.features.decoding.rate
-        recording = through_front_end(audio, self.features, self._enhance)
-        starts = even_starts(len(recording.samples), self.window)
-        chosen = starts[:1] if self.pool == "first" else starts
-        return Heard(recording.samples, chosen, self.window, rate, len(audio.samples) / rate, recording.stretches)
-
     def outputs(self, recordings: list[np.ndarray]) -> pd.DataFrame:
         """One row per recording: what the members say of it, on the average."""
         tables = [self.inference.outputs(network, recordings, self.settings, self.device) for network in self.networks]
+        if self.calibrate:
+            tables = [calibrate(table) for calibrate, table in zip(self.calibrate, tables, strict=True)]
         return tables[0] if len(tables) == 1 else self.inference.average(tables)
 
     def pooled(self, segments: pd.DataFrame) -> pd.DataFrame:
@@ -156,14 +187,6 @@ class Scorer:
             return self.settings.samples
         limit = features.front_end.max_seconds if features.front_end is not None else None
         return round((limit or WHOLE_SECONDS) * features.decoding.rate)
-
-    def _hear_or_say_why_not(self, path: Path) -> Heard | Said:
-        try:
-            return self.hear(path)
-        except BadAudio as reason:
-            return Said(path, error=str(reason))
-        except MemoryError:
-            return Said(path, error="asks for more memory than there is")
 
     def _say(self, paths: list[Path], waiting: list[Heard | Said]) -> Iterator[Said]:
         heard = [(path, one) for path, one in zip(paths, waiting, strict=True) if isinstance(one, Heard)]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.segments import fit_length
 from voxdag.core.errors import Refused
+from voxdag.core.progress import track
 from voxdag.data.shards import PackedTrack
 
 INPUTS = {"wave": ("wave",), "waves": ("wave", "lengths"), "features": ("features", "frames")}  # TAKES -> of forward
@@ -102,7 +101,7 @@ def score(
     """
     network.eval()
     parts = []
-    for rows in tqdm(batches, unit="batch", leave=False, disable=not sys.stderr.isatty()):
+    for rows in track(batches, "batches"):
         waves, lengths = collate([recordings[i] for i in rows])
         values = outputs(float_waves(waves, device), lengths.to(device), rows)
         parts.append(values.float().cpu().numpy())

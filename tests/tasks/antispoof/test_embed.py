@@ -1,17 +1,28 @@
 """What a frozen front end says of recordings, packed once and trained on: as if the waves were heard each time."""
 
+import io
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 import torch
 import yaml
 
 from models.ssl_front_end import PUBLISHED
-from stages import embed
-from tests.countermeasures import configure, packed, place  # noqa: F401
-from voxdag.core.errors import Refused
+from stages import embed, train
+from tests.countermeasures import SYSTEM, configure, packed, place  # noqa: F401
+from voxdag import predict
+from voxdag.core import params
+from voxdag.core.errors import NotHere, Refused
 from voxdag.data import layout
+from voxdag.data.members import Member
 from voxdag.data.shards import Shards, Track
 from voxdag.networks import by_name
+from voxdag.networks.frozen import frozen_names
+from voxdag.networks.weights import FINGERPRINT, fingerprint, read_weights, write_weights
+from voxdag.tasks import file_scoring
 from voxdag.tasks.antispoof import inference, learner
 from voxdag.tasks.antispoof.augmentation import Augmentation
 from voxdag.training.batches import LoaderSettings
@@ -142,3 +153,69 @@ def test_another_network_is_refused(embedded, network):
     write(folder, entry)
     with pytest.raises(Refused, match="anti-spoofing embeds with the network ssl_moments, and .* was named"):
         embed.main("it")
+
+
+# What was learned of embedded recordings scores files
+
+
+@pytest.fixture
+def learned(embedded):
+    """The folder, with weights of a system that reads embedded recordings, as training writes them."""
+    folder, network = embedded
+    torch.nn.init.normal_(network.pooling.sum.weights)
+    system = SYSTEM | {
+        "recordings": "embedded/it", "network": "ssl_pooling", "seeds": [1],
+        "model": {"config": "tiny", "changes": {}, "init_weights": "wavlm.pth"},
+        "inference": {"samples": SAMPLES, "batch_size": 4, "score": "logit_difference"},
+    }  # fmt: skip
+    tree = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree | {"systems": {"one": system}}))
+    tree = params.read()
+    frozen = {name: network.state_dict()[name] for name in frozen_names(network)}
+    about = by_name.about("ssl_pooling", "tiny", {}, 2) | {"system": "one", "base": "wavlm.pth"}
+    about |= file_scoring.of_system(tree, params.system(tree, "one")).header() | {FINGERPRINT: fingerprint(frozen)}
+    write_weights(layout.checkpoints("one", "seed-1") / "last.safetensors", network, about)
+    return folder, network
+
+
+def predicted(capsys, *words):
+    """The rows that predict prints of the recordings of eval, as files."""
+    packed = Shards(layout.recordings("features/antispoof", "eval"))
+    files = [f"{name}.wav" for name in packed.index["id"]]
+    for file, samples in zip(files, packed.track("wave"), strict=True):
+        soundfile.write(file, samples, 16000)
+    predict.run(predict.parse([*words, "--pool", "first", *files]))
+    return pd.read_csv(io.StringIO(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("words", [("--system", "one"), ("--weights", "data/checkpoints/one/seed-1/last.safetensors")])
+def test_files_have_the_scores_of_their_embeddings(learned, capsys, words):
+    _, network = learned
+    rows = predicted(capsys, *words)
+    expected = scores(network, Shards(layout.recordings("embedded/it", "eval")))
+    assert rows["score"].to_numpy() == pytest.approx(expected, rel=1e-4, abs=2e-6)  # six decimals, float sums
+    assert np.ptp(expected) > 1e-4
+
+
+def test_a_front_end_that_is_gone_or_another_scores_no_file(learned, capsys):
+    folder, _ = learned
+    base = folder / "data/weights/wavlm.pth"
+    tensors = torch.load(base)
+    first = next(iter(tensors))
+    torch.save(tensors | {first: tensors[first] + 0.01}, base)
+    with pytest.raises(Refused, match=r"wavlm.pth is not the base of .*: the hash of its \d+ frozen tensors is"):
+        predicted(capsys, "--system", "one")
+    base.unlink()
+    with pytest.raises(NotHere, match="no weights at data/weights/wavlm.pth"):
+        predicted(capsys, "--system", "one")
+
+
+def test_training_writes_the_fingerprint_of_its_front_end(learned):
+    tree, (_, network) = params.read(), learned
+    system, key = params.system(tree, "one"), "seed-1"
+    made = SimpleNamespace(networks={"it": network}, main="it")
+    state = train.open_run_state("one", system, Member("", 1), tree, made)
+    held = read_weights(layout.checkpoints("one", key) / "last.safetensors")[1]
+    assert {word: state.about[word] for word in ("base", FINGERPRINT)} == {
+        "base": "wavlm.pth", FINGERPRINT: held[FINGERPRINT]
+    }  # fmt: skip

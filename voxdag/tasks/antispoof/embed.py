@@ -21,7 +21,6 @@ from voxdag.tasks import scoring_loop
 from voxdag.tasks.antispoof.data import TASK
 from voxdag.tasks.antispoof.inference import BY, EMBEDDED, LONGEST, MOMENTS, waves
 
-WAVES_TOO = True  # what is trained on these takes waves in their place
 OUTPUT_SIZE = 1  # of the front end, which has no outputs of the task
 BUFFERS: Mapping[str, Tensor] = {}
 

@@ -22,6 +22,7 @@ from voxdag.tasks.scoring_loop import Recordings
 RATE = 16000  # Hz, of the recordings
 MOMENTS = "moments"  # the track that `embed` makes, and columns of the index: of crops of how many samples, by which
 EMBEDDED, BY = "embedded_samples", "embedded_by"  # front end
+WAVES_TOO = True  # who was trained on what `embed` made takes waves in its place, see `heard`
 LONGEST = 600 * RATE  # samples that a network can be asked to take at once
 TAKES = ("wave",)  # what networks may take (see models/__init__.py): crops of one length
 OUTPUT_SIZE = len(data.LABELS)  # of a network
@@ -94,8 +95,8 @@ def outputs(network: nn.Module, recordings: Recordings, settings: Settings, devi
 
 
 def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The mean of what several networks say of the same recordings."""
-    return pd.DataFrame({"score": np.mean([table["score"] for table in tables], axis=0)})
+    """The mean of what several networks say of the same recordings, in every column."""
+    return pd.DataFrame({name: np.mean([table[name] for table in tables], axis=0) for name in tables[0]})
 
 
 def predict(
