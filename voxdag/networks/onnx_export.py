@@ -7,6 +7,7 @@ with zeros behind a recording: padding has no effect on what networks say (model
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from models.bsrnn import BSRNN
 from voxdag.core.errors import Refused
 from voxdag.networks.onnx_network import BUFFERS, FRAMES, INPUTS, OUTPUT, TAKES
 from voxdag.networks.onnx_writing import OPSET, bare, quiet
@@ -48,6 +50,26 @@ class Output(nn.Module):
         """As the network's; logits, or waves."""
         given = self.network(*inputs)
         return given[-1] if isinstance(given, tuple) else given
+
+
+class Masked(BSRNN):
+    """A BSRNN that the exporter can follow: which frames hold something is always said, not only where some do not."""
+
+    def valid(self, lengths: Tensor, frames: int) -> Tensor:
+        """(T, B)."""
+        return torch.arange(frames, device=lengths.device)[:, None] < self.stft.frames(lengths)
+
+
+FORMS: Mapping[type[nn.Module], type[nn.Module]] = {BSRNN: Masked}  # network -> the same as the exporter takes it
+
+
+def form(network: nn.Module) -> nn.Module:
+    """The network as the exporter takes it, with the same weights."""
+    if type(network) not in FORMS:
+        return network
+    taken = copy.copy(network)
+    taken.__class__ = FORMS[type(network)]
+    return taken
 
 
 def exported(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor]) -> bytes:
@@ -89,7 +111,7 @@ def _model(network: nn.Module, takes: str, taken: Input, fixed: bool) -> onnx.Mo
     names = {"input_names": list(INPUTS[takes]), "output_names": [OUTPUT]}
     with quiet():
         program = torch.onnx.export(
-            Output(network).eval(), tuple(example), dynamo=True, opset_version=OPSET, verbose=False,
+            Output(form(network)).eval(), tuple(example), dynamo=True, opset_version=OPSET, verbose=False,
             dynamic_shapes=(tuple(dynamic),), **names,
         )  # fmt: skip
         program.optimize()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import logging
 import subprocess
 from collections.abc import Mapping
@@ -122,19 +121,12 @@ def _stages(system: str) -> dict[str, Mapping]:
     proved = {out["path"]: out["md5"] for entry in stages.values() for out in entry.get("outs", ())}
     for folder in (layout.checkpoints(system), layout.predictions(system)):
         expected = proved.get(folder.as_posix())
-        if expected is not None and folder.is_dir() and folder_hash(folder) != expected:
+        if expected is not None and folder.is_dir() and lock.folder_hash(folder) != expected:
             raise Refused(
                 f"{folder} is not what {lock.LOCK} says: `dvc checkout {folder}` takes that back, and `dvc repro "
                 f"evaluate@{system}` makes it anew"
             )
     return stages
-
-
-def folder_hash(folder: Path) -> str:
-    """What DVC writes of a folder: the MD5 of the JSON list of its files and theirs."""
-    files = sorted((path.relative_to(folder).parts, path) for path in folder.rglob("*") if path.is_file())
-    listed = [{"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": "/".join(parts)} for parts, path in files]
-    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"
 
 
 def _decisions(found: Source, there: Opened) -> Files:
