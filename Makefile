@@ -6,8 +6,9 @@
 # make lint      style
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
 # make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
-# make lock      resolve requirements.in, requirements-judges.in and requirements-trackers.in into the .txt beside them
-#                anew, with hashes
+# make cluster   Dask, for work on several machines (35 MB, optional): requirements-cluster.txt
+# make lock      resolve requirements.in and requirements-{judges,trackers,cluster}.in into the .txt beside them anew, with
+#                hashes
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results prove test lint judges trackers lock
+.PHONY: repro demo results prove test lint judges trackers cluster lock
 
 repro: $(READY)
 	dvc repro
@@ -43,6 +44,9 @@ judges: $(READY)
 trackers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-trackers.txt
 
+cluster: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+
 COMPILE := uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
   --generate-hashes --quiet
 
@@ -51,6 +55,7 @@ lock: $(READY)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-judges.in -o requirements-judges.txt
 	$(COMPILE) -c requirements.txt requirements-trackers.in -o requirements-trackers.txt
+	$(COMPILE) -c requirements.txt requirements-cluster.in -o requirements-cluster.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -2,8 +2,8 @@
 
 Usage:  python -m benchmarks.predict_speed [--before HEAD~1] [--system tier1] [--files 1000] [--rounds 3] [--jobs 2]
 
-Makes FLAC files of 1 to 5 s and the system's network as it is before training, in a folder of its own. A process counts
-from its start to its end, so with imports, and with what its own processes load. The other commit is unpacked there too.
+Makes FLAC files of 1 to 5 s and the system's network as it is before training, in a folder of its own, and unpacks the
+other commit there. A process counts from its start to its end, so with imports, and with what its own processes load.
 Prints a line a process, then ratios of the same round: median (min to max).
 """
 

@@ -21,6 +21,6 @@ Waves are float with full scale 1, lengths and frames int64. What comes out are 
 
 A size refuses fields that do not fit together (ValueError), so any of them may be changed. What a task fits after
 training, such as a temperature, is no part of a network: `voxdag.networks` adds it. A module without CONFIGS holds what
-networks are made of (stft, pooling, attention, bsrnn_parts, ssl_front_end, cpu_convolution), another form of one
-(bsrnn_stream), or what reads its published weights (ast_published).
+networks are made of (stft, pooling, attention, bsrnn_parts, ssl_front_end, cpu_convolution, shared_batch_norm),
+another form of one (bsrnn_stream), or what reads its published weights (ast_published).
 """

@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.shared_batch_norm import SharedBatchNorm, follow_statistics, shared_statistics, summed
+
 TILE = 510  # frames, a multiple of what is pooled; a tile of some utterances stays in the cache
 STRETCH = 8  # pooled frames that one row of the front end's product gives
 
@@ -90,6 +92,8 @@ def convolved_statistics(
     if not bn.training:
         return bn.running_mean, bn.running_var
     moments = sum(patch_moments(tile, inside) for tile, inside in tiles)  # (7, 7)
+    if isinstance(bn, SharedBatchNorm):
+        moments = summed(moments)
     count = moments[6, 6].detach()
     center = moments[6, :6] / count
     covariance = moments[:6, :6] / count - torch.outer(center, center)
@@ -141,7 +145,7 @@ def normalised(x: Tensor, conv: nn.Conv2d, bn: nn.BatchNorm2d) -> Tensor:
         weight, bias = folded(conv, bn, bn.running_mean, bn.running_var)
         return F.conv2d(x, weight, bias, padding=conv.padding)
     hidden = conv(x)
-    if not on_cpu(x):
+    if not on_cpu(x) or isinstance(bn, SharedBatchNorm):
         return bn(hidden)
     hidden, mean, variance = BatchNormalisation.apply(hidden, bn.weight, bn.bias, bn.eps)
     follow_statistics(bn, mean, variance, hidden.numel() // len(mean))
@@ -180,17 +184,12 @@ class BatchNormalisation(torch.autograd.Function):
 
 def follow(x: Tensor, bn: nn.BatchNorm2d) -> None:
     """What bn(x) does to the running statistics, without its output."""
-    if bn.training:
+    if not bn.training:
+        return
+    if isinstance(bn, SharedBatchNorm):
+        follow_statistics(bn, *shared_statistics(x.detach()))
+    else:
         follow_statistics(bn, *channel_statistics(x.detach()), x.numel() // x.shape[1])
-
-
-def follow_statistics(bn: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: Tensor | int) -> None:
-    """Update the running statistics as bn(x) in training does, by the batch's mean and variance of `count` values."""
-    with torch.no_grad():
-        bn.num_batches_tracked.add_(1)
-        step = bn.num_batches_tracked.reciprocal().to(mean.dtype) if bn.momentum is None else bn.momentum
-        bn.running_mean.lerp_(mean, step)
-        bn.running_var.lerp_((variance * (count / (count - 1))).to(mean.dtype), step)
 
 
 def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:

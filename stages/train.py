@@ -14,6 +14,9 @@ Writes: data/checkpoints/<system>/<member>/best_<criterion>.safetensors        w
 A member is one training: of one fold, where the corpus is cross-validated, and one seed. On a CPU as many members are
 trained at once as VOXDAG_JOBS holds num_threads.
 
+VOXDAG_LAUNCHER starts it in several processes, each with a GPU or a share of the processors, which train each member
+together (voxdag/training/distributed.py).
+
 A run that is killed goes on when it is started again, and ends with the same bytes. A record of the settings, commit,
 packages, hardware and recordings is written to data/runs/<system>/, which is no output of the stage. Trackers that
 VOXDAG_TRACKERS names follow each member (voxdag/training/tracking.py).
@@ -22,7 +25,7 @@ VOXDAG_TRACKERS names follow each member (voxdag/training/tracking.py).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -32,7 +35,7 @@ import torch
 from torch import nn
 
 from stages.code import picked
-from voxdag.core import artifacts, code, command, folders, params, runtime
+from voxdag.core import artifacts, code, command, folders, params, ranks, runtime
 from voxdag.core.modules import load_module
 from voxdag.core.parallel import parallel_map
 from voxdag.core.params import Run, System
@@ -42,11 +45,12 @@ from voxdag.data.members import Member, members
 from voxdag.data.shards import INDEX, Shards
 from voxdag.data.synthetic import all_real
 from voxdag.networks import by_name
+from voxdag.networks.base import FINGERPRINT, fingerprint
 from voxdag.networks.frozen import frozen_names
 from voxdag.networks.initial import load_initial
-from voxdag.networks.weights import FINGERPRINT, check_base, fingerprint, load, write_weights
+from voxdag.networks.weights import check_base, load, write_weights
 from voxdag.tasks import file_scoring
-from voxdag.training import tracking
+from voxdag.training import distributed, tracking
 from voxdag.training.batches import LoaderSettings, mixture
 from voxdag.training.event_log import EVENTS
 from voxdag.training.learner import Learner, Materials
@@ -71,10 +75,12 @@ def train(loop: Loop, out: Path) -> dict:
         averaged = {"weights": loop.average.count, **defined(loop.score_dev())}
         averaged_by = {stopping.criterion} if averaging.over == "best" else set()
         calibrate_and_write(loop, out / "averaged.safetensors", stopped_by | averaged_by)
+    ranks.meet()  # the first process has written what is kept
     for criterion, best in progress.best.items():
         load(loop.network, loop.run_state.best_file(criterion, best["epoch"]), held=frozen_names(loop.network))
         calibrate_and_write(loop, out / f"best_{criterion}.safetensors", stopped_by | {criterion})
-    artifacts.write_bytes(out / EVENTS, loop.events.content())
+    if ranks.is_first():
+        artifacts.write_bytes(out / EVENTS, loop.events.content())
     return {
         "epochs": progress.epoch,
         "steps": progress.step,
@@ -94,7 +100,8 @@ def calibrate_and_write(loop: Loop, path: Path, chosen_by: Collection[str]) -> N
     loop.network.eval()
     with torch.inference_mode():
         loop.learner.calibrate(chosen_by)
-    write_weights(path, loop.network, loop.run_state.about)
+    if ranks.is_first():
+        write_weights(path, loop.network, loop.run_state.about)
 
 
 def new_network(system: System, seed: int) -> nn.Module:
@@ -138,11 +145,12 @@ def resume_key(name: str, system: System, member: Member, run: Run) -> str:
 
     That is the code and the packages (as in data/code), the recordings and tables that it reads, the weights that it
     starts from, its settings, what the folders hold that its objective names (as in data/inputs), and the class of
-    machine, whose sums end in other digits.
+    machine and the number of processes, whose sums end in other digits.
     """
     settings = {
         "code": code.describe(["stages.train"], picked(name, asdict(system))),
         "machine": runtime.machine_class(),
+        "processes": ranks.count(),
         "run": {"num_threads": run.num_threads, "device": run.device},
         "system": {
             part: value for part, value in asdict(system).items() if part not in ("seeds", "num_threads", "evaluate")
@@ -171,9 +179,8 @@ def open_run_state(name: str, system: System, member: Member, tree: Mapping[str,
     about = by_name.about(system.network, model.config, model.changes, inference.OUTPUT_SIZE) | {"system": name}
     about |= file_scoring.of_system(tree, system).header()
     network = learner.networks[learner.main]
-    if frozen := frozen_names(network):
-        tensors = network.state_dict()
-        about |= {"base": model.init_weights, FINGERPRINT: fingerprint({key: tensors[key] for key in frozen})}
+    if frozen_names(network):
+        about |= {"base": model.init_weights, FINGERPRINT: fingerprint(network)}
     check_base(network, about)
     return RunState.of_run(name, resume_key(name, system, member, params.run(tree, system)), about)
 
@@ -181,7 +188,7 @@ def open_run_state(name: str, system: System, member: Member, tree: Mapping[str,
 def train_member(member: Member, name: str, several: bool) -> tuple[pd.DataFrame, RunState]:
     """Train one member and write all but its history; gives that, and the run state to close. Of several, each line
     that is logged says whose it is."""
-    if several:
+    if several and ranks.is_first():
         command.log_to_stderr(member.name)
     tree = params.read()
     system = params.system(tree, name)
@@ -190,25 +197,39 @@ def train_member(member: Member, name: str, several: bool) -> tuple[pd.DataFrame
     run_state = open_run_state(name, system, member, tree, learner)
     record = workspace() / RUNS / name / f"{member.name}-{run_state.folder.name}.json"
     about = {**member._asdict(), "settings": asdict(system), "recordings": read_from(system)}
-    runtime.write_record(record, device, **about)
+    if ranks.is_first():
+        runtime.write_record(record, device, **about)
     out = layout.checkpoints(name, member.name)
     with run_state.alone():
         trackers = Trackers(run_state.folder, name, member.name, about, tracking.chosen())
         loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state, trackers)
-        artifacts.write_json(out / "summary.json", train(loop, out))
+        summary = train(loop, out)
+        if ranks.is_first():
+            artifacts.write_json(out / "summary.json", summary)
     return member.mark(pd.DataFrame(loop.progress.history or None, columns=loop.columns())), run_state
 
 
 def main(name: str) -> None:
+    distributed.launch("stages.train", name)
     tracking.chosen()  # a wrong one is refused before anything is read
     tree = params.read()
     system = params.system(tree, name)
     run = params.run(tree, system)
-    on_cpu = runtime.setup(run).type == "cpu"
-    every = members(layout.utterances(system.task, "dev"), system.seeds)
-    at_once = max(1, command.jobs() // run.num_threads) if on_cpu else 1
+    device = runtime.setup(run)
+    with distributed.joined(device):
+        train_members(name, members(layout.utterances(system.task, "dev"), system.seeds), run.num_threads, device)
+
+
+def train_members(name: str, every: Sequence[Member], num_threads: int, device: torch.device) -> None:
+    """Train all members of a system, several at once or each in several processes, and write their history."""
+    one_after_another = device.type == "cuda" or ranks.count() > 1
+    at_once = 1 if one_after_another else max(1, command.jobs() // num_threads)
     work = partial(train_member, name=name, several=len(every) > 1)
-    trained = parallel_map(work, every, min(at_once, len(every)), "members", chunk=1, threads=run.num_threads)
+    jobs = min(at_once, len(every))
+    trained = parallel_map(work, every, jobs, "members", chunk=1, threads=num_threads, local=True)
+    ranks.meet()  # no process reads what was kept any more
+    if not ranks.is_first():
+        return
     histories, run_states = zip(*trained, strict=True)
     artifacts.write_table(layout.checkpoints(name) / "history.csv", pd.concat(histories))
     for run_state in run_states:

@@ -70,7 +70,7 @@ def test_the_package_asks_for_what_is_pinned_but_what_stages_and_tests_need():
     assert all(specifier.contains(pins[name]) for name, specifier in asked.items())
 
 
-@pytest.mark.parametrize("group", ["judges", "trackers"])
+@pytest.mark.parametrize("group", ["judges", "trackers", "cluster"])
 def test_what_the_package_offers_besides_is_what_is_pinned(group):
     lines = (ROOT / f"requirements-{group}.in").read_text().splitlines()
     lines = [line.partition("#")[::2] for line in lines if "==" in line]

@@ -10,11 +10,13 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 
 from models.ssl_front_end import PUBLISHED
 from tests.clone import ROOT, Clone
 from tests.stages.loaded import recorder, undeclared
+from voxdag.data.shards import Shards
 from voxdag.networks import by_name
 from voxdag.networks.weights import read_weights
 
@@ -326,7 +328,7 @@ def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
     given = by_name.build("ssl_pooling", "tiny", {}, 2).state_dict()
     torch.save({name: tensor for name, tensor in given.items() if name.startswith(PUBLISHED)}, weights)
     printed = clone(f"python -m voxdag.predict --weights {checkpoint} {checkpoint}", fails=True)
-    assert "wavlm.pth is not the base of" in printed and "Traceback" not in printed
+    assert "wavlm.pth in the weights folder is not the base of" in printed and "Traceback" not in printed
     weights.write_bytes(whole)
     weights.unlink()
     assert "no weights at data/weights/wavlm.pth" in clone("python -m stages.evaluate dann", fails=True)
@@ -334,9 +336,12 @@ def test_a_frozen_wavlm_is_trained_on_and_found_again_in_its_own_file(clone):
 
 
 def predicted(clone, words, ids):
-    """The rows that predict gives of recordings of the corpus."""
-    files = [next((clone.folder / "data/corpora/simulated_la").rglob(f"{name}.flac")) for name in ids]
-    clone(f"python -m voxdag.predict {words} --output data/rows.csv {' '.join(map(str, files))}")
+    """The rows that predict gives of coded recordings of eval, as files."""
+    coded = Shards(clone.folder / "data/coded/antispoof_codecs/eval").waves(16000, "antispoof")
+    for name in ids:
+        soundfile.write(clone.folder / f"data/{name}.wav", coded[list(coded.ids).index(name)], 16000)
+    files = " ".join(f"data/{name}.wav" for name in ids)
+    clone(f"python -m voxdag.predict {words} --output data/rows.csv {files}")
     return pd.read_csv(clone.folder / "data/rows.csv")
 
 
@@ -445,9 +450,6 @@ def test_predict_names_the_emotion_of_any_file(clone, tmp_path):
 
 
 def test_predict_scores_any_file_and_reports_those_it_cannot(clone, tmp_path):
-    import numpy as np
-    import soundfile
-
     draw = np.random.default_rng(0)
     soundfile.write(tmp_path / "stereo.wav", draw.normal(scale=0.1, size=(44_100, 2)), 44_100)
     soundfile.write(tmp_path / "long.flac", draw.normal(scale=0.1, size=40_000), 8_000)

@@ -4,7 +4,12 @@ import csv
 import io
 import json
 import os
+import re
+import shlex
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +18,17 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+import yaml
 
 from voxdag import predict
 from voxdag.core import artifacts, params
-from voxdag.core.errors import NotHere, Refused
+from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.data.members import Member
+from voxdag.figures import png
 from voxdag.networks import by_name
 from voxdag.networks.weights import digest, write_weights
-from voxdag.tasks import decisions, file_scoring, sources
+from voxdag.tasks import decisions, file_pool, file_scoring, sources
 from voxdag.tasks.antispoof import decision
 from voxdag.tasks.file_scoring import FileScoring
 
@@ -80,9 +87,9 @@ def test_our_weights_are_used_anywhere_with_the_settings_of_their_header(tmp_pat
         spoof, bonafide = network().eval()(wave)[1][0].tolist()
     assert float(row.pop("score")) == pytest.approx(bonafide - spoof, abs=2e-6)  # six decimals, float sums
     assert row == {
-        "path": str(path), "seconds": "0.25", "used": "1.0", "segments": "1", "pool": "mean", "decision": "",
-        "threshold": "", "expected_miss_rate": "", "expected_false_alarm_rate": "", "system": "aasist",
-        "weights": digest(weights), "error": "",
+        "path": str(path), "seconds": "0.25", "used": "1.0", "segments": "1", "pool": "mean", "llr": "", "decision": "",
+        "threshold": "", "expected_miss_rate": "", "expected_false_alarm_rate": "", "p_bonafide": "", "prior": "",
+        "system": "aasist", "weights": digest(weights), "error": "",
     }  # fmt: skip
 
 
@@ -150,6 +157,54 @@ def test_what_was_fitted_for_other_weights_decides_nothing(
     assert run(capsys, "--weights", weights, path)[0]["decision"] == "spoof"
 
 
+def test_scores_are_calibrated_by_what_dev_fitted_and_the_prior_is_stated(tmp_path, weights, tree, capsys):
+    fit(tmp_path / "decisions.csv", weights, tree)
+    words = ["--weights", weights, "--decisions", tmp_path / "decisions.csv", audio(tmp_path / "a.wav", 0.6)]
+    (row,), (even,) = run(capsys, *words), run(capsys, *words, "--prior", "0.5")
+    table = artifacts.read_table(tmp_path / "decisions.csv", decision.FITTED).iloc[0]
+    llr = np.exp(table["llr_log_slope"]) * float(row["score"]) + table["llr_offset"]
+    assert float(row["llr"]) == pytest.approx(llr, abs=1e-4) and even["llr"] == row["llr"]
+    assert (row["prior"], even["prior"]) == ("0.95", "0.5")
+    assert float(even["p_bonafide"]) == pytest.approx(1 / (1 + np.exp(-llr)), abs=1e-4)
+    each = [float(one["llr"]) for one in run(capsys, *words, "--segments")]
+    assert len(each) == 3 and np.mean(each) == pytest.approx(float(row["llr"]), abs=2e-6)
+
+
+def test_of_several_members_the_ratios_are_averaged_each_by_its_own_map(tmp_path, tree, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tree["systems"]["aasist"] |= {"seeds": [1, 2], "evaluate": {"checkpoint": "last"}}
+    artifacts.write_bytes(Path("params.yaml"), yaml.safe_dump(tree).encode())
+    scoring, rows = file_scoring.of_system(tree, params.system(tree, "aasist")), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        file = Path(f"data/checkpoints/aasist/seed-{seed}/last.safetensors")
+        write_weights(
+            file, by_name.build(*WORDS, 2), by_name.about(*WORDS, 2) | {"system": "aasist"} | scoring.header()
+        )
+        dev = pd.DataFrame({"label": ["spoof", "bonafide", "spoof"], "score": np.array([0, 1, -1]) * seed + seed})
+        rows.append(decisions.row(decision, Member("", seed), digest(file), scoring.inference, dev))
+    artifacts.write_table(Path("data/predictions/aasist/decisions.csv"), pd.concat(rows[::-1]))  # in another order
+    path = audio(tmp_path / "a.wav")
+    (both,) = run(capsys, "--system", "aasist", path)
+    each = [run(capsys, "--system", "aasist", "--member", f"seed-{seed}", path)[0] for seed in (1, 2)]
+    for name in ("score", "llr", "threshold"):
+        assert float(both[name]) == pytest.approx(np.mean([float(one[name]) for one in each]), abs=2e-6)
+    assert abs(float(each[0]["llr"]) - float(each[1]["llr"])) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--prior", "1"], "--prior is 1.0, expected between 0 and 1"),
+        (["--prior", "nan"], "--prior is nan, expected between 0 and 1"),
+        (["--prior", "0.5", "--threshold", "0"], "--prior and --threshold are both given"),
+    ],
+)
+def test_a_prior_that_is_none_is_refused(tmp_path, weights, capsys, words, message):
+    with pytest.raises(Refused, match=message):
+        run(capsys, "--weights", weights, *words, audio(tmp_path / "a.wav"))
+
+
 def test_a_threshold_can_be_given(tmp_path, weights, capsys):
     (row,) = run(capsys, "--weights", weights, "--threshold", "-1000", audio(tmp_path / "a.wav"))
     assert (row["decision"], row["threshold"], row["expected_miss_rate"]) == ("bonafide", "-1000.0", "")
@@ -193,26 +248,6 @@ def test_standard_input_lists_files(tmp_path, weights, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
     with pytest.raises(Refused, match="standard input lists no file"):
         run(capsys, "--weights", weights, "-")
-
-
-def test_a_folder_gives_its_audio_and_says_what_it_left_out(tmp_path, caplog):
-    for name in ("b.wav", "sub/a.m4a", "._b.wav", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = predict.listed([str(tmp_path)], io.BytesIO())
-    assert found == [tmp_path / "b.wav", tmp_path / "sub/a.m4a"]
-    assert f"{tmp_path}: left out 2 files: 1 a macOS resource fork (such as ._b.wav), 1 not audio" in caplog.text
-
-
-@pytest.mark.parametrize("name", ["", " "])
-def test_an_empty_name_is_not_this_folder(name):
-    with pytest.raises(Refused, match=f"PATH is '{name}': expected a file or folder"):
-        predict.listed([name], io.BytesIO())
-
-
-def test_what_is_not_there_is_named():
-    with pytest.raises(NotHere, match=r"no/a.wav is not here"):
-        predict.listed(["no/a.wav"], io.BytesIO())
 
 
 @pytest.mark.parametrize(
@@ -278,21 +313,13 @@ def test_pictures_of_equal_names_do_not_overwrite_each_other_and_say_what_they_s
     tmp_path, weights, capsys, monkeypatch
 ):
     titles = []
-    monkeypatch.setattr(predict, "save_png", lambda figure, path: titles.append((path, drawn(figure))))
+    monkeypatch.setattr(png, "save_png", lambda figure, path: titles.append((path, drawn(figure))))
     paths = [audio(tmp_path / name) for name in ("a.wav", "sub/$a$^.wav", "a.flac")]
     run(capsys, "--weights", weights, "--threshold", "1000", "--plot", tmp_path / "plots", *paths)
     assert [path for path, _ in titles] == [
         tmp_path / "plots" / name for name in ("a.wav.png", "sub/$a$^.png", "a.flac.png")
     ]
     assert titles[0][1].startswith("a.wav: score ") and "decision spoof\naasist, weights " in titles[0][1]
-
-
-def test_a_list_holds_names_of_any_bytes_and_files_that_are_not_here_have_rows(tmp_path):
-    odd = [
-        os.fsdecode(bytes(tmp_path) + b"/" + name) for name in (b"M\xfcller.wav", "a\u2028b.wav".encode(), b"c\fd.wav")
-    ]
-    lines = b"\n".join(map(os.fsencode, [*odd, "gone.wav"]))
-    assert predict.listed(["-"], io.BytesIO(lines)) == [Path(name) for name in [*odd, "gone.wav"]]
 
 
 @pytest.mark.parametrize("output", ["a.wav", "new.FLAC", "link.csv"])
@@ -311,6 +338,157 @@ def test_folders_that_are_no_member_of_params_yaml_are_not_looked_at(tmp_path, m
         (tmp_path / f"data/checkpoints/a/{member}/last.safetensors").touch()
     found = [path.parent.name for path in sources.checkpoints("a", "last", (1, 2), None)]
     assert found == ["fold-2_seed-1", "seed-1"]
+
+
+# Many files
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Tones of 0.15 to 0.8 s, each of its own pitch: files of one segment and of several."""
+    draw, paths = np.random.default_rng(1), [tmp_path / f"many/{i:02d}.wav" for i in range(20)]
+    (tmp_path / "many").mkdir()
+    for i, path in enumerate(paths):
+        seconds = np.arange(round(draw.uniform(0.15, 0.8) * 16000)) / 16000
+        soundfile.write(path, 0.5 * np.sin(2 * np.pi * 90 * 1.25**i * seconds), 16000)
+    return paths
+
+
+def scores(rows):
+    return {row["path"]: float(row["score"]) for row in rows}
+
+
+def test_batches_and_processes_are_loops_and_the_order_of_files_does_not_matter(
+    many, weights, capsys, caplog, monkeypatch
+):
+    caplog.set_level("INFO")
+    one_by_one = {str(path): scores(run(capsys, "--weights", weights, path))[str(path)] for path in many}
+    assert len(set(one_by_one.values())) > 10
+    monkeypatch.setenv("VOXDAG_JOBS", "2")
+    together = run(capsys, "--weights", weights, *many)
+    monkeypatch.setattr(file_pool, "BYTES_EACH", 1)  # so that two processes are worth it
+    shared = run(capsys, "--weights", weights, *many[::-1])
+    # float32 sums of logits of about 0.2 in another order: a few units of the last place, 1.5e-8, beside a rounding to
+    # six decimals, 5e-7, on either side
+    bound = pytest.approx(one_by_one, abs=2e-6)
+    assert scores(together) == bound and scores(shared) == bound
+    assert [row["path"] for row in shared] == [str(path) for path in many[::-1]]
+    assert "20 files, 0.2 minutes of audio, in " in caplog.text and " times real time" in caplog.text
+
+
+def test_a_run_goes_on_with_the_rows_of_one_that_was_interrupted(tmp_path, many, weights, capsys, caplog):
+    caplog.set_level("INFO")
+    file, words = tmp_path / "rows.csv", ["--weights", weights, "--segments", tmp_path / "many"]
+    assert run(capsys, *words, "--resume", file) == []
+    whole = file.read_text()
+    file.write_text(whole[: len(whole) // 2])
+    run(capsys, *words, "--resume", file)
+    found, expected = (list(csv.DictReader(text.splitlines())) for text in (file.read_text(), whole))
+    assert [(row["path"], row["start"]) for row in found] == [(row["path"], row["start"]) for row in expected]
+    assert [float(row["score"]) for row in found] == pytest.approx([float(row["score"]) for row in expected], abs=2e-6)
+    done = int(re.search(r"(\d+) of 20 files have their rows already", caplog.text)[1])
+    assert 3 < done < 17 and f"{20 - done} files, " in caplog.text
+
+
+def test_rows_of_other_weights_are_not_gone_on_with(tmp_path, weights, others, capsys):
+    path, rows = audio(tmp_path / "a.wav", 5), tmp_path / "rows.jsonl"
+    run(capsys, "--weights", weights, "--json", "--resume", rows, path)
+    preset = ["--preset", "aasist_official_la2019"]  # which changes the system aasist
+    with pytest.raises(
+        Refused, match=rf"rows.jsonl has rows of weights {digest(weights)}, .* of {digest(others)}: name"
+    ):
+        run(capsys, "--weights", others, *preset, "--json", "--resume", rows, path)
+
+
+def test_a_file_to_go_on_with_is_no_folder_and_no_audio(tmp_path, weights, capsys):
+    path = audio(tmp_path / "a.wav")
+    with pytest.raises(Refused, match=r"--resume is .*a.wav, which would take the place of audio"):
+        run(capsys, "--weights", weights, "--resume", path, path)
+
+
+def test_names_with_line_breaks_commas_and_quotes_read_again(tmp_path, weights, capsys, monkeypatch):
+    names = ["with\nbreak.wav", "with, comma.wav", 'with "quotes".wav', "with\rreturn.wav"]
+    content = b"".join(os.fsencode(audio(tmp_path / name)) + b"\0" for name in names)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    predict.run(predict.parse(["--weights", str(weights), "-"]))
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
+    assert [row["path"] for row in rows] == [str(tmp_path / name) for name in names]
+
+
+# Whole processes
+
+
+def command(weights, *words):
+    return [sys.executable, "-m", "voxdag.predict", "--weights", str(weights), *map(str, words)]
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(predict.__file__).parents[1])}
+SLOW = """
+import time
+from voxdag import predict
+from voxdag.core import command
+from voxdag.tasks.scorer import Hearing
+hear = Hearing.hear
+Hearing.hear = lambda self, path: (time.sleep(0.2), hear(self, path))[1]
+command.guarded(predict.main, predict.KEPT)
+"""
+
+
+def test_who_reads_the_first_rows_alone_ends_it_without_a_word(many, weights):
+    line = f"{shlex.join(command(weights, *many))} | head -n 2; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+    assert done.returncode == 141 and len(done.stdout.splitlines()) == 2
+    assert "Traceback" not in done.stderr and "error" not in done.stderr
+
+
+def test_an_interrupt_leaves_the_rows_that_are_written_and_says_how_to_go_on(tmp_path, many, weights):
+    rows, slow = tmp_path / "rows.jsonl", tmp_path / "slow.py"
+    slow.write_text(SLOW)
+    words = [sys.executable, str(slow), *command(weights, "--json", *many)[3:]]
+    with rows.open("w") as out:
+        running = subprocess.Popen(words, stdout=out, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        deadline = time.monotonic() + 120
+        while not rows.read_text():
+            assert running.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130 and f"interrupted; start the same command again: {predict.KEPT}" in said
+    found = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert 0 < len(found) < len(many) and all(row["score"] is not None for row in found)
+
+
+def test_a_stream_that_is_closed_is_named(tmp_path, weights, monkeypatch):
+    words = ["--weights", str(weights), str(audio(tmp_path / "a.wav"))]
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(Refused, match="standard input is closed, and PATH is -: expected a list of paths there"):
+        predict.run(predict.parse([*words, "-"]))
+    predict.run(predict.parse([*words, "--output", str(tmp_path / "rows.csv")]))  # nobody asked for it
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(Refused, match="standard output is closed: --output FILE or --resume FILE takes the rows"):
+        predict.run(predict.parse(words))
+
+
+def test_a_gpu_that_is_not_there_is_named(tmp_path, weights, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(Refused, match="device is cuda, but torch sees no CUDA device"):
+        run(capsys, "--weights", weights, "--device", "cuda", audio(tmp_path / "a.wav"))
+
+
+def test_without_a_path_the_usage_is_printed(weights, capsys):
+    with pytest.raises(SystemExit):
+        predict.parse(["--weights", str(weights)])
+    assert "required: PATH, or --from-file LIST" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_scores_of_the_cpu_while_processes_decode(many, weights, capsys, monkeypatch):
+    on_cpu = scores(run(capsys, "--weights", weights, "--device", "cpu", *many))
+    monkeypatch.setenv("VOXDAG_JOBS", "2")
+    monkeypatch.setattr(file_pool, "BYTES_EACH", 1)
+    on_gpu = run(capsys, "--weights", weights, "--device", "cuda", *many)
+    assert scores(on_gpu) == pytest.approx(on_cpu, abs=1e-4) and [row["path"] for row in on_gpu] == list(on_cpu)
 
 
 def test_files_are_not_heard_in_another_way_than_in_training():

@@ -26,9 +26,10 @@ import numpy as np
 from voxdag.audio.decode import BadAudio, mix, read_stretch, resample
 from voxdag.audio.decode import read as read_audio
 from voxdag.core import command, streams
+from voxdag.core.alone import alone
 from voxdag.core.errors import Refused
 from voxdag.core.files import text_of
-from voxdag.core.parallel import alone, parallel_map
+from voxdag.core.parallel import parallel_map
 from voxdag.corpora import listing, material
 from voxdag.corpora.corpus import Corpus
 from voxdag.corpora.la_layout import SHORTEST, SPARE, Material, Recording, write

@@ -19,7 +19,7 @@ LEVELS = (
     ("tasks",),
     ("synthesis",),
     ("training", "corpora", "scoring", "figures", "networks"),
-    ("data", "simulation", "audio"),
+    ("data", "simulation", "audio", "side_by_side"),
     ("core", "models"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
@@ -120,10 +120,11 @@ def test_every_packages_first_line_says_what_it_is(package):
 
 @pytest.mark.parametrize("file", [file for file in FILES if file != CONSOLE], ids=dotted)
 def test_what_is_picked_by_name_is_something_that_items_of_params_yaml_pick(file):
-    # a place that stages/code.py does not fill would leave its modules out of every closure: where trackers belong,
-    # which the environment picks, and which change no result
+    # a place that stages/code.py does not fill would leave its modules out of every closure: where trackers belong, and
+    # clusters, which the environment picks, and which change no result
     places = {place for template in imports(file) for _, place, _, _ in string.Formatter().parse(template) if place}
-    assert places - ({"tracker"} if dotted(file) == "voxdag.training.tracking" else set()) <= picked("name", {}).keys()
+    by_environment = {"voxdag.training.tracking": {"tracker"}, "voxdag.core.parallel": {"scheduler"}}
+    assert places - by_environment.get(dotted(file), set()) <= picked("name", {}).keys()
 
 
 def test_an_arrow_up_would_be_seen():

@@ -1,21 +1,20 @@
-"""Work in processes: order, errors with their item, threads, memory, and workers that do not outlive their parent."""
+"""Work in processes: order, errors with their item, threads, and how much is in memory."""
 
 import logging
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from tests.core.cluster.work import square, squares_of_squares, whereabouts
+from tests.executors import Cluster
 from voxdag.core import parallel
 from voxdag.core.errors import NotHere, Refused
 from voxdag.data.members import Member
@@ -161,200 +160,66 @@ def test_few_items_are_taken_ahead_of_who_reads_the_results():
         assert list(results)[-1] == 99**2
 
 
-LOADED = """
-import numpy  # by the main module: a worker has its libraries before it is told how many threads to use
-from threadpoolctl import threadpool_info
-from voxdag.core.parallel import parallel_map
-
-def threads(_):
-    return sorted({library["num_threads"] for library in threadpool_info()})
-
-if __name__ == "__main__":
-    print(parallel_map(threads, range(2), 2, "workers", chunk=1))
-"""
-
-
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread anyway")
-def test_libraries_that_the_main_module_loads_are_limited_too(tmp_path):
-    (tmp_path / "script.py").write_text(LOADED)
-    environment = {name: value for name, value in WITH_PATH.items() if name not in parallel.THREADS}
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], env=environment, capture_output=True, check=True
-    )
-    assert done.stdout.decode().strip() == "[[1], [1]]"
-
-
-PROGRAM = """
-import math, os, sys
-from functools import partial
-from voxdag.core.parallel import parallel_map
-
-os.write(1, b"loaded\\n")  # whole, whoever writes beside
-
-def own(number, power):
-    return number ** power
-
-if __name__ == "__main__":
-    if sys.argv[1] == "own":
-        print(parallel_map(partial(own, power=2), [2, 2], 2, "powers", chunk=1))
-    else:
-        print(parallel_map(partial(math.pow, 3.0), [2, 2], 2, "powers", chunk=1, program=False))
-    assert sys.modules["__main__"].own is own
-"""
-
-
-@pytest.mark.parametrize(("whose", "by_processes", "said"), [("others", False, "[9.0, 9.0]"), ("own", True, "[4, 4]")])
-def test_processes_load_the_program_unless_they_are_told_that_nothing_is_its_own(tmp_path, whose, by_processes, said):
-    (tmp_path / "script.py").write_text(PROGRAM)
-    command = [sys.executable, str(tmp_path / "script.py"), whose]
-    done = subprocess.run(command, env=WITH_PATH, capture_output=True, text=True, check=True)
-    *loaded, result = done.stdout.splitlines()
-    assert result == said and set(loaded) == {"loaded"} and (len(loaded) > 1) == by_processes
-
-
-SCRIPT = """
-import os, sys, time
-from voxdag.core.command import guarded
-from voxdag.core.parallel import parallel_map
-
-def wait(folder):
-    open(os.path.join(folder, str(os.getpid())), "w").close()
-    try:
-        time.sleep(60)
-    except KeyboardInterrupt:
-        print("a worker was interrupted, not ended", file=sys.stderr, flush=True)
-
-if __name__ == "__main__":
-    guarded(lambda: parallel_map(wait, [sys.argv[1]] * 4, 2, "waits", chunk=1))
-"""
-
-
-def alive(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.fixture
-def waiting(tmp_path):
-    """A process in a group of its own, and the two of its workers, which wait for longer than a test takes."""
-    (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "seen").mkdir()
-    parent = subprocess.Popen(
-        [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "seen")],
-        env=WITH_PATH,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 60
-    while len(started := list((tmp_path / "seen").iterdir())) < 2:
-        assert time.monotonic() < deadline and parent.poll() is None
-        time.sleep(0.05)
-    workers = [int(path.name) for path in started]
-    assert all(map(alive, workers))
-    yield parent, workers
-    with suppress(ProcessLookupError):
-        os.killpg(parent.pid, signal.SIGKILL)
-    parent.communicate()
+def cluster(monkeypatch):
+    """A stand-in for a cluster of two workers, which VOXDAG_SCHEDULER names: processes, and nothing of Dask's."""
+    found = Cluster()
+    monkeypatch.setenv(parallel.SCHEDULER, "tcp://there:8786")
+    monkeypatch.setattr(parallel, "_cluster", lambda: found)
+    return found
 
 
-def ended(workers, seconds=30):
-    deadline = time.monotonic() + seconds
-    while any(map(alive, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not any(map(alive, workers))
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_work_goes_to_the_cluster_that_the_environment_names_whatever_the_jobs(cluster, jobs):
+    assert parallel.parallel_map(partial(square, by=3), range(10), jobs, "cubes", 3) == [n**3 for n in range(10)]
+    assert parallel.parallel_map(whereabouts, [0], jobs, "items", threads=2)[0][4] == {2}
+    assert cluster.asked == [("tcp://there:8786", 1), ("tcp://there:8786", 2)]
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
-def test_workers_end_when_their_parent_is_killed(waiting):
-    parent, workers = waiting
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    assert ended(workers)
+def test_errors_arrive_from_a_cluster_as_from_processes(cluster):
+    with pytest.raises(NotHere, match="^13: no square of 13$"):
+        parallel.parallel_map(square, [4, 13], 2, "squares")
+    with pytest.raises(ZeroDivisionError, match="seventeen") as caught:
+        parallel.parallel_map(square, [4, 17], 2, "squares")
+    assert "while working on 17" in caught.value.__notes__
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*OfTwo: what it said 2.*working on 5"):
+        parallel.parallel_map(raise_of_two, [5], 2, "items")
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="asks /proc who is alive")
-def test_an_interrupt_from_the_terminal_ends_all_at_once_and_in_one_line(waiting):
-    parent, workers = waiting
-    for worker in workers:  # who leave it to their parent
-        os.kill(worker, signal.SIGINT)
-    time.sleep(0.5)
-    assert all(map(alive, workers))
-    os.killpg(parent.pid, signal.SIGINT)
-    assert parent.wait(timeout=30) == 130
-    assert ended(workers)
-    assert parent.stderr.read() == b"interrupted; start the same command again\n"
+def test_what_has_an_executor_of_its_own_or_stays_here_does_not_go_to_the_cluster(cluster):
+    with ThreadPoolExecutor(1) as executor:
+        assert parallel.parallel_map(root, [3], 1, "roots", executor=executor) == [9]
+    assert parallel.parallel_map(root, [3], 1, "roots", local=True) == [9]
+    assert cluster.asked == []
 
 
-def test_no_process_is_left_behind():
-    parallel.parallel_map(root, range(4), 2, "roots")
-    results = parallel.stream(root, range(100), 2, "roots", chunk=1)
+def test_a_map_within_a_map_stays_on_its_worker(cluster):
+    # all workers might wait for one another; 0 + 1 + 4 of three numbers
+    assert parallel.parallel_map(squares_of_squares, [3, 3], 1, "sums", chunk=1) == [5, 5]
+    assert len(cluster.asked) == 1
+
+
+def test_a_cluster_that_grows_has_more_work_ahead(cluster):
+    taken = []
+    results = parallel.stream(square, (taken.append(n) or n for n in range(100) if n not in (13, 17)), 1, "items", 1)
     next(results)
+    assert len(taken) == 4  # 2 workers, WAITING = 2
+    cluster.now.slots = 5
+    next(results)
+    assert len(taken) == 1 + 10
     results.close()
-    assert multiprocessing.active_children() == []
 
 
-def test_processes_that_work_beside_are_started_once_and_end_with_their_owner():
-    pool = parallel.Processes(1)
-    first, second = pool.submit(os.getpid), pool.submit(root, 3)
-    assert second.result() == 9 and first.result() == pool.submit(os.getpid).result() != os.getpid()
-    assert parallel.parallel_map(root, range(4), 1, "roots", executor=pool) == [0, 1, 4, 9]
-    left = """
-import os
-from voxdag.core import parallel
-pool = parallel.Processes(1)
-print(pool.submit(os.getpid).result(), flush=True)
-"""
-    done = subprocess.run([sys.executable, "-c", left], env=WITH_PATH, capture_output=True, text=True, check=True)
-    assert ended([int(done.stdout)]) and done.stderr == ""
-    os.kill(first.result(), signal.SIGKILL)
-    with pytest.raises(Refused, match="a process was killed while the third was worked on"):
-        parallel.result_of(pool.submit(root, 2), "the third")
+def test_work_that_a_cluster_lost_is_a_refusal_that_says_where():
+    future = Future()
+    future.set_exception(parallel.Lost("no worker has been there"))
+    with pytest.raises(Refused, match="^u7, or what follows it, was not done: no worker has been there$"):
+        parallel.result_of(future, "u7")
 
 
-def test_who_waits_for_another_process_says_for_which(tmp_path, caplog):
-    caplog.set_level(logging.INFO)
-    hold = f"""
-from pathlib import Path
-from voxdag.core import parallel
-with parallel.alone(Path({str(tmp_path / "corpus")!r})):
-    print("held", flush=True)
-    input()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", hold], env=WITH_PATH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout.readline() == "held\n"
-        entered = []
-
-        def enter():
-            with parallel.alone(tmp_path / "corpus"):
-                entered.append(time.monotonic())
-
-        waiting = Thread(target=enter)
-        waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive() and not entered
-        holder.stdin.write("\n")
-        holder.stdin.flush()
-        waiting.join(20)
-        assert len(entered) == 1
-    assert caplog.messages == [f"waiting for another process ({holder.pid}), which is at work on {tmp_path / 'corpus'}"]
-    caplog.clear()
-    with parallel.alone(tmp_path / "corpus"):
-        assert caplog.messages == []  # nobody is there
-    assert (tmp_path / ".corpus.lock").read_text() == str(os.getpid())
-
-
-def test_a_lock_goes_with_a_process_that_was_killed(tmp_path):
-    hold = f"""
-import os, signal
-from pathlib import Path
-from voxdag.core import parallel
-with parallel.alone(Path({str(tmp_path / "a")!r})):
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    assert subprocess.run([sys.executable, "-c", hold], env=WITH_PATH, check=False).returncode == -signal.SIGKILL
-    with parallel.alone(tmp_path / "a"):
-        pass
+def test_a_cluster_whose_packages_are_absent_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "voxdag.core.cluster.dask", raising=False)
+    monkeypatch.setenv(parallel.SCHEDULER, "tcp://there:8786")
+    with pytest.raises(Refused, match=r"^VOXDAG_SCHEDULER is set, and the packages that it needs .*: make cluster$"):
+        parallel.parallel_map(root, [3], 1, "roots")

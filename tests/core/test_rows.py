@@ -1,5 +1,6 @@
 """Rows as CSV and as JSON lines."""
 
+import csv
 import io
 import json
 
@@ -31,3 +32,20 @@ def test_json_lines_read_again():
     rows.write(ROW)
     rows.write({"path": "é"})
     assert [json.loads(line)["path"] for line in out.getvalue().splitlines()] == ["a,b", "é"]
+
+
+@pytest.mark.parametrize("name", ["a,b", "a\nb", "a\rb", 'a"b', " a ", "a\r\nb"])
+def test_any_name_reads_again(name):
+    out = io.StringIO()
+    Rows(out, ["path", "score"], as_json=False).write({"path": name, "score": 0.5})
+    assert list(csv.reader(io.StringIO(out.getvalue(), newline=""))) == [["path", "score"], [name, "0.5"]]
+    assert out.getvalue().endswith(",0.5\n")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_each_row_is_handed_on_at_once(tmp_path, as_json):
+    with (tmp_path / "rows").open("w") as file:
+        rows = Rows(file, ["path"], as_json)
+        for count in (1, 2):
+            rows.write({"path": "x.wav"})
+            assert (tmp_path / "rows").read_text().count("x.wav") == count

@@ -9,9 +9,10 @@ from models.pooling import moments, moments_size, statistics, statistics_of_sum
 from models.ssl_front_end import PUBLISHED, FrontEndConfig
 from voxdag.core.errors import Refused
 from voxdag.networks import by_name
+from voxdag.networks.base import FINGERPRINT, check, fingerprint
 from voxdag.networks.frozen import train_mode
 from voxdag.networks.initial import load_initial
-from voxdag.networks.weights import FINGERPRINT, fingerprint, read_weights, write_weights
+from voxdag.networks.weights import read_weights, write_weights
 
 NETWORKS = ("ssl_pooling", "ssl_aasist")
 KINDS = {"wavlm": "WavLM", "wav2vec2": "Wav2Vec2"}
@@ -163,19 +164,18 @@ def test_another_front_end_of_the_same_name_and_shapes_is_not_taken_for_the_one_
     monkeypatch.setenv("VOXDAG_WEIGHTS", str(tmp_path))
     one, weights = network(), tmp_path / "trained.safetensors"
     torch.save(front_end(one), tmp_path / "base.pth")
-    about = {"base": "base.pth", FINGERPRINT: fingerprint(front_end(one))}
-    write_weights(weights, one, by_name.about("ssl_pooling", "tiny", {}, 2) | about)
-    by_name.restore(weights)
+    about = by_name.about("ssl_pooling", "tiny", {}, 2) | {"base": "base.pth", FINGERPRINT: fingerprint(one)}
+    write_weights(weights, one, about)
     other = {key: value.double() for key, value in front_end(one).items()}  # of another precision, the same values
     torch.save(other, tmp_path / "base.pth")
-    by_name.restore(weights)
+    check(by_name.restore(weights), about, weights)
     first = next(iter(other))
     other[first] = other[first] + 1e-3
     torch.save(other, tmp_path / "base.pth")
-    with pytest.raises(
-        Refused, match=r"base.pth is not the base of .*trained.safetensors, .* another file of that name"
-    ):
-        by_name.restore(weights)
+    message = r"base.pth in the weights folder is not the base of .* was trained on another file of that name"
+    with pytest.raises(Refused, match=message):
+        check(by_name.restore(weights), about, weights)
+    check(by_name.restore(weights), {}, weights)  # of weights from before, which do not say it
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], what: str) -> Iterable[T]:
-    """The items, with a bar that says how many of `what` are done; without one in a process that works for another,
-    since several would write over each other."""
-    hidden = True if parent_process() is not None else None  # None: on a terminal only
-    return tqdm(items, desc=what, leave=False, disable=hidden)
+def track(items: Iterable[T], what: str, hidden: bool = False) -> Iterable[T]:
+    """The items, with a bar that says how many of `what` are done, unless `hidden`; without one in a process that works
+    for another, since several would write over each other."""
+    disable = True if hidden or parent_process() is not None else None  # None: on a terminal only
+    return tqdm(items, desc=what, leave=False, disable=disable)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 import torch.utils.deterministic
 
-from voxdag.core import artifacts
+from voxdag.core import artifacts, ranks
 from voxdag.core.allocator import keep_large_blocks
 from voxdag.core.errors import Refused
 from voxdag.core.params import Run
@@ -119,6 +119,7 @@ def write_record(
         "processor": _cpuinfo().get("model name", platform.processor()),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "training_processes": ranks.count(),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "fold": fold,

@@ -13,8 +13,8 @@ import numpy as np
 import soundfile
 
 from voxdag.core import code
+from voxdag.core.alone import alone
 from voxdag.core.files import naming
-from voxdag.core.parallel import alone
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,7 @@
 """Weights on disk: ours are safetensors that name their network; others are read as plain tensors, never unpickled.
 
 The frozen tensors of a network (see `voxdag.networks.frozen`) are not in our files. The header lists them, and names
-the base where they are: the weights file that training started from. It has their fingerprint, so that another file of
-that name is not taken for it.
+the base where they are: the weights file that training started from.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from voxdag.core.errors import NotHere, Refused
 from voxdag.networks.frozen import frozen_names, trained_state
 
 METADATA = "voxdag"  # one key, since safetensors writes several in no fixed order
-FINGERPRINT = "base_fingerprint"  # key of a header: that of the frozen tensors
 DIGITS = 12  # hexadecimal, of a file's hash
 SHOWN = 60  # characters of a value in a message
 
@@ -107,7 +105,7 @@ def load_with_base(network: nn.Module, path: Path, find: Callable[[str], Path]) 
 
     find: name of a base -> its file. A file without frozen tensors has no base and is loaded as `load` does.
 
-    Raises Refused as `load` does, and if the base lacks a frozen tensor or has other ones than training had.
+    Raises Refused as `load` does, and if the base lacks a frozen tensor.
     """
     tensors, about = read_with_base(path, find)
     _set(network, tensors, (), path)
@@ -119,8 +117,8 @@ def read_with_base(
 ) -> tuple[dict[str, Tensor], dict[str, object]]:
     """(state dict, header) of a weights file, with its frozen tensors from its base, which may have a base itself.
 
-    above: the files that this one is a base of. Of a base no other tensor is taken. Raises Refused if it lacks one, if
-    they are not those that training had (the header has their `fingerprint`), or if a file is its own base.
+    above: the files that this one is a base of. Of a base no other tensor is taken. Raises Refused if it lacks one, or
+    if a file is its own base.
     """
     if path.resolve() in above:
         raise Refused(f"{path} is a base of itself, expected a file that has the frozen tensors")
@@ -133,24 +131,7 @@ def read_with_base(
     missing = [name for name in frozen if name not in base]
     if missing:
         raise Refused(f"{base_path} is not the base of {path}: it lacks {len(missing)} tensors, such as {missing[0]}")
-    taken = {name: base[name] for name in frozen}
-    expected = about.get(FINGERPRINT)
-    if expected is not None and (found := fingerprint(taken)) != expected:
-        raise Refused(
-            f"{base_path} is not the base of {path}, which was trained on another file of that name: the hash of its "
-            f"{len(frozen)} frozen tensors is {found}, expected {expected}"
-        )
-    return taken | tensors, about
-
-
-def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """What tells frozen tensors from others: a hash of their names, shapes and values, whatever their precision is."""
-    found = hashlib.blake2b(digest_size=DIGITS // 2)
-    for name, tensor in sorted(tensors.items()):
-        values = tensor.detach().cpu().float() if tensor.is_floating_point() else tensor.detach().cpu()
-        found.update(f"{name} {tuple(tensor.shape)}".encode())
-        found.update(values.contiguous().numpy().data)
-    return found.hexdigest()
+    return {name: base[name] for name in frozen} | tensors, about
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:

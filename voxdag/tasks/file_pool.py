@@ -1,7 +1,7 @@
 """Many files through networks, none of which waits for another: rows of each, in the files' order.
 
-    on a CPU    each process decodes and scores some files at a time, with one thread: processors are never idle, and no
-                thread waits for another
+    on a CPU    each process, this one among them, decodes and scores some files at a time, with one thread: processors
+                are never idle, no thread waits for another, and none for the others to load their packages
     on a GPU    processes decode ahead, and this one scores
 
 Few files are the work of this process alone: another takes seconds to load its packages.
@@ -11,21 +11,27 @@ from __future__ import annotations
 
 import functools
 import pickle
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from voxdag.core import parallel
 from voxdag.core.files import text_of
+from voxdag.core.parallel import result_of
 from voxdag.core.params import Run
+from voxdag.core.processes import Processes, deaf
+from voxdag.core.threads import one_thread
 
-BYTES_EACH = 2 << 20  # of files, for another process to be worth it: a minute of 16-bit speech at 16 kHz
+BYTES_EACH = 4 << 20  # of files, for another process to be worth it: two minutes of 16-bit speech at 16 kHz
 CHUNK = 8  # files that a process takes at once
 ROUNDS = 4  # at least so many times does each process take files, so that none is left with the last ones
+AHEAD = 2  # times that a process's files lie ready for it
+WAITING = 16  # portions for each process that are done, or begun, before the first of them is: the others' rows wait
 
 Job = tuple[Path, Path | None]  # a file, and what is to be written of it
 
@@ -99,25 +105,89 @@ def _size(file: Path) -> int:
 def rows(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:
     """What there is of each file, in order, by `count` processes. worker: that of `work`, opened here.
 
-    Raises Refused as `parallel.stream` does.
+    Raises Refused where a process was killed.
     """
     on_cpu = worker.device.type == "cpu"
     if count == 1 or (not on_cpu and worker.hearing is None):
         yield from worker(jobs)
     elif on_cpu:
-        yield from _in_processes(work, jobs, count)
+        yield from _in_processes(work, worker, jobs, count)
     else:
-        with closing(parallel.stream(worker.hearing, [path for path, _ in jobs], count, None, program=False)) as heard:
-            yield from worker(jobs, heard)
+        with _pool(count) as pool:
+            yield from worker(jobs, _ahead(worker.hearing, [path for path, _ in jobs], pool, count))
 
 
-def _in_processes(work: Work, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:
+def _in_processes(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:
     there = pickle.dumps(replace(work, run=replace(work.run, num_threads=1, device="cpu")))
     size = max(1, min(CHUNK, len(jobs) // (ROUNDS * count)))
     portions = [Portion(jobs[start : start + size]) for start in range(0, len(jobs), size)]
-    with closing(parallel.stream(functools.partial(_of, there), portions, count, None, 1, program=False)) as parts:
-        for part in parts:
-            yield from part
+    with _pool(count - 1) as pool, one_thread():
+        yield from _together(functools.partial(_of, there), worker, portions, pool, count)
+
+
+@contextmanager
+def _pool(count: int) -> Iterator[Processes]:
+    """Processes that end where they are when something fails, or nobody reads what they make."""
+    pool = Processes(count, program=False)
+    try:
+        yield pool
+    except BaseException:
+        pool.end()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        pool.end()
+
+
+def _ahead(hearing: Callable[[Path], object], files: Sequence[Path], pool: Processes, count: int) -> Iterator[object]:
+    """What `hearing` gives of each file, in order; some files for each process are heard before they are asked for."""
+    left, waiting = deque(files[start : start + CHUNK] for start in range(0, len(files), CHUNK)), deque()
+    while left or waiting:
+        while left and len(waiting) < AHEAD * count:
+            with deaf():
+                waiting.append((left[0], pool.submit(_each, hearing, left.popleft())))
+        chunk, future = waiting.popleft()
+        yield from result_of(future, text_of(chunk[0]))
+
+
+def _each(hearing: Callable[[Path], object], files: Sequence[Path]) -> list:
+    return [hearing(file) for file in files]
+
+
+def _together(
+    function: Callable[[Portion], list[FileRows]],
+    worker: Worker,
+    portions: Sequence[Portion],
+    pool: Processes,
+    count: int,
+) -> Iterator[FileRows]:
+    """The rows of all portions, in order. The processes of the pool have some that lie ready; this one takes the first,
+    and then the next whenever the rows that come first are not there yet."""
+    first, *others = portions
+    left, waiting = deque(others), deque[tuple[Portion, Future]]()
+
+    def feed() -> None:
+        running = sum(not future.done() for _, future in waiting)
+        for _ in range(min(len(left), AHEAD * (count - 1) - running)):
+            with deaf():  # the first of these start the processes
+                waiting.append((left[0], pool.submit(function, left.popleft())))
+
+    feed()
+    yield from worker(first.jobs)
+    while left or waiting:
+        feed()
+        if left and not waiting[0][1].done() and len(waiting) < WAITING * count:
+            here = left.popleft()
+            waiting.append((here, _done(list(worker(here.jobs)))))
+        else:
+            portion, future = waiting.popleft()
+            yield from result_of(future, portion.name)
+
+
+def _done(result: object) -> Future:
+    future: Future = Future()
+    future.set_result(result)
+    return future
 
 
 def _of(work: bytes, portion: Portion) -> list[FileRows]:

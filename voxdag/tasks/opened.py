@@ -15,8 +15,8 @@ from voxdag.core.modules import load_module
 from voxdag.core.params import Run
 from voxdag.data.recordings import Features
 from voxdag.data.shards import check_rate
-from voxdag.networks import by_name, onnx_network
-from voxdag.networks.weights import digest
+from voxdag.networks import base, by_name, onnx_network
+from voxdag.networks.weights import digest, read_weights
 from voxdag.tasks import file_scoring
 from voxdag.tasks.sources import Source
 
@@ -41,8 +41,8 @@ class Opened:
 def opened(found: Source, run: Run) -> Opened:
     """The networks, read.
 
-    Raises Refused for a system whose recordings a file cannot be made into here, and for settings or weights that are
-    none of the task's.
+    Raises Refused for a system whose recordings a file cannot be made into here, for settings or weights that are none
+    of the task's, and for a front end that is not the one of training.
     """
     scoring = found.scoring
     file_scoring.check_recordings(scoring, found.name)
@@ -59,7 +59,10 @@ def _networks(found: Source, inference: ModuleType, device: torch.device) -> lis
     if found.onnx:
         return [onnx_network.read(file, inference.BUFFERS) for file in found.onnx]
     words = (*found.words, inference.OUTPUT_SIZE, inference.BUFFERS)
-    return [by_name.restore(file, *words).eval().to(device) for file in found.files]
+    networks = [by_name.restore(file, *words).eval() for file in found.files]
+    for network, file in zip(networks, found.files, strict=True):
+        base.check(network, read_weights(file)[1], file)
+    return [network.to(device) for network in networks]
 
 
 def hashes(found: Source) -> list[str]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.audio.segments import fit_length
+from voxdag.core import ranks
 from voxdag.core.errors import Refused
 from voxdag.core.progress import track
 from voxdag.data.shards import PackedTrack
@@ -96,16 +97,17 @@ def score(
 ) -> np.ndarray:
     """(n, K): what `outputs` says of the recordings, with the network in evaluation mode.
 
-    batches: rows of the recordings, each row in one of them. Raises NotFinite where an output is not finite, naming the
-    utterance.
+    batches: rows of the recordings, each row in one of them. Processes that train together score every so many of them,
+    and have what the others scored. Raises NotFinite where an output is not finite, naming the utterance.
     """
     network.eval()
     parts = []
-    for rows in track(batches, "batches"):
+    for rows in track(batches[ranks.rank() :: ranks.count()], "batches", hidden=not ranks.is_first()):
         waves, lengths = collate([recordings[i] for i in rows])
         values = outputs(float_waves(waves, device), lengths.to(device), rows)
         parts.append(values.float().cpu().numpy())
-    scored = np.concatenate(parts).astype(np.float64)
+    shares = ranks.gathered(parts)
+    scored = np.concatenate([shares[i % len(shares)][i // len(shares)] for i in range(len(batches))]).astype(np.float64)
     found = np.empty_like(scored)
     found[np.concatenate(batches)] = scored
     _check_finite(found, recordings)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from voxdag.audio.segments import fit_length
-from voxdag.core import streams
+from voxdag.core import ranks, streams
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack
 from voxdag.data.synthetic import made_up
@@ -110,13 +110,15 @@ class EpochOrder(Sampler):
 
     With a mixture, the real ones come in the epoch's order and as many of a batch as it says are drawn from the others,
     each as often as any other, give or take one. A dataset of several items a recording has all recordings, then all of
-    them again.
+    them again. Of several processes that train together, each is given its share of a batch.
     """
 
     def __init__(self, n: int, batch_size: int, seed: int, mixed: Mixture | None = None):
         synthetic = np.zeros(n, bool) if mixed is None else np.resize(mixed.synthetic, n)
         self.real, self.made = np.flatnonzero(~synthetic), np.flatnonzero(synthetic)
         self.of_made = 0 if mixed is None else mixed.count
+        if batch_size < ranks.count():
+            raise Refused(f"batch_size is {batch_size}, expected {ranks.count()} or more: one item for each process")
         if len(self.real) < batch_size:
             raise Refused(f"{len(self.real)} training utterances do not fill one batch of {batch_size}")
         self.batch_size, self.seed = batch_size, seed
@@ -131,7 +133,7 @@ class EpochOrder(Sampler):
         for batch in range(self.first, len(self)):
             chosen = real[batch * of_real : (batch + 1) * of_real]
             chosen = chosen + made[batch * self.of_made : (batch + 1) * self.of_made]
-            yield [(self.epoch, i) for i in chosen]
+            yield [(self.epoch, i) for i in chosen[ranks.share(len(chosen))]]
 
     def _order_of_real(self) -> list[int]:
         return self.real[streams.order(self.seed, self.epoch, len(self.real))].tolist()
@@ -177,7 +179,26 @@ class Batches:
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of the 0-based epoch from batch `first` on."""
         self.order.epoch, self.order.first = epoch, first
-        return iter(self.loader)
+        return iter(self.loader) if ranks.count() == 1 else map(whole, self.loader)
+
+
+def whole(share: Batch) -> Batch:
+    """The batch of which each process has a share: rows in the order of the processes, as long as the longest, zeros
+    behind the shorter ones; of what has no rows (), the first one's."""
+    parts = ranks.gathered({name: tensor.numpy() for name, tensor in share.items()})
+    return {name: torch.from_numpy(_rows([part[name] for part in parts])) for name in share}
+
+
+def _rows(parts: Sequence[np.ndarray]) -> np.ndarray:
+    if parts[0].ndim == 0:
+        return parts[0]
+    longest = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
+    rows = np.zeros((sum(map(len, parts)), *longest), parts[0].dtype)
+    first = 0
+    for part in parts:
+        rows[(slice(first, first + len(part)), *map(slice, part.shape[1:]))] = part
+        first += len(part)
+    return rows
 
 
 def _as_it_is(batch: Batch) -> Batch:

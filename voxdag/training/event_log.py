@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from voxdag.core import ranks
 from voxdag.core.errors import Refused
 from voxdag.core.files import naming
 from voxdag.training.events import Event
@@ -28,10 +29,13 @@ def interval(log_every: int | None, steps: int) -> int:
 
 
 class EventLog:
-    """The events of a run in a file. They wait in memory until `flush`, which a save of the run's state calls first."""
+    """The events of a run in a file. They wait in memory until `flush`, which a save of the run's state calls first.
+
+    Of several processes that train together, the first one has the file and the trackers.
+    """
 
     def __init__(self, path: Path, trackers: Trackers):
-        self.path, self.trackers = Path(path), trackers
+        self.path, self.trackers = Path(path), trackers if ranks.is_first() else Trackers.none()
         self._clear()
 
     def _clear(self) -> None:
@@ -40,7 +44,8 @@ class EventLog:
 
     def add(self, axis: str, place: int, values: Mapping[str, float]) -> None:
         """Take in an event."""
-        self._waiting.append(Event.of(axis, place, values))
+        if ranks.is_first():
+            self._waiting.append(Event.of(axis, place, values))
 
     def flush(self) -> None:
         """Write what waits to the end of the file, then tell the trackers."""
@@ -67,6 +72,8 @@ class EventLog:
 
         Raises Refused where it has fewer, or others than the state knows.
         """
+        if not ranks.is_first():
+            return
         content = self.path.read_bytes() if self.path.is_file() else b""
         if len(content) < size:
             raise self._refused(f"holds {len(content)} bytes, {size}")

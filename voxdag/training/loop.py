@@ -19,11 +19,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from voxdag.core import runtime
+from voxdag.core import ranks, runtime
 from voxdag.core.errors import Refused
 from voxdag.networks.frozen import is_frozen, load_trained_state, train_mode, trained_state
 from voxdag.training.averaging import Average, refresh_batch_norm
 from voxdag.training.batches import Batch
+from voxdag.training.distributed import check_alike, share
 from voxdag.training.early_stopping import EarlyStopping
 from voxdag.training.event_log import EVENTS, EventLog, interval
 from voxdag.training.events import EPOCH, STEP
@@ -118,6 +119,7 @@ class Loop:
         self.learner, self.recipe, self.device, self.run_state = learner, recipe, device, run_state
         self.network = learner.networks[learner.main]
         check_saved(learner.networks)
+        share(learner.networks.values())
         self.seed = seed
         steps = recipe.epochs * len(learner)
         if 0 < steps <= recipe.warmup:
@@ -153,7 +155,7 @@ class Loop:
         done = self.progress.tally.steps
         batches = self.learner.batches(self.progress.epoch, done)
         options = {"initial": done, "total": len(self.learner), "leave": False, "unit": "batch"}
-        for batch in tqdm(batches, disable=not sys.stderr.isatty(), **options):
+        for batch in tqdm(batches, disable=not (sys.stderr.isatty() and ranks.is_first()), **options):
             self.run_step(batch)
             now = time.monotonic()
             if self.run_state.is_due(now):
@@ -227,6 +229,7 @@ class Loop:
         self.log_epoch(row)
         progress.stopped = progress.early_stopping.update(self.recipe.stopping, errors, means.get(TRAIN_LOSS, math.nan))
         progress.epoch, progress.tally = progress.epoch + 1, Tally()
+        check_alike(self.learner.networks, f"after epoch {progress.epoch}")
         self.save()
 
     def score_dev(self) -> dict[str, float | None]:
@@ -331,6 +334,7 @@ class Loop:
         else:
             self.load(state)
             log.info("resumed at epoch %d, step %d", self.progress.epoch + 1, self.progress.step)
+        ranks.agree("the step at which training begins", self.progress.step)
 
 
 def check_saved(networks: Mapping[str, nn.Module]) -> None:

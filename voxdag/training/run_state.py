@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from voxdag.core import artifacts
+from voxdag.core import artifacts, ranks
+from voxdag.core.alone import alone
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import alone
 from voxdag.core.workspace import resume_folder
 from voxdag.networks.weights import write_weights
 
@@ -62,6 +62,7 @@ class RunState:
     """State and best weights of one run in `folder`, saved at every epoch's end and every `save_seconds` between.
 
     about: what the weights files say of themselves (see `voxdag.networks.weights.write_weights`).
+    Of several processes that train together all read, and the first one writes.
     """
 
     def __init__(self, folder: Path, save_seconds: float, about: Mapping[str, object]):
@@ -80,7 +81,8 @@ class RunState:
 
     def keep(self, criterion: str, epoch: int, network: nn.Module) -> None:
         """Keep the weights as the best by a criterion, in the epoch's own file: a state never names other weights."""
-        write_weights(self.best_file(criterion, epoch), network, self.about)
+        if ranks.is_first():
+            write_weights(self.best_file(criterion, epoch), network, self.about)
 
     def best_file(self, criterion: str, epoch: int) -> Path:
         """The file of the weights that were kept."""
@@ -91,6 +93,8 @@ class RunState:
 
         Raises TypeError, naming the place, for a state that `read` would not read again.
         """
+        if not ranks.is_first():
+            return
         check_plain(state, "state")
         content = BytesIO()
         torch.save(state, content)
@@ -101,9 +105,10 @@ class RunState:
         self._saved = time.monotonic()
 
     def read(self) -> dict | None:
-        """The last state, each tensor on the device that it was on, or None where there is none."""
+        """The last state, each tensor on the kind of device that it was on, or None where there is none."""
         path = self.folder / STATE
-        return torch.load(path, weights_only=True) if path.is_file() else None
+        own = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+        return torch.load(path, {"cuda:0": own}, weights_only=True) if path.is_file() else None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -112,14 +117,18 @@ class RunState:
         Two experiments that differ in what training does not depend on ask for the same training; the one that waited
         then goes on from the state of the other, where that has not gone.
         """
+        if not ranks.is_first():
+            yield
+            return
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with alone(self.folder):
             yield
 
     def close(self) -> None:
         """Drop everything: the run has succeeded. Waits for a process that is in it."""
-        with self.alone():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if ranks.is_first():
+            with self.alone():
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def check_plain(value: object, where: str) -> None:

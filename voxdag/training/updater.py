@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from voxdag.core import ranks
 from voxdag.core.errors import Refused
+from voxdag.training.distributed import sum_gradients
 from voxdag.training.optimizers import set_learning_rate
 from voxdag.training.recipe import PRECISIONS, Recipe
 from voxdag.training.seeding import seed_global
@@ -57,14 +59,16 @@ class Updater:
 
         An update whose loss or gradient is not finite leaves weights and optimizer as they are. That must be known
         before the optimizer steps, so the two numbers are fetched from the device here, in one transfer, the only one.
+        Of several processes that train together, the gradients are those of all, and the first one's numbers decide.
 
         Raises Refused for an optimizer that the learner does not have.
         """
         optimizer = self._optimizer(name)
         optimizer.zero_grad(set_to_none=True)
         loss = self._backward([loss] if isinstance(loss, Tensor) else loss)
-        self.scaler.unscale_(optimizer)
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        sum_gradients(parameters)
+        self.scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(parameters, math.inf if self.clip_norm is None else self.clip_norm)
         outcome = self._outcome(name, loss, norm)
         if outcome.taken:
@@ -92,7 +96,7 @@ class Updater:
         return total
 
     def _outcome(self, name: str, loss: Tensor, norm: Tensor) -> Outcome:
-        value, size = torch.stack([loss, norm.to(loss)]).tolist()
+        value, size = ranks.of_first(torch.stack([loss, norm.to(loss)]).tolist())
         return Outcome(name, value, size, math.isfinite(value) and math.isfinite(size))
 
     def _begin_next(self, outcome: Outcome) -> None:

@@ -20,8 +20,8 @@ from voxdag.data import layout
 from voxdag.data.members import Member
 from voxdag.data.shards import Shards, Track
 from voxdag.networks import by_name
-from voxdag.networks.frozen import frozen_names
-from voxdag.networks.weights import FINGERPRINT, fingerprint, read_weights, write_weights
+from voxdag.networks.base import FINGERPRINT, fingerprint
+from voxdag.networks.weights import read_weights, write_weights
 from voxdag.tasks import file_scoring
 from voxdag.tasks.antispoof import inference, learner
 from voxdag.tasks.antispoof.augmentation import Augmentation
@@ -171,9 +171,8 @@ def learned(embedded):
     tree = yaml.safe_load((folder / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump(tree | {"systems": {"one": system}}))
     tree = params.read()
-    frozen = {name: network.state_dict()[name] for name in frozen_names(network)}
     about = by_name.about("ssl_pooling", "tiny", {}, 2) | {"system": "one", "base": "wavlm.pth"}
-    about |= file_scoring.of_system(tree, params.system(tree, "one")).header() | {FINGERPRINT: fingerprint(frozen)}
+    about |= file_scoring.of_system(tree, params.system(tree, "one")).header() | {FINGERPRINT: fingerprint(network)}
     write_weights(layout.checkpoints("one", "seed-1") / "last.safetensors", network, about)
     return folder, network
 
@@ -203,7 +202,7 @@ def test_a_front_end_that_is_gone_or_another_scores_no_file(learned, capsys):
     tensors = torch.load(base)
     first = next(iter(tensors))
     torch.save(tensors | {first: tensors[first] + 0.01}, base)
-    with pytest.raises(Refused, match=r"wavlm.pth is not the base of .*: the hash of its \d+ frozen tensors is"):
+    with pytest.raises(Refused, match=r"wavlm.pth in the weights folder is not the base of .*: the hash of"):
         predicted(capsys, "--system", "one")
     base.unlink()
     with pytest.raises(NotHere, match="no weights at data/weights/wavlm.pth"):

@@ -10,7 +10,7 @@ from torch import nn
 from tests.executors import Now
 from tests.training.toys import KillAt, all_bytes, killed_and_resumed, loop, nothing, recipe
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import Processes
+from voxdag.core.processes import Processes
 from voxdag.data import shards
 from voxdag.data.shards import Track
 from voxdag.networks.by_name import Further

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from voxdag.core import ranks
 from voxdag.core.parallel import result_of
 from voxdag.scoring import enhancement
 
@@ -72,7 +73,7 @@ class Labels:
     """Crops whose labels are on their way, those of one update behind those of another.
 
     delay     updates from sending a batch to using its labels
-    executor  who measures
+    executor  who measures; of several processes that train together, each has its share of a batch measured
     """
 
     def __init__(self, metrics: Sequence[str], delay: int, executor: Executor):
@@ -82,7 +83,8 @@ class Labels:
     def send(self, clean: Tensor, enhanced: Tensor) -> None:
         """Have a batch of crops measured."""
         crops = clean.detach().float().cpu(), enhanced.detach().float().cpu()
-        pairs = zip(*(waves.numpy() for waves in crops), strict=True)
+        own = ranks.share(len(crops[0]))
+        pairs = zip(*(waves[own].numpy() for waves in crops), strict=True)
         futures = [self.executor.submit(label, *pair, self.metrics) for pair in pairs]
         self._waiting.append((crops, futures))
 
@@ -95,7 +97,8 @@ class Labels:
         if len(self._waiting) <= self.delay:
             return None
         crops, futures = self._waiting.popleft()
-        return crops, torch.tensor([result_of(future, "a training crop") for future in futures])
+        own = [result_of(future, "a training crop") for future in futures]
+        return crops, torch.tensor([labels for share in ranks.gathered(own) for labels in share])
 
     def state(self) -> list[Crops]:
         """The crops that wait."""

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from voxdag.audio.segments import fit_length
-from voxdag.core import bounds, command
+from voxdag.core import bounds, command, ranks
 from voxdag.core.errors import Refused
-from voxdag.core.parallel import Processes
+from voxdag.core.processes import Processes
 from voxdag.data.shards import PackedTrack, Shards
 from voxdag.networks.by_name import Further
 from voxdag.scoring.pairs import Pair
@@ -131,7 +131,8 @@ class Enhancer:
         self._dev, self._epochs = materials.splits["dev"], materials.recipe.epochs
         # by the weights that training starts from
         self._brought = self.generator.get_buffer(names.OPTIMISED).tolist()
-        self.executor = Processes(command.jobs(), program=False)
+        self.jobs = max(1, command.jobs() // ranks.on_these_processors())
+        self.executor = Processes(self.jobs, program=False)
         self.labels = Labels(settings.metrics, settings.label_delay, self.executor)
 
     def __len__(self) -> int:
@@ -203,7 +204,15 @@ class Enhancer:
         return criteria.criteria(self.measured(self._dev))
 
     def measured(self, shards: Shards) -> pd.DataFrame:
-        """The columns of `criteria.COLUMNS`: metrics in processes, of one recording after the other."""
+        """The columns of `criteria.COLUMNS`: metrics in processes, of one recording after the other. Of several that
+        train together each has a stretch of whole batches."""
+        size, rows = self.scoring.batch_size, np.arange(len(shards))
+        own = ranks.share(-(-len(shards) // size))
+        chosen = shards.chosen((rows >= own.start * size) & (rows < own.stop * size))
+        tables = ranks.gathered(self._measured(chosen))
+        return pd.concat([table for table in tables if len(table)], ignore_index=True)
+
+    def _measured(self, shards: Shards) -> pd.DataFrame:
         noisy, clean = (track(shards, name) for name in ("noisy", "clean"))
         lost: list[float] = []
 
@@ -213,7 +222,7 @@ class Enhancer:
                 lost.append(self.reconstruction(wave, clean.wave(i)))
                 yield Pair(name, np.asarray(clean[i]), wave)
 
-        table = score_pairs(pairs(), RATE, (quality,), command.jobs(), self.executor)
+        table = score_pairs(pairs(), RATE, (quality,), self.jobs, self.executor)
         return table.assign(loss=lost)
 
     def reconstruction(self, enhanced: np.ndarray, clean: np.ndarray) -> float:
