@@ -1,6 +1,7 @@
 # make repro     the whole pipeline: an environment from the pinned requirements, `dvc repro`, then what came out
 # make demo      the same on 60 recordings, in a folder of its own: a minute, once the environment is there
 # make results   what the last run gave: metrics with intervals, pictures, what comes next
+# make report    the last run as one page, report.html, that needs no network
 # make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
 # make test      the tests, in the same environment, in two processes
 # make lint      style
@@ -17,7 +18,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results prove test lint judges trackers cluster lock
+.PHONY: repro demo results report prove test lint judges trackers cluster lock
 
 repro: $(READY)
 	dvc repro
@@ -28,6 +29,9 @@ demo: $(READY)
 
 results: $(READY)
 	python -m voxdag.results
+
+report: $(READY)
+	python -m voxdag.report
 
 prove: $(READY)
 	python -m voxdag.prove

@@ -16,6 +16,7 @@ from voxdag.core.errors import Refused
 LEVELS = (
     ("stages", "commands"),
     ("release",),
+    ("reporting",),
     ("tasks",),
     ("synthesis",),
     ("training", "corpora", "scoring", "figures", "networks"),

@@ -22,8 +22,8 @@ from voxdag.data import layout
 from voxdag.networks import by_name
 from voxdag.networks.official import DENOISERS
 from voxdag.networks.weights import read_weights
+from voxdag.reporting import card
 from voxdag.release import crate, manifest, onnx_files, sbom
-from voxdag.release.card import card
 from voxdag.release.manifest import Checked, Held, Manifest, json_text
 from voxdag.tasks import decisions, opened, sources
 from voxdag.tasks.opened import Opened
@@ -71,7 +71,7 @@ def contents(asked: Asked) -> tuple[Manifest, Files]:
     made = _onnx(asked, there, names, found.scoring.recordings)
     used = _licences(tree, found, others)
     files = weights | fitted | {f"{OTHERS}/{name}": path for name, path in others.items()} | made.files
-    files |= _of_repository() | {LICENCES: json_text(used).encode(), CARD: card(asked.system).encode()}
+    files |= _of_repository() | {LICENCES: json_text(used).encode(), CARD: card.card(asked.system).encode()}
     files[BILL] = json_text(sbom.of_checkout(manifest.product())).encode()
     made_of = {name: layout.checkpoints(asked.system).as_posix() for name in weights}
     made_of |= {name: layout.predictions(asked.system).as_posix() for name in fitted}

@@ -12,6 +12,7 @@
     decision.py     what a score means: a decision and its expected errors   evaluate, voxdag.predict (*)
     transfer.py     metrics elsewhere at what dev froze; likewise            transfer, external, compare (*)
     clean.py, embed.py, synthesize.py   shards to shards; likewise           the stage of that name
+    explained.py    the task in words, and what others published; likewise   voxdag.report (*)
 
 A stage loads only the modules that it needs, so a changed figure retrains nothing. Those with (*) import neither torch
 nor what does, so that breakdown, plot and compare depend on no network: arrays of targets may stand in data.py, tensors
@@ -38,6 +39,7 @@ from voxdag.scoring.members import Members
 from voxdag.scoring.tables import Scoring
 from voxdag.synthesis.conditions import Conditions
 from voxdag.synthesis.place import Place
+from voxdag.tasks.explained import Measure, Published
 from voxdag.training.learner import Learner as TrainingLearner
 from voxdag.training.learner import Materials
 
@@ -324,6 +326,32 @@ class MelSynthesize(Synthesize, Protocol):
         """What it is told of them."""
 
 
+class Explained(Protocol):
+    """The task in words, for a reader who does not know it.
+
+    TITLE, QUESTION   its name, and what is learned
+    USE, MISUSE       what a system of it is for, and what it is not for: sentences of a model card
+    APART             what no two splits share
+    HUB_TASK, TAGS    how the model hub names such systems (pipeline_tag, tags)
+    LEADING           the metrics that stand for a system, the first before the others
+    MEASURES          metric -> its words, unit and digits, of those of intervals, breakdown and matrix
+    FIGURES           name of a figure -> what it shows
+    PUBLISHED         what others reported, by the corpora of params.yaml
+    """
+
+    TITLE: str
+    QUESTION: str
+    USE: str
+    MISUSE: str
+    APART: str
+    HUB_TASK: str
+    TAGS: tuple[str, ...]
+    LEADING: tuple[str, ...]
+    MEASURES: Mapping[str, Measure]
+    FIGURES: Mapping[str, str]
+    PUBLISHED: tuple[Published, ...]
+
+
 MODULES: dict[str, type] = {
     "data": Data,
     "learner": Learner,
@@ -340,4 +368,5 @@ OPTIONAL: dict[str, type] = {
     "clean": Clean,
     "embed": Embed,
     "synthesize": Synthesize,
+    "explained": Explained,
 }

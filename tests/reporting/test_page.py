@@ -1,0 +1,219 @@
+"""The report: numbers and verdicts are those of the tables, nothing is loaded, nothing that a name holds is run."""
+
+import itertools
+import re
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.reporting.reading import Page
+from tests.reporting.standing_in import GIT, HOSTILE, intervals, params_text
+from voxdag.core import artifacts, params
+from voxdag.core.errors import Refused
+from voxdag.reporting import page
+from voxdag.reporting.page import Asked
+
+ROOT = Path(__file__).parents[2]
+OUT = Path("report.html")
+RESULTS = "Speech anti-spoofing: eval of simulated_la"
+LOADS = {"src", "srcset", "poster", "data", "background", "action", "xlink:href"}  # attributes that fetch
+
+
+def rendered(**asked):
+    return page.render(Asked(OUT, **asked))
+
+
+def read(**asked):
+    return Page(rendered(**asked))
+
+
+def test_each_number_is_the_one_in_the_tables(run):
+    found, rows = read(), pd.read_csv("metrics/aasist/intervals.csv")
+    cells = found.row(RESULTS, "aasist")
+    means = rows[rows["resampled_by"] == "speaker"].set_index("metric")["value"]
+    assert [values for _, values in cells[:3]] == [[means[name]] for name in ("eer", "min_dcf", "act_dcf")]
+    assert cells[0][0] == "24.120.6 to 28.1" and cells[3] == ["1", []]  # as shown: per cent, and ends below it
+    assert found.row("Each training alone", "erm, seed 2")[0][1] == [0.369]
+    assert found.row("EER (%); lower is better", "erm")[1] == ["36.9", [0.369]]
+    assert found.row("EER (%)", "erm") == [["41.039.0 to 43.0", [0.41]]]  # the matrix
+
+
+def test_a_verdict_is_that_of_the_pair(run):
+    found = read()
+    ((text, values),) = found.row("Paired differences and verdicts", "aasist − erm")
+    assert values == [-0.1284] and text == "−12.8−20.0 to −5.0better"
+    spoken = {row["verdict"] for _, row in pd.read_csv("compare/antispoof/pairs.csv").iterrows()}
+    assert spoken == {"better"} and "undecided" in found.tables["All paired differences"][1][2][0] + found.text
+    assert ("th", {"scope": "col"}) in found.tags and "margin 0.5" in found.text
+
+
+def test_a_group_stands_beside_the_same_group_of_other_systems(run):
+    cells = read().row("EER (%) by attack", HOSTILE)
+    assert [values for _, values in cells] == [[0.175], [0.2], [], []]
+    assert [text for text, _ in cells[2:]] == ["20", "7 / 14"]  # one hears several versions of each spoof
+
+
+def test_nothing_is_loaded_from_anywhere(run):
+    found, text = read(), rendered()
+    loaded = [value for _, about in found.tags for name, value in about.items() if name in LOADS]
+    assert loaded and all(value.startswith("data:image/png;base64,") for value in loaded)
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in found.tags}
+    assert all(about["href"].startswith("#") for about in found.of("a"))
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    assert not re.search(r"url\(|@import|@font-face", style)
+    policy = [about["content"] for about in found.of("meta") if about.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+def test_a_name_from_a_manifest_is_text(run):
+    text = rendered()
+    assert HOSTILE not in text and "<b>" not in text
+    assert "&lt;b&gt;&#34;A&amp;B&#34;&lt;/b&gt;|`x`" in text
+
+
+def test_a_reader_who_cannot_see_is_told_the_same(run):
+    found = read()
+    assert found.of("html") == [{"lang": "en"}] and found.open == []
+    assert all(about["alt"] and int(about["width"]) for about in found.of("img"))
+    assert all(about.get("scope") in ("col", "row") for about in found.of("th"))
+    levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
+    named = [about["id"] for _, about in found.tags if "id" in about]
+    assert len(set(named)) == len(named)
+    assert {about["href"][1:] for about in found.of("a")} <= set(named)
+    assert {about["aria-labelledby"] for _, about in found.tags if "aria-labelledby" in about} <= set(named)
+
+
+def test_the_same_run_gives_the_same_bytes_and_the_report_is_no_change_of_it(run):
+    subprocess.run([*GIT, "init", "-q"], check=True)
+    subprocess.run([*GIT, "add", "-A"], check=True)
+    subprocess.run([*GIT, "commit", "-qm", "a <run>"], check=True)
+    first = rendered()
+    artifacts.write_bytes(OUT, first.encode())
+    assert rendered() == first and "a &lt;run&gt;" in first
+    assert "everything as committed" in Page(first).text and "All as in params.yaml of HEAD" in Page(first).text
+    Path("notes.txt").touch()
+    assert "1 files that are not as committed" in read().text
+
+
+def test_parameters_that_differ_are_named_with_both_values(run):
+    subprocess.run([*GIT, "init", "-q"], check=True)
+    subprocess.run([*GIT, "add", "params.yaml"], check=True)
+    subprocess.run([*GIT, "commit", "-qm", "x"], check=True)
+    run["systems"]["aasist"]["train"]["lr"] = 0.005
+    Path("params.yaml").write_text(params_text(run))
+    assert read().row("Beside params.yaml of HEAD", "systems.aasist.train.lr") == [["0.002", []], ["0.005", []]]
+    Path("presets").mkdir()
+    Path("presets/fast.yaml").write_text("systems: {aasist: {train: {lr: 0.005, epochs: 3}}}")
+    found = read(preset="fast").tables["Beside params.yaml of HEAD with the preset fast"]
+    assert [row[0][0] for row in found[1:]] == ["systems.aasist.train.epochs"]
+    with pytest.raises(Refused, match="git has no params.yaml of 'gone'"):
+        rendered(revision="gone")
+
+
+def test_files_that_are_not_the_locks_are_named(run):
+    written = {"evaluate@aasist": {"outs": [{"path": "metrics/aasist/intervals.csv", "md5": "0" * 32}]}}
+    written["train@aasist"] = {"params": {"params.yaml": {"systems.aasist.seeds": [7], "systems.gone.seeds": [1]}}}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": written}))
+    text = read(tasks=["antispoof"]).text
+    assert "not those that dvc.lock names: metrics/aasist/intervals.csv" in text
+    assert "is not what these were made with: systems.aasist.seeds How" not in text  # one that is gone is none
+    assert "is not what these were made with: systems.aasist.seeds" in text
+    Path("dvc.lock").write_text("<<<<<<< HEAD")
+    with pytest.raises(Refused, match=r"dvc\.lock is damaged"):
+        rendered()
+
+
+def test_what_is_missing_is_named_with_its_command(run):
+    for path in ("metrics/erm/intervals.csv", "compare/antispoof/pairs.csv", "compare/antispoof/matrix.csv"):
+        Path(path).unlink()
+    text = read().text
+    assert "metrics/erm/intervals.csv (dvc repro evaluate@erm)" in text and "erm has not been measured" in text
+    assert "compare/antispoof/pairs.csv (dvc repro compare@antispoof)" in text and "Nothing is compared yet" in text
+    assert "metrics/noisy" not in text
+
+
+def test_a_run_of_nothing_is_a_page_too(run):
+    for path in [*Path("metrics").rglob("*.*"), *Path("compare").rglob("*.*"), *Path("plots").rglob("*.*")]:
+        path.unlink()
+    text = read().text
+    assert text.count("Nothing is measured of this task yet") == 2 and "dvc repro baseline@noisy" in text
+
+
+def test_a_damaged_table_is_refused_in_one_line(run):
+    Path("metrics/erm/intervals.csv").write_text("metric,value\neer,x\n")
+    with pytest.raises(Refused, match=r"metrics/erm/intervals.csv, line 2, column value: 'x' is not a number"):
+        rendered()
+    intervals("antispoof", "erm", {"eer": (0.1, 0.1, 0.2)})
+    Path("plots/aasist/det.png").write_bytes(b"no picture")
+    with pytest.raises(Refused, match=r"plots/aasist/det.png is no picture"):
+        rendered()
+
+
+def test_a_selection_holds_nothing_else_and_says_so(run):
+    found = read(names=["aasist"])
+    assert "a selection, not the whole run" in found.text and "erm" not in found.text and "BSRNN" not in found.text
+    assert "Paired differences and verdicts" not in found.tables  # a pair is of two
+    assert not any("eer.png" in about["alt"] for about in found.of("img"))  # it would show others too
+    assert "a selection" not in read().text
+    assert read(names=["bsrnn"]).row("ESTOI; higher is better", "noisy")[1][1] == [0.671]  # baselines stay beside it
+    with pytest.raises(
+        Refused, match="nobody is no system or baseline of params.yaml; it has aasist, erm, bsrnn, noisy"
+    ):
+        rendered(names=["nobody"])
+    with pytest.raises(Refused, match="bsrnn is of the task enhance, expected one of antispoof"):
+        rendered(tasks=["antispoof"], names=["bsrnn"])
+
+
+def test_what_is_no_judge_says_so_and_does_not_lead(run):
+    found = read(tasks=["enhance"])
+    assert "PESQoptimised" not in found.tables["ESTOI; higher is better"][0][0]
+    assert found.row("Speech enhancement: eval of simulated_noisy", "bsrnn")[1] == [
+        "1.92optimised1.73 to 2.10",
+        [1.917],
+    ]
+    assert "it is no judge" in found.text and "leaky:" not in found.text
+
+
+def test_folds_and_easier_protocols_are_told(run):
+    run["tasks"]["emotion"] = yaml.safe_load(Path(__file__).parents[2].joinpath("params.yaml").read_text())["tasks"][
+        "emotion"
+    ]
+    run["systems"] = {"tier1": {**run["systems"]["aasist"], "task": "emotion"}}
+    run["baselines"] = {}
+    Path("params.yaml").write_text(params_text(run))
+    folds = ((None, None), ("1", 5), ("2", 5))
+    intervals("emotion", "tier1", {"leaky_transductive_uar": (0.78, 0.7, 0.8)}, folds)
+    found = read(tasks=["emotion"])
+    assert found.row("Each training alone", "tier1, fold 2, seed 5")[0][1] == [0.78]
+    assert "leaky: speakers of eval were heard in training" in found.text and "transductive: features" in found.text
+    assert found.row("Speech emotion recognition: eval of simulated_emotional", "tier1")[0][0].startswith(
+        "78.0leakytrans"
+    )
+
+
+def test_published_lines_stand_beside_ours_on_their_corpus_alone(run):
+    assert "Nothing that was published compares: simulated_la is simulated" in read().text
+    run["tasks"]["antispoof"]["prepare"]["eval_corpus"] = "asvspoof2019_la"
+    Path("params.yaml").write_text(params_text(run))
+    found = read(tasks=["antispoof"])
+    caption = "Published on asvspoof2019_la, beside this run"
+    assert found.row(caption, "aasist")[0][1] == [0.2406] and found.row(caption, "AASIST-L")[0][1] == [0.0099]
+    assert found.row(caption, "AASIST-L")[3][0].startswith("the checkpoint was chosen on eval")
+    assert "Trained on simulated_la" in found.text and "measured on asvspoof2019_la" in found.text
+
+
+def test_a_machine_is_known_by_records_of_trainings_with_these_settings(run):
+    record = {"settings": asdict(params.system(run, "aasist")), "recordings": {}, "processor": "a processor"}
+    record |= {"packages": {"numpy": "2.4.6"}, "git": {"commit": "f" * 40, "changed_files": [" M x"]}}
+    artifacts.write_json(Path("data/runs/aasist/seed-1-a.json"), record)
+    other = record | {"processor": "of another run", "settings": record["settings"] | {"seeds": [99]}}
+    artifacts.write_json(Path("data/runs/aasist/seed-1-b.json"), other)
+    text = read().text
+    assert "a processor" in text and "numpy 2.4.6" in text and "ffffffffffff and 1 changed files" in text
+    assert "of another run" not in text

@@ -1,0 +1,228 @@
+"""What a run was made with: commit, parameters, lock, machine, packages. No time of day, so that a report is the same
+whenever it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from voxdag.core import artifacts, lock, params, presets
+from voxdag.core.errors import Refused
+from voxdag.core.workspace import workspace
+from voxdag.data.shards import INDEX
+
+RECORDS = Path("data/runs")  # what `train` writes of each training (stages/train.py)
+SPREAD = Path("metrics/spread.json")  # says which class of machine made the committed result
+PINS = Path("requirements.in")
+DIRECT = re.compile(r"([\w.-]+)==(\S+)")
+ABSENT = "(not there)"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The commit that a run stands on.
+
+    changed: files that are not as committed, but for the report itself
+    """
+
+    name: str
+    date: str
+    subject: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A parameter that is not as in what it is compared with."""
+
+    key: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """dvc.lock, and what contradicts it.
+
+    digest    first digits of its SHA-256
+    stages    how many there are
+    files     files of the report that are other ones than it says
+    settings  parameters of stages that are other ones than params.yaml says now
+    """
+
+    digest: str
+    stages: int
+    files: tuple[str, ...]
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where systems were trained: their names, the machine in words, versions of packages."""
+
+    systems: tuple[str, ...]
+    words: Mapping[str, str]
+    packages: Mapping[str, str]
+
+
+def commit(out: Path) -> Commit | None:
+    """The commit that the folder stands on; None where git does not know its params.yaml."""
+    if lock.committed(params.FILE) is None:
+        return None
+    name, date, subject = _git("show", "-s", "--format=%H%n%cs%n%s", lock.COMMIT).split("\n")[:3]
+    itself = {out.as_posix(), _relative(out)}
+    return Commit(name, date, subject, tuple(sorted(set(lock.uncommitted()) - itself)))
+
+
+def base(revision: str, preset: str | None) -> tuple[str, Mapping[str, Any]] | None:
+    """What parameters are compared with, in words and as a tree: those of a revision, with a preset applied to them.
+    None where git knows none. Raises Refused for an unknown revision or preset, and a preset that does not fit."""
+    done = subprocess.run(["git", "show", f"{revision}:./{params.FILE}"], capture_output=True, text=True)
+    if done.returncode and revision == lock.COMMIT:
+        return None
+    if done.returncode:
+        raise Refused(f"git has no {params.FILE} of {revision!r}: expected a commit, a branch or a tag")
+    tree = yaml.safe_load(done.stdout)
+    where = f"{params.FILE} of {revision}"
+    if preset is None:
+        return where, tree
+    return f"{where} with the preset {preset}", presets.applied(presets.read(preset), tree)
+
+
+def changes(tree: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
+    """The parameters in which two trees differ, in the order of the first."""
+    old, new = dict(_leaves(before)), dict(_leaves(tree))
+    keys = [key for key in {**new, **old} if old.get(key, ABSENT) != new.get(key, ABSENT)]
+    return [Change(key, _text(old.get(key, ABSENT)), _text(new.get(key, ABSENT))) for key in keys]
+
+
+def proof(tree: Mapping[str, Any], files: Sequence[Path]) -> Proof | None:
+    """What dvc.lock says of the files of a report; None where it is not here. Raises Refused for a damaged one."""
+    path = Path(lock.LOCK)
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    stages = lock.stages(content.decode("utf-8", "replace"))
+    outs = {out: md5 for stage in stages.values() for out, md5 in stage.outs.items()}
+    settings = {key: value for stage in stages.values() for key, value in stage.settings.items()}
+    return Proof(
+        digest=hashlib.sha256(content).hexdigest()[:16],
+        stages=len(stages),
+        files=tuple(file.as_posix() for file in files if _md5(file) != outs.get(file.as_posix())),
+        settings=tuple(key for key, value in settings.items() if _differs(tree, key, value)),
+    )
+
+
+def machines(tree: Mapping[str, Any], systems: Sequence[str]) -> list[Machine]:
+    """Where these systems were trained, by the records of trainings with the settings that they have now; systems of
+    one machine together. Those without such a record are in none."""
+    found: dict[str, tuple[list[str], dict]] = {}
+    for name in systems:
+        for record in _records(tree, name):
+            about = {"words": _machine(record), "packages": record.get("packages", {})}
+            names, _ = found.setdefault(json.dumps(about, sort_keys=True), ([], about))
+            if name not in names:
+                names.append(name)
+    return [Machine(tuple(names), about["words"], about["packages"]) for names, about in found.values()]
+
+
+def recorded_class() -> dict[str, str]:
+    """The class of machine of the committed result, where it is recorded; else nothing."""
+    return artifacts.read_json(SPREAD).get("machine", {}) if SPREAD.is_file() else {}
+
+
+def pins() -> dict[str, str]:
+    """The packages that the pipeline asks for itself, with the versions that it pins; nothing where no list is here."""
+    return dict(DIRECT.findall(PINS.read_text(encoding="utf-8"))) if PINS.is_file() else {}
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout
+
+
+def _relative(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _leaves(tree: object, where: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(tree, Mapping) and tree:
+        for name, value in tree.items():
+            yield from _leaves(value, f"{where}.{name}" if where else str(name))
+    elif where:
+        yield where, None if tree == {} else tree
+
+
+def _text(value: object) -> str:
+    return value if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()  # DVC's own
+
+
+def _differs(tree: Mapping[str, Any], key: str, value: object) -> bool:
+    """Whether params.yaml says another value; of an entry that it does not have any more, no."""
+    branch: Any = tree
+    *path, last = key.split(".")
+    for name in path:
+        branch = branch.get(name) if isinstance(branch, Mapping) else None
+    if path and not isinstance(branch, Mapping):
+        return False
+    return (branch.get(last) or None) != (value or None)
+
+
+def _records(tree: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    """The records of trainings of a system with its settings, on the recordings that lie here, where some do."""
+    settings = json.loads(json.dumps(asdict(params.system(tree, name))))
+    for path in sorted((workspace() / RECORDS / name).glob("*.json")):
+        record = artifacts.read_json(path)
+        if _same(record.get("settings", {}), settings) and _is_of_these(record.get("recordings", {})):
+            yield record
+
+
+def _same(recorded: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether two blocks of a system are the same, but for what only scoring depends on."""
+    return all(recorded.get(key) == settings.get(key) for key in {**recorded, **settings} if key != "evaluate")
+
+
+def _is_of_these(recordings: Mapping[str, Mapping[str, str]]) -> bool:
+    return all(_index_is(split) for split in recordings.values())
+
+
+def _index_is(split: Mapping[str, str]) -> bool:
+    index = Path(split["folder"]) / INDEX
+    return not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() == split["index_sha256"]
+
+
+def _code(git: Mapping[str, Any]) -> str:
+    """The commit that a training ran on, and whether its tree was as committed."""
+    changed = len(git.get("changed_files", ()))
+    return git.get("commit", "")[:12] + (f" and {changed} changed files" if changed else "")
+
+
+def _machine(record: Mapping[str, Any]) -> dict[str, str]:
+    """The machine of a record in words: neither its name nor its system."""
+    machine = record.get("machine", {})
+    said = {
+        "Processor": record.get("processor") or machine.get("processor"),
+        "Instruction sets": machine.get("isa"),
+        "GPU": machine.get("gpu"),
+        "Device": record.get("device"),
+        "Threads": record.get("threads"),
+        "Python": record.get("python"),
+        "PyTorch": machine.get("torch"),
+        "CUDA": record.get("cuda"),
+        "Commit": _code(record.get("git") or {}),
+    }
+    return {name: str(value) for name, value in said.items() if value not in (None, "")}
