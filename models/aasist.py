@@ -249,6 +249,8 @@ class AASIST(nn.Module):
 
     TAKES = "wave"
 
+    sinc: Tensor
+
     def __init__(self, config: AASISTConfig, outputs: int = 2):
         super().__init__()
         self.config = config

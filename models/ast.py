@@ -25,6 +25,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +136,7 @@ class ASTConfig:
         return rows, columns
 
 
-AST_RECIPE = {
+AST_RECIPE: dict[str, Any] = {
     "bands": 128,
     "frames": 1024,
     "stride": (10, 10),
@@ -146,8 +147,7 @@ AST_RECIPE = {
 }
 CONFIGS = {
     "quick": ASTConfig(
-        **{"bands": 64, "frames": 128, "stem": (16, 32, 64, 64), "width": 64, "depth": 1, "heads": 4},
-        **{"pooling": "mean", "dropout": 0.1},
+        bands=64, frames=128, stem=(16, 32, 64, 64), width=64, depth=1, heads=4, pooling="mean", dropout=0.1
     ),
     "tiny": ASTConfig(bands=128, frames=1024, width=96, depth=4, heads=4, pooling="mean", dropout=0.1),
     "reference": ASTConfig(
@@ -279,7 +279,7 @@ def _head(config: ASTConfig, outputs: int) -> nn.Sequential:
 
 def _draw(network: AST) -> None:
     """As in DeiT: biases of linear maps at zero; the convolution as torch draws it."""
-    drawn = [network.positions, *([network.tokens] if network.token_count else [])]
+    drawn: list[Tensor] = [network.positions, *([network.tokens] if network.token_count else [])]
     for module in network.blocks.modules():
         if isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)

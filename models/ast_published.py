@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from models.ast import AST
 
 OURS = ("patches.", "blocks.", "norm.")  # names that begin so have one of theirs each
 PATCHES, POSITIONS, TOKENS = "patch_embed.proj", "pos_embed", ("cls_token", "dist_token")
@@ -23,7 +27,7 @@ PATCH, BANDS, FRAMES, STRIDES = 16, 128, 1024, (10, 12, 14, 16)  # that AST was 
 HEAD_WIDTH = 64  # of DeiT's attention in every size; no shape in a file tells
 
 
-def converted(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor] | None:
+def converted(tensors: Mapping[str, Tensor], network: AST) -> dict[str, Tensor] | None:
     """All tensors of an AST (`network`) but its head's; None where the names are neither AST's nor DeiT's.
 
     Positions are cut from the middle or interpolated to the network's patches, and the channels of DeiT's convolution
@@ -67,7 +71,7 @@ def resized(positions: Tensor, size: int, dim: int) -> Tensor:
     return nn.functional.interpolate(positions[None], grid, mode="bilinear", align_corners=False)[0]
 
 
-def _positions(given: Mapping[str, Tensor], network: nn.Module, images: bool) -> Tensor:
+def _positions(given: Mapping[str, Tensor], network: AST, images: bool) -> Tensor:
     """(P + F' T', D): those of the tokens, then of the network's patches."""
     held = given[POSITIONS][0].float()  # (P + patches, D)
     first = sum(name in given for name in TOKENS)

@@ -122,7 +122,7 @@ class BandSplit(nn.Module):
     def forward(self, spectrum: Tensor, valid: Tensor | None) -> Tensor:
         """(T, B, F, 2), (T, B) -> (T, B, K, N)."""
         heard = [spectrum] if len(self.sizes) == 1 else [spectrum, magnitudes(spectrum)]  # (T, B, F, size) each
-        of_runs = [self.run(run, norms, heard, valid) for run, norms in zip(self.runs, self.norms, strict=True)]
+        of_runs = [self.run(run, norms, heard, valid) for run, norms in zip(self.runs, self.norms, strict=True)]  # type: ignore[arg-type]
         return torch.cat(of_runs).transpose(0, 1).contiguous().unflatten(0, spectrum.shape[:2])
 
     def run(self, run: Run, norms: nn.ModuleList, heard: Sequence[Tensor], valid: Tensor | None) -> Tensor:

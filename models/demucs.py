@@ -36,11 +36,13 @@ def half_sample_sinc() -> Tensor:
 class Resampler(nn.Module):
     """Double or halve the rate of (N, 1, T) by sinc interpolation (Smith and Gossett, ICASSP 1984)."""
 
+    kernel: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("kernel", half_sample_sinc()[None, None], persistent=False)
 
-    def double(self, wave: Tensor) -> Tensor:
+    def double(self, wave: Tensor) -> Tensor:  # type: ignore[override]  # of torch's name for "to float64"
         between = F.conv1d(wave, self.kernel, padding=ZERO_CROSSINGS)[..., 1:]
         return torch.stack([wave, between], dim=-1).flatten(-2)  # (N, 1, 2 T)
 

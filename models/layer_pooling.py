@@ -67,6 +67,9 @@ def linear_bank(bands: int) -> Tensor:
 class Spectrogram(nn.Module):
     """Waves (B, T) of WINDOW samples or more -> the frames of each layer, (B, D, T') each."""
 
+    window: Tensor
+    bank: Tensor
+
     def __init__(self, config: LayerPoolingConfig):
         super().__init__()
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +73,7 @@ class FrontEndConfig:
 
 
 # Of no published weights: for tests
-TINY_FORM = {
+TINY_FORM: dict[str, Any] = {
     "convolutions": ((16, 10, 5), (16, 8, 8), (16, 8, 8)),
     "width": 16,
     "depth": 2,

@@ -102,7 +102,7 @@ class SSLPooling(SelfSupervised):
     def __init__(self, config: SSLPoolingConfig, outputs: int):
         super().__init__(config)
         self.pooling = POOLINGS[config.pooling](config)
-        self.projection = projection((self.pooling.size, *config.projection), config.projection_dropout)
+        self.projection = projection((self.pooling.size, *config.projection), config.projection_dropout)  # type: ignore[arg-type]
         self.head = nn.Linear(config.projection[-1], outputs)
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,9 +117,9 @@ class SSLPooling(SelfSupervised):
     def pooled_moments(self, moments: Tensor) -> Tensor:
         """(B, L + L (L + 1) / 2, D) -> (B, 2 D). Raises ValueError as `forward` does."""
         config = self.config
-        if not config.frozen or config.pooling != "statistics":
+        if not config.frozen or config.pooling != "statistics":  # type: ignore[attr-defined]
             raise ValueError(
-                f"frozen is {config.frozen} and pooling {config.pooling}; moments stand for the waves where the front "
+                f"frozen is {config.frozen} and pooling {config.pooling}; moments stand for the waves where the front "  # type: ignore[attr-defined]
                 "end is frozen and pooling is statistics"
             )
         expected = (moments_size(config.depth), config.width)
@@ -127,7 +127,7 @@ class SSLPooling(SelfSupervised):
             raise ValueError(
                 f"moments are of {tuple(moments.shape[1:])}, expected {expected}, of {config.depth} layers"
             )
-        return self.pooling.of_moments(moments)
+        return self.pooling.of_moments(moments)  # type: ignore[operator]
 
 
 def build(config: SSLPoolingConfig, outputs: int) -> SSLPooling:

@@ -19,6 +19,9 @@ class STFT(nn.Module):
     ceil(samples / hop) + window / hop - 1 of them, so that each sample is in window / hop frames.
     """
 
+    window: Tensor
+    dual: Tensor
+
     def __init__(self, window: int, hop: int):
         super().__init__()
         self.size, self.hop, self.shifts = window, hop, window // hop

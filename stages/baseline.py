@@ -30,7 +30,7 @@ def predict(name: str, baseline: Baseline, seed: int) -> dict[str, pd.DataFrame]
     packed = layout.features(baseline.task)
     shards = {split: Shards(layout.recordings(packed, split)) for split in layout.SPLITS}
     tables = results.tables(baseline.task)
-    predictions = {split: [] for split in results.SPLITS}
+    predictions: dict[str, list[pd.DataFrame]] = {split: [] for split in results.SPLITS}
     for member in members(shards["dev"].index, [seed]):
         of_fold = {split: recordings.fold(member.fold) for split, recordings in shards.items()}
         for split, table in module.predict(of_fold, tables, settings, seed).items():

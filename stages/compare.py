@@ -114,7 +114,7 @@ def main(task: str) -> None:
     artifacts.write_table(layout.comparison(task) / "matrix.csv", cells)
     if len(cells):
         words = f"{task}; thresholds and calibration of each system's own dev"
-        matrix.draw(cells, transfer.SHOWN).save(folder / "matrix", words)
+        matrix.draw(cells, transfer.SHOWN).save(folder / "matrix", words)  # type: ignore[union-attr]
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def predict(name: str, system: System, device: torch.device) -> dict[str, pd.Dat
     settings = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")
     shards = {split: all_real(Shards(layout.recordings(system.recordings, split))) for split in results.SPLITS}
     tables = results.tables(system.task)
-    predictions = {split: [] for split in results.SPLITS}
+    predictions: dict[str, list[pd.DataFrame]] = {split: [] for split in results.SPLITS}
     for member in members(shards["dev"].index, system.seeds):
         weights = checkpoint(name, member, system.evaluate.checkpoint)
         network = by_name.restore(
@@ -97,7 +97,7 @@ def write_audible(folder: Path, shards: Shards, rows: Sequence[int], name: str) 
         packed = shards.track(track)
         for i in rows:
             content = BytesIO()
-            soundfile.write(content, packed[i], int(packed.track.rate), format="WAV", subtype="PCM_16")
+            soundfile.write(content, packed[i], int(packed.track.rate), format="WAV", subtype="PCM_16")  # type: ignore[arg-type]
             file = name.format(id=packed.ids[i].replace("/", "_"), track=track)
             artifacts.write_bytes(folder / file, content.getvalue())
 

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
@@ -29,6 +30,7 @@ from voxdag.data import folds, layout, shards
 from voxdag.data.columns import SIZE
 from voxdag.data.layout import SPLITS
 from voxdag.data.recordings import AUDIO, Features, Recording, read_audio
+from voxdag.data.shards import Row
 from voxdag.networks.denoisers import denoiser
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ def pack(
 
     def recordings() -> Iterator[tuple[dict, dict]]:
         for row in utterances.to_dict("records"):
-            of_tracks = dict(zip(files, itertools.islice(found, len(files)), strict=True))
+            of_tracks: dict[str, Any] = dict(zip(files, itertools.islice(found, len(files)), strict=True))
             path, reason = unusable({row[files[name]]: recording for name, recording in of_tracks.items()})
             if reason:
                 quarantined.append({"id": row["id"], "split": row["split"], "path": path, "reason": reason})
@@ -82,7 +84,7 @@ def pack(
     return index, pd.DataFrame(quarantined, columns=["id", "split", "path", "reason"])
 
 
-def unusable(found: Mapping[str, Recording | str]) -> tuple[str, str]:
+def unusable(found: Mapping[str, Any]) -> tuple[str, str]:
     """Which of a recording's files (by path) cannot be used, and why; ("", "") where all can.
 
     Files that are not equally long, of one rate and number of channels, are no tracks of one recording: they are cut at
@@ -152,7 +154,8 @@ def main(name: str) -> None:
     splits = {split: layout.utterances(name, split, data.COLUMNS) for split in SPLITS}
     read_file = functools.partial(read, folder=corpora_folder(), features=features)
     found = parallel.stream(read_file, paths(pd.concat(splits.values()), files), command.jobs(), "files")
-    packed, quarantined = [], []
+    packed: list[Row] = []
+    quarantined: list[Row] = []
     for split, utterances in splits.items():
         index, broken = pack(utterances, found, layout.recordings(packed_in, split), features, files)
         log.info("%s %s: %d recordings packed, %d quarantined", name, split, len(index), len(broken))

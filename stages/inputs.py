@@ -78,7 +78,7 @@ def weights(item: Mapping) -> str:
     """One line for each file in the weights folder that an item of params.yaml names, and for each folder of sounds,
     below the corpora, that a system's objective does."""
     front_end = (item.get("features") or {}).get("front_end") or {}
-    named = [(item.get("model") or {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]
+    named = [(item.get("model") or {}).get("init_weights"), DENOISERS.get(front_end.get("denoise"))]  # type: ignore[arg-type]
     lines = [f"{name} {_hash(weights_folder() / name)}\n" for name in named if name]
     lines += [f"{name}: {held}\n" for name, held in folders.listings(item.get("objective")).items()]
     return "".join(lines) or NOTHING

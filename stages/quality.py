@@ -36,7 +36,9 @@ from voxdag.training.history import HISTORY as TYPES
 SECTION = "synthetic"
 
 
-def of_fold(train: Shards, dev: Shards, name: str, module: ModuleType, settings: object) -> tuple[Sets, Conditions]:
+def of_fold(
+    train: Shards, dev: Shards, name: str, module: ModuleType, settings: sets.Settings
+) -> tuple[Sets, Conditions]:
     """The sets of one fold (what the entry's generator was fitted to, what it made, dev), and its conditions."""
     real, made = train.chosen(~made_up(train.index)), train.chosen(of_entry(train.index, name))
     fitted, held = (one.chosen(module.fitted_to(one.index)) for one in (real, all_real(dev)))

@@ -68,12 +68,12 @@ def train(loop: Loop, out: Path) -> dict:
     """Run the loop and write what it keeps; gives the summary."""
     progress = loop.run()
     stopping, averaging = loop.recipe.stopping, loop.recipe.averaging
-    stopped_by = set() if stopping.patience is None else {stopping.criterion}
+    stopped_by: set = set() if stopping.patience is None else {stopping.criterion}
     calibrate_and_write(loop, out / "last.safetensors", stopped_by)
     averaged = None
     if loop.load_average():
         averaged = {"weights": loop.average.count, **defined(loop.score_dev())}
-        averaged_by = {stopping.criterion} if averaging.over == "best" else set()
+        averaged_by: set = {stopping.criterion} if averaging.over == "best" else set()
         calibrate_and_write(loop, out / "averaged.safetensors", stopped_by | averaged_by)
     ranks.meet()  # the first process has written what is kept
     for criterion, best in progress.best.items():
@@ -126,9 +126,9 @@ def make_learner(name: str, system: System, member: Member, device: torch.device
     materials = Materials(
         splits=splits,
         dev_tables=layout.tables(system.task, "dev"),
-        loader=LoaderSettings(recipe.batch_size, member.seed, device, runtime.workers(device), mixed),
+        loader=LoaderSettings(recipe.batch_size, member.seed, device, runtime.workers(device), mixed),  # type: ignore[arg-type]
         recipe=recipe,
-        network=new_network(system, member.seed).to(device),
+        network=new_network(system, member.seed).to(device),  # type: ignore[arg-type]
     )
     settings = params.bind(learner.Settings, system.objective, f"systems.{name}.objective")
     scoring = params.bind(inference.Settings, system.inference, f"systems.{name}.inference")

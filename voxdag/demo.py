@@ -33,7 +33,7 @@ STEPS = (["dvc", "repro"], ["voxdag.results", "--tables"])
 
 def tiny(tree: Mapping) -> dict:
     """params.yaml with one task and one system of it alone, and the preset's changes."""
-    empty = {section: {} for section in params.SECTIONS}
+    empty: dict[str, dict] = {section: {} for section in params.SECTIONS}
     alone = {"tasks": {TASK: tree["tasks"][TASK]}, "systems": {SYSTEM: tree["systems"][SYSTEM]}}
     return presets.merged({**tree, **empty, **alone}, presets.read(PRESET), "the demo")
 

@@ -269,7 +269,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 def examine() -> list[Finding]:
     """All findings; a check that cannot go on is a finding too."""
-    findings = []
+    findings: list[Finding] = []
     for check in CHECKS:
         try:
             findings.extend(check())
@@ -283,7 +283,7 @@ def main() -> None:
     if not Path(params.FILE).is_file():
         raise Refused(f"{params.FILE} is not here: run from the repository's root")
     logging.disable(logging.WARNING)  # readers log what their findings say
-    sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be UTF-8
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file name need not be UTF-8
     findings = examine()
     for finding in findings:
         print(f"{finding.level:4}  {finding.text}")

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,8 @@ def whole_factor(network: BSRNN, wave: np.ndarray) -> float:
 def write(weights: Path, words: Sequence, out: Path, buffers: dict) -> dict:
     """Export the network of a weights file; gives what is printed. Raises Refused where ONNX differs from torch."""
     torch.set_num_threads(1)
-    network = by_name.restore(weights, *words, 1, buffers).eval()
+    architecture, config, changes = words
+    network: Any = by_name.restore(weights, architecture, config, changes, 1, buffers).eval()
     stream, wave = streaming.stream_of(network), compared()
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / out.name

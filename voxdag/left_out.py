@@ -107,14 +107,14 @@ def decisive(tree: Mapping[str, Any], entry: str, system: str) -> dict[str, obje
 def lost(every: Mapping[str, pd.DataFrame], without: Mapping[str, pd.DataFrame], codec: str, tree: Mapping) -> dict:
     """What training without a codec changes on the eval recordings that came through it: METRIC in both, and KEPT."""
     report, scoring = load_module("voxdag.tasks.{task}.report", task=TASK), results.scoring(tree, TASK)
-    both = [{**held, "eval": held["eval"][held["eval"][CODEC] == codec]} for held in (every, without)]
-    if not len(both[0]["eval"]):
+    before, after = ({**held, "eval": held["eval"][held["eval"][CODEC] == codec]} for held in (every, without))
+    if not len(before["eval"]):
         raise Refused(f"no eval recording came through {codec}")
     no_tables: dict[str, dict] = {split: {} for split in results.SPLITS}  # an EER needs none
-    rows = summary.differences(*both, no_tables, report, scoring, params.run(tree).seed)
+    rows = summary.differences(before, after, no_tables, report, scoring, params.run(tree).seed)
     found = rows.set_index("metric").loc[METRIC].rename({"before": "with_codec", "after": "without_codec"})
     better = {"before": "with the codec", "after": "without it"}.get(found["better"], found["better"])
-    return {CODEC: codec, **found.reindex([*KEPT]).to_dict(), "better": better, "n": len(both[0]["eval"])}
+    return {CODEC: codec, **found.reindex([*KEPT]).to_dict(), "better": better, "n": len(before["eval"])}
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -94,15 +94,14 @@ def find_segments(folder: Path, rule: str, seconds: tuple[float, float], jobs: i
         logger.warning("left out %s", listing.in_words(left_out))
     found = parallel_map(partial(_segments, folder=folder, rule=rule, seconds=seconds), paths, jobs, "files")
     kept: dict[str, Path] = {}  # digest of what a file holds -> the first that holds it
-    segments = []
+    segments: list[Segment] = []
     for path, read in zip(paths, found, strict=True):
-        reason = read if isinstance(read, str) else None
-        if reason is None and kept.setdefault(read.digest, path) != path:
-            reason = f"the recording of {kept[read.digest]}"  # it would be another speaker's, in another split
-        if reason is None:
-            segments += read.segments
+        if isinstance(read, str):
+            logger.warning("left out %s: %s", path, read)
+        elif (first := kept.setdefault(read.digest, path)) != path:  # another speaker's, in another split
+            logger.warning("left out %s: the recording of %s", path, first)
         else:
-            logger.warning("left out %s: %s", path, reason)
+            segments += read.segments
     return segments
 
 
@@ -224,7 +223,7 @@ def make(arguments: argparse.Namespace) -> None:
     material = share_out(segments, arguments.utterances, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with alone(arguments.out / "LA"):
-        write(arguments.out / "LA", material, load, seconds, arguments.seed, jobs)
+        write(arguments.out / "LA", material, load, seconds, arguments.seed, jobs)  # type: ignore[arg-type]
     made = asvspoof2019_la.Options(root=str(arguments.out.resolve()), official=False)
     print(_summary(asvspoof2019_la.read(Path(), made)))
     print(f"Train on it:\n  dvc exp run {' '.join(_overrides(made))}")

@@ -113,7 +113,7 @@ def _line(proof: Proof, name: str, lineage: set[str], strict: bool) -> Line:
     trained = [stage for stage in proof.after if stage in lineage and stage.startswith(TRAINED)]
     words = [f"differs: {', '.join(differing)}"]
     if not trained:
-        return Line(name, *words, False)
+        return Line(name, words[0], False)
     why = _excuse(proof, trained)
     bad = [metric for stage in trained for metric in changed_metrics(proof, stage) if not metric.within]
     words += [why or "equal bytes are expected here"]
@@ -191,7 +191,7 @@ def changed_metrics(proof: Proof, stage: str) -> list[Metric]:
         known = proof.spread.get(system, {}).get(name)
         ends = tuple(round(end, artifacts.DECIMALS) for end in interval(known, seeds)) if known else None
         count = known["n"] if known else 0
-        changed.append(Metric(system, name, after.get(name), before.get(name), ends, count))
+        changed.append(Metric(system, name, after.get(name), before.get(name), ends, count))  # type: ignore[arg-type]
     return changed
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from tests.training import toys
-from tests.training.together import ended, start, together
+from tests.training.together import SECONDS, ended, start, together
 from voxdag.core import ranks
 from voxdag.core.errors import Refused
 from voxdag.networks import by_name
@@ -30,7 +30,6 @@ from voxdag.training.early_stopping import StoppingRules
 
 BOUND, BOUND_OF_MEANS = 1e-9, 1e-6
 UNEVEN = 5  # recordings of a batch: 3 and 2
-KILLED_AT = (4, 9, 14)  # steps: of 6 an epoch
 
 
 def undropped(network):
@@ -329,11 +328,14 @@ def test_a_run_whose_processes_are_killed_goes_on_to_the_bytes_of_an_unbroken_on
     (tmp_path / "unbroken").mkdir()
     unbroken, same = map(in_bytes, together(killed, tmp_path / "unbroken", "0"))
     assert unbroken == same
-    began = time.monotonic()
-    (first, said), (second, _) = ended(start(killed, tmp_path, "4", "1"))  # 3 steps are done
-    assert (first, second) == (1, -signal.SIGKILL) and time.monotonic() - began < 60
+    first, second = start(killed, tmp_path, "4", "1")  # 3 steps are done
+    assert second.wait(SECONDS) == -signal.SIGKILL
+    died = time.monotonic()
+    ((status, said),) = ended([first])
+    assert status == 1 and time.monotonic() - died < 60
     lines = [line for line in said.splitlines() if "error" in line]
-    assert len(lines) == 1 and "error: another process has ended, or has not answered for 1 minutes" in lines[0]
+    assert len(lines) == 1 and "error: another process has ended, or has not answered for 5 minutes" in lines[0]
+    second.communicate()
     (first, _), (second, said) = ended(start(killed, tmp_path, "5", "0"))  # 4 more
     assert (first, second) == (-signal.SIGKILL, 1) and "process 1 of 0 to 1: error: another process has" in said
     both = ended(start(killed, tmp_path, "6", "0", "1"))

@@ -14,10 +14,10 @@ from tests.clone import ROOT
 from voxdag.core import command, ranks
 from voxdag.training.distributed import joined
 
-SECONDS = 120  # that a test waits for processes
+SECONDS = 600  # that a test waits for processes: beside other work they take a minute to start
 
 
-def start(function, folder, *words, count=2, seconds=60):
+def start(function, folder, *words, count=2, seconds=300):
     """The processes, which call `function(folder, *words)`, of the top level of its module, each for itself.
 
     seconds: that each waits for the others

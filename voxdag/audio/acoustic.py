@@ -88,6 +88,10 @@ class Extractor(nn.Module):
     Kaldi's do: they stay at its floor.
     """
 
+    window: Tensor
+    mel: Tensor
+    dct: Tensor
+
     def __init__(self, acoustic: Acoustic, rate: int):
         super().__init__()
         self.acoustic = acoustic

@@ -13,6 +13,7 @@ Systems Format 1.20 (WMA); EA IFF 85 (8SVX); RFC 9639 (FLAC).
 from __future__ import annotations
 
 import io
+import mmap
 import re
 import struct
 from collections.abc import Callable
@@ -35,7 +36,7 @@ CLUSTER = b"\x1f\x43\xb6\x75"  # an element of a segment, which holds the audio 
 ID3_HEADER = 10  # bytes
 TAG_REACH = 200  # bytes of an MPEG frame within which an Info frame says that it is one
 # Where in an Info frame its flags and the number of frames that follow stand, in bytes behind its name
-TAGS = {b"Xing": (4, 8), b"Info": (4, 8), b"VBRI": (None, 14)}
+TAGS: dict[bytes, tuple[int | None, int]] = {b"Xing": (4, 8), b"Info": (4, 8), b"VBRI": (None, 14)}
 # kbit/s by the header's bit rate index: Layer III and II of MPEG-1, and both of MPEG-2 and 2.5
 KBITS = {
     (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -47,6 +48,9 @@ AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
 AC3_RATES = (48_000, 44_100, 32_000)  # Hz
 AC3_SAMPLES = 1536  # of a frame
 EAC3 = 10  # versions of the bit stream beyond this one are Enhanced AC-3
+
+
+Content = bytes | mmap.mmap  # of a file
 
 
 class Extent(NamedTuple):
@@ -91,7 +95,7 @@ class Chunks:
             position = self._next(file, start + max(size, 0), total)
         return None
 
-    def end_of(self, content: bytes, position: int, total: int) -> int | None:
+    def end_of(self, content: Content, position: int, total: int) -> int | None:
         """Where the chunk ends that begins at a byte; None where none does, or where it is cut."""
         header = content[position : position + self.header]
         if len(header) < self.header or not (self.inclusive or _is_name(header)):
@@ -100,7 +104,7 @@ class Chunks:
         end = position + size + (0 if self.inclusive else self.header)
         return end if position + self.header <= end <= total else None
 
-    def is_data(self, content: bytes, position: int) -> bool:
+    def is_data(self, content: Content, position: int) -> bool:
         return content[position : position + len(self.data)] == self.data
 
     def find(self, content: bytes, name: bytes) -> bytes | None:
@@ -253,7 +257,7 @@ def mpeg_frames(path: Path) -> int | None:
     flags, count = (None if place is None else frame.find(tag) + place for place in TAGS[tag])
     if flags is not None and not frame[flags + 3] & 1:
         return None
-    return struct.unpack(">I", frame[count : count + 4])[0]
+    return struct.unpack(">I", frame[count : count + 4])[0]  # type: ignore[operator]
 
 
 def asf_seconds(content: bytes) -> Fraction | None:
@@ -359,13 +363,13 @@ def _followed(file: BinaryIO, position: int, total: int) -> int | None:
     return position if whole and position > total else None
 
 
-def no_element(content: bytes, start: int) -> int | None:
+def no_element(content: mmap.mmap, start: int) -> int | None:
     """The first byte in a segment of Matroska, and in its clusters, where an element should begin and none does."""
     position, whole = _follow(content, start, len(content), (CLUSTER,))
     return None if whole else position
 
 
-def _follow(file: BinaryIO, position: int, total: int, entered: tuple[bytes, ...]) -> tuple[int, bool]:
+def _follow(file: BinaryIO | mmap.mmap, position: int, total: int, entered: tuple[bytes, ...]) -> tuple[int, bool]:
     """Where the last element ends, or the first that is none begins; and whether all were elements.
 
     entered: names of elements whose content is followed too, as is that of one of unknown size
@@ -381,7 +385,7 @@ def _follow(file: BinaryIO, position: int, total: int, entered: tuple[bytes, ...
     return position, True
 
 
-def _vint(file: BinaryIO) -> tuple[int, int | None]:
+def _vint(file: BinaryIO | mmap.mmap) -> tuple[int, int | None]:
     """Bytes and value of the variable-length integer that comes next: RFC 8794, section 4; all ones are unknown."""
     first = file.read(1)
     width = 9 - first[0].bit_length() if first and first[0] else 9

@@ -144,7 +144,7 @@ class Frames:
     def read(self, start: int, stop: int) -> np.ndarray:
         """Frames `start` to `stop`, as far as there are any: float64 (frames, channels). Raises BadAudio."""
         if self._file is None:
-            return self._wave[start:stop]
+            return self._wave[start:stop]  # type: ignore[index]
         start, expected = min(start, len(self)), max(0, min(stop, len(self)) - start)
         with _as_reasons(self._path):
             self._file.seek(start)

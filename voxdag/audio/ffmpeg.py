@@ -18,7 +18,7 @@ from voxdag.audio import containers
 from voxdag.audio.tags import without_tags
 
 # ffmpeg's names of what is opened. Playlists, which would open other files or addresses, are not among them.
-FORMATS = ("mp3", "aac", "amr", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ac3", "eac3")
+FORMATS: tuple[str, ...] = ("mp3", "aac", "amr", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ac3", "eac3")
 FORMATS += ("flac", "wav", "caf", "ogg")
 FRAME_BYTES = {
     "mp3": containers.mpeg_frame_bytes,
@@ -181,7 +181,7 @@ def _frames(packets: Iterator, gap: float | None) -> Iterator[tuple[int, np.ndar
     import av
 
     to_doubles, first = av.AudioResampler(format="dblp"), None
-    clock = Clock(gap)
+    clock = Clock(gap)  # type: ignore[arg-type]
     for packet in packets:
         for frame in packet.decode():
             kind = frame.sample_rate, frame.layout.nb_channels
@@ -200,7 +200,8 @@ class Clock:
 
     def __init__(self, gap: float) -> None:
         self.gap = gap
-        self.start = self.end = None  # seconds: of the first frame, and where the last one ends
+        self.start: Fraction | None = None  # seconds, of the first frame
+        self.end: Fraction | None = None  # where the last one ends
         self.missing = Fraction(0)  # seconds by which all frames so far are late
 
     def hears(self, frame) -> None:
@@ -211,6 +212,6 @@ class Clock:
             self.start, self.end, self.missing = at, at, Fraction(0)
         late = at - self.end
         self.missing += late
-        if late > self.gap or self.missing > self.gap + DRIFT * (at - self.start):
+        if late > self.gap or self.missing > self.gap + DRIFT * (at - self.start):  # type: ignore[operator]
             raise Undecodable(f"damaged: {float(max(late, self.missing)):.3f} s are missing before {float(at):.3f} s")
         self.end = at + Fraction(frame.samples, frame.sample_rate)

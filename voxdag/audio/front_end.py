@@ -97,7 +97,7 @@ def denoised(samples: np.ndarray, rate: int, method: str, enhance: Enhance | Non
     if method == "demucs" and enhance is None:
         raise Refused("denoise is 'demucs', but no network to enhance with was given")
     wave = samples / np.float32(INT16_SCALE)
-    enhanced = enhance(wave) if method == "demucs" else spectral_gate(wave, rate)
+    enhanced = enhance(wave) if method == "demucs" else spectral_gate(wave, rate)  # type: ignore[misc]
     if enhanced.shape != wave.shape:
         raise Refused(f"the network made {enhanced.shape} of a wave of shape {wave.shape}")
     return to_int16(enhanced)[0]

@@ -18,12 +18,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy import fft
 
 from voxdag.core import bounds
 from voxdag.core.errors import Refused
+
+Place = TypeVar("Place", float, np.ndarray)
 
 GRID = 512  # frequencies, from 0 to below half the rate, at which a filter's peak is looked for
 EDGE_HZ = 1e-3  # how far a notch stays from 0 Hz and from half the rate
@@ -220,10 +223,10 @@ def _notches(settings: RawBoost, drawn: np.ndarray, gain_db: tuple[float, float]
 
 def _gain_range(settings: RawBoost, k: int) -> tuple[float, float]:
     """Of the filter of power k + 1."""
-    return tuple(gain - (bias if k else 0.0) for gain, bias in zip(settings.gain_db, settings.bias_db, strict=True))
+    return tuple(gain - (bias if k else 0.0) for gain, bias in zip(settings.gain_db, settings.bias_db, strict=True))  # type: ignore[return-value]
 
 
-def _within(limits: tuple[float, float], place: float | np.ndarray) -> float | np.ndarray:
+def _within(limits: tuple[float, float], place: Place) -> Place:
     low, high = limits
     return low + (high - low) * place
 
@@ -239,7 +242,7 @@ def _in_series(*steps: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 
 def _side_by_side(*steps: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     def apply(wave: np.ndarray, *arguments: object) -> np.ndarray:
-        return turned_down(sum(step(wave, *arguments) for step in steps))
+        return turned_down(sum(step(wave, *arguments) for step in steps))  # type: ignore[arg-type]
 
     return apply
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from voxdag.audio.containers import TAG_REACH, is_info_frame, mpeg_frame_bytes
+from voxdag.audio.containers import TAG_REACH, Content, is_info_frame, mpeg_frame_bytes
 
 ID3_HEADER, ID3_FOOTER = 10, 0x10  # bytes; the flag of a footer, as long as the header
 ID3V1 = {b"TAG+": 227, b"TAG": 128}  # bytes; the first precedes the other
@@ -19,13 +19,13 @@ FRAME_TAIL = (
 )
 
 
-def tag_bytes(content: bytes, at: int) -> int:
+def tag_bytes(content: Content, at: int) -> int:
     """How long the tag is that begins at a byte; 0 where none does, or where the file ends in it."""
     size = _stated_bytes(content, at)
     return size if at + size <= len(content) else 0
 
 
-def behind_tags(content: bytes, at: int) -> int:
+def behind_tags(content: Content, at: int) -> int:
     """The next byte that belongs to no tag and is not zero; the end where none comes."""
     at = _behind_zeros(content, at)
     while size := tag_bytes(content, at):
@@ -59,12 +59,12 @@ def without_tags(content: bytes) -> bytes | None:
     return content[:first] + b"".join(content[start:stop] for start, stop in [*kept, (begin, position)])
 
 
-def _behind_zeros(content: bytes, at: int) -> int:
+def _behind_zeros(content: Content, at: int) -> int:
     found = NO_ZERO.search(content, at)
     return found.start() if found else len(content)
 
 
-def _stated_bytes(content: bytes, at: int) -> int:
+def _stated_bytes(content: Content, at: int) -> int:
     head = content[at : at + APE_HEADER]
     if head[:3] == b"ID3" and len(head) >= ID3_HEADER:
         size = sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:10]))  # 4 times 7 bits

@@ -14,8 +14,10 @@ from voxdag.audio import containers
 from voxdag.audio.containers import ASF_HEADER, EBML, Chunks, Extent
 from voxdag.audio.tags import behind_tags
 
-BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST_1A", b"OggS", b"fLaC")
-BEGINNINGS += (b"#!AMR", EBML, ASF_HEADER)  # of an audio file
+BEGINNINGS = (
+    *(b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b"riff", b".snd", b"NIST_1A", b"OggS", b"fLaC"),
+    *(b"#!AMR", EBML, ASF_HEADER),
+)  # of an audio file
 BOX_HEADER = 8  # bytes: size and name of a box of ISO/IEC 14496-12 (MP4, M4A, 3GP, MOV)
 BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")  # that such a file may begin with
 ONCE = (b"ftyp", b"moov")  # boxes of which a file has one
@@ -44,20 +46,20 @@ def trailing(path: Path, found: Extent | None) -> str | None:
 def _behind_chunks(content: mmap.mmap, found: Extent, chunks: Chunks | None) -> str | None:
     """chunks: how the format is written; None of one that has nothing behind its audio (AU, SPHERE)."""
     position, total = found.end, len(content)
-    while (position := behind_tags(content, position)) < total:
+    while (position := behind_tags(content, position)) < total:  # type: ignore[arg-type]
         if content[position : position + 16].startswith(BEGINNINGS):
             return _joined(position)
-        end = chunks and chunks.end_of(content, position, total)
+        end = chunks.end_of(content, position, total) if chunks else None
         if end is None and position + PADDING > total:
             return None
         if end is None and chunks and content[position : position + 4] in CUT_CHUNKS:
             return None
         if end is None:
             return (
-                f"{total - found.end} bytes follow the {found.end - found.start} bytes of audio that the header "
+                f"{total - found.end} bytes follow the {found.end - found.start} bytes of audio that the header "  # type: ignore[operator]
                 "states: it was not brought up to date, or is wrong"
             )
-        if chunks.is_data(content, position):
+        if chunks.is_data(content, position):  # type: ignore[union-attr]
             return f"a second chunk of audio begins at byte {position}"
         position = end
     return None
@@ -65,7 +67,8 @@ def _behind_chunks(content: mmap.mmap, found: Extent, chunks: Chunks | None) -> 
 
 def _behind_boxes(content: mmap.mmap) -> str | None:
     """Of a file of boxes, each with a size (0: to the end; 1: 64 bits behind the name) and a name."""
-    position, seen = 0, set()
+    position = 0
+    seen: set = set()
     while position + BOX_HEADER <= len(content):
         size, name = int.from_bytes(content[position : position + 4], "big"), content[position + 4 : position + 8]
         if name in ONCE and (name in seen or (name == b"ftyp" and seen & {b"moov", b"mdat"})):

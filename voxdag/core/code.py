@@ -146,9 +146,9 @@ def _templates(tree: ast.Module, where: str) -> Iterator[str]:
     calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         renamed = isinstance(node, ast.alias) and node.asname
-        name = node.name if renamed else getattr(node, "id", None) or getattr(node, "attr", None)
+        name = node.name if renamed else getattr(node, "id", None) or getattr(node, "attr", None)  # type: ignore[attr-defined]
         if name in IMPORTERS or (name in LOADERS and id(node) not in calls):
-            raise Refused(f"{where}:{node.lineno}: {name} imports by name; expected a call of {' or '.join(LOADERS)}")
+            raise Refused(f"{where}:{node.lineno}: {name} imports by name; expected a call of {' or '.join(LOADERS)}")  # type: ignore[attr-defined]
         if name in LOADERS:
             yield _template(calls[id(node)], name, where)
 

@@ -110,7 +110,8 @@ def walk_links(folder: Path) -> Iterator[tuple[str, int | None]]:
     if not folder.is_dir():
         return
     waiting = [(folder, frozenset(map(_identity, folder.resolve().parents)))]
-    linked, followed = [], set()
+    linked: list[tuple[int, Path, frozenset]] = []
+    followed: set = set()
     while waiting or linked:
         place, around = waiting.pop() if waiting else heapq.heappop(linked)[1:]
         here, below = _identity(place), place.relative_to(folder).as_posix()

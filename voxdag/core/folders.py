@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from voxdag.core.files import walk_links
 from voxdag.core.workspace import corpora_folder
@@ -27,7 +28,7 @@ def listing(folder: Path) -> str:
     return f"{len(found)} files, {sum(size or 0 for _, size in found)} bytes, {digest.hexdigest()}"
 
 
-def named(settings: object) -> list[str]:
+def named(settings: Any) -> list[str]:
     """What the keys `folder` of settings name, however deep they stand, each once."""
     below = settings.items() if isinstance(settings, Mapping) else enumerate(settings if _is_list(settings) else ())
     found = [[value] if key == KEY and isinstance(value, str) else named(value) for key, value in below]

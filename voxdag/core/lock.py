@@ -113,7 +113,8 @@ def cache() -> Path:
 
 def departures(status: Mapping[str, list], uncommitted: Iterable[str]) -> Disk:
     """`dvc status --json` sorted by what it says."""
-    outs, behind = {}, {}
+    outs: dict = {}
+    behind: dict = {}
     for stage, entries in status.items():
         for entry in entries:
             named = entry if isinstance(entry, dict) else {}

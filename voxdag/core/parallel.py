@@ -17,7 +17,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -26,7 +26,8 @@ from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.processes import Processes, deaf
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 CHUNK = 8  # items a worker takes at once: small enough to keep all busy, large enough to hide the queue
 WAITING = 2  # chunks for each worker that are made ahead of who reads the results
@@ -123,7 +124,7 @@ class Lost(BrokenExecutor):
     """Work that no cluster does any more; the message says why, and what to do."""
 
 
-def result_of(future: Future, name: str) -> object:
+def result_of(future: Future, name: str) -> Any:
     """What a future gives. Raises Refused, with the name of what was worked on, where its process was killed."""
     try:
         return future.result()

@@ -361,7 +361,7 @@ def bind(cls: type[T], tree: Mapping[str, Any], where: str, file: str | Path = F
 def change(instance: T, changes: Mapping[str, Any], where: str) -> T:
     """A dataclass like `instance` with the values of some of its fields, taken and refused as by `bind`; `where` names
     the file too, where there is one."""
-    return dataclasses.replace(instance, **_values(type(instance), changes, [], where))
+    return dataclasses.replace(instance, **_values(type(instance), changes, [], where))  # type: ignore[type-var]
 
 
 @contextmanager
@@ -372,7 +372,7 @@ def _said_of(file: str | Path) -> Iterator[None]:
         raise Refused(f"{file}: {reason}") from reason
 
 
-def _bound(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+def _bound(cls: Any, tree: Mapping[str, Any], where: str) -> Any:
     required = [field.name for field in dataclasses.fields(cls) if _is_required(field)]
     values = _values(cls, tree, required, where)
     try:
@@ -421,7 +421,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             return None
         hints = [argument for argument in arguments if argument is not type(None)]
         fitting = [hint for hint in hints if isinstance(hint, type) and type(value) is hint]
-        return _value(*(fitting or hints[:1]), value, where)
+        return _value((fitting or hints)[0], value, where)
     if dataclasses.is_dataclass(hint):
         return _bound(hint, value, where)
     if origin is tuple:

@@ -16,6 +16,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from voxdag.core import params
 from voxdag.core.errors import Refused
@@ -25,7 +26,7 @@ APART = "'\"\\{}$*?,"  # what a shell takes apart, or DVC: a comma makes a grid
 LIKE = "like"
 OPTIONAL = re.compile(r"systems\.[^.]+\.objective\.augmentation(\..+)?")  # params.yaml need not have it
 
-Tree = Mapping[str, object]
+Tree = Mapping[str, Any]
 
 
 def names() -> list[str]:
@@ -39,7 +40,7 @@ def read(name: str) -> dict:
         raise Refused(f"no preset {name!r}; the presets are {', '.join(names()) or f'none in {FOLDER}'}")
     file = FOLDER / f"{name}.yaml"
     preset = params.read_yaml(file)
-    if not isinstance(preset, Mapping):
+    if not isinstance(preset, dict):
         raise Refused(f"{file} holds {type(preset).__name__}, expected a mapping of what params.yaml changes")
     return preset
 

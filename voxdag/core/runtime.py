@@ -39,7 +39,7 @@ def setup(run: Run) -> torch.device:
     torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would load the compiler, for a second
     # With deterministic algorithms torch fills what it allocates, for those who read what they never wrote: up to a
     # tenth of the time of a training step on a GPU.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # of a module's class
     torch.backends.cudnn.benchmark = False
     _allow_tf32(False)
     cuda = run.device == "cuda" or (run.device == "auto" and torch.cuda.is_available())

@@ -12,12 +12,13 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from voxdag.core.errors import Refused
 
-OPENERS = {".xz": lzma.open, ".gz": gzip.open}
+OPENERS: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 MARK = "\ufeff"  # a byte order mark, once decoded
 GIT_LFS = b"version https://git-lfs.github.com/spec/"  # how a pointer begins that a clone holds without Git LFS
@@ -74,7 +75,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         yield f"{path}:{number}", [cells[place] for place in places]
 
 
-def _lines(file: io.BufferedIOBase, path: Path, errors: str) -> Iterator[tuple[int, str]]:
+def _lines(file: IO[bytes], path: Path, errors: str) -> Iterator[tuple[int, str]]:
     head = file.read(len(GIT_LFS))
     if head == GIT_LFS:
         raise Refused(f"{path} is a pointer of Git LFS in the file's place: `git lfs pull` fetches the file")

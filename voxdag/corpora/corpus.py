@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
@@ -54,7 +55,7 @@ class Corpus:
 
     trials: pd.DataFrame
     tables: dict[str, pd.DataFrame]
-    report: dict[str, object]
+    report: dict[str, Any]
     folds: tuple[Fold, ...] = ()
     departures: tuple[str, ...] | None = None
 

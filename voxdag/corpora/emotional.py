@@ -153,7 +153,7 @@ def corpus(rows: Sequence[Mapping], left_out: LeftOut, options: Options, publish
 
     Raises Refused where fewer than three speakers, or a fold without speakers to train on, are left.
     """
-    listed = pd.DataFrame([row | {"sex": published.sexes[row["speaker"]]} for row in rows], columns=COLUMNS)
+    listed = pd.DataFrame([{**row, "sex": published.sexes[row["speaker"]]} for row in rows], columns=COLUMNS)
     listed = listed.astype(dict.fromkeys(COLUMNS, object) | {"bytes": "Int64"}).sort_values("id", ignore_index=True)
     classes = [label for label in LABELS if label in _chosen(options.labels, published.labels)]
     speakers = [speaker for speaker in published.sexes if speaker in _chosen(options.speakers, published.sexes)]

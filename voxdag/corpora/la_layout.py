@@ -135,7 +135,7 @@ def _plan_split(split: str, material: Material, seed: int) -> list[Utterance]:
     bonafide, sources = _shares(split, material.recordings, rng)
     if len(bonafide) < material.bonafide:
         raise Refused(f"{split} has recordings for {len(bonafide)} bona fide utterances, expected {material.bonafide}")
-    made = [(None, recording) for recording in bonafide[: material.bonafide]]
+    made: list[tuple[str | None, Recording]] = [(None, recording) for recording in bonafide[: material.bonafide]]
     made += zip(_attacks(split, material.spoof, rng), islice(cycle(sources), material.spoof), strict=True)
     utterances = []
     for number, k in enumerate(rng.permutation(len(made)), start=FIRST_ID):

@@ -38,7 +38,8 @@ def audio_files(base: Path) -> tuple[list[File], LeftOut]:
 
     Folders whose name starts with a dot (such as the .git of a cloned corpus) are not entered, linked ones are.
     """
-    files, left_out = [], {}
+    files: list[File] = []
+    left_out: LeftOut = {}
     for name, size in walk_links(base):
         path = PurePosixPath(name)
         reason = _not_audio(path.name)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -29,7 +30,7 @@ def write_flac(path: Path, samples: np.ndarray, rate: int) -> None:
 
 def made(
     folder: Path,
-    options: object,
+    options: Any,
     module: str,
     make: Callable[[Path], None],
     aside: Collection[str] = (),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import numpy as np
 
@@ -40,14 +40,14 @@ class Piece:
     stop: int
 
 
-def speaker_of(path: PurePosixPath, rule: str) -> str:
+def speaker_of(path: PurePath, rule: str) -> str:
     """The speaker that a file's path below the folder of speech gives: the folder that it lies in (parent), the first
     folder (top), or its name up to the first "-" or "_" (prefix)."""
     prefix = path.stem.replace("_", "-").partition("-")[0]
     return text_of({"parent": path.parent.name or ".", "top": path.parts[0], "prefix": prefix}[rule])
 
 
-def check_speakers(paths: Iterable[PurePosixPath], rule: str) -> None:
+def check_speakers(paths: Iterable[PurePath], rule: str) -> None:
     """Say where folders that files lie in (the rule parent) may be parts of what a speaker said, below one another.
 
     Raises Refused where they are, as in LibriSpeech: names of files begin with those of folders further up
@@ -55,7 +55,8 @@ def check_speakers(paths: Iterable[PurePosixPath], rule: str) -> None:
     """
     if rule != "parent":
         return
-    further_up, above = {}, set()
+    further_up: dict = {}
+    above: set = set()
     for path in paths:
         above.add(path.parent.parent)
         speaker = speaker_of(path, "prefix")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
@@ -34,7 +35,7 @@ def lines(path: Path, form: str) -> Iterator[tuple[str, list[str]]]:
         yield place, columns
 
 
-def attack_of(attack: str, key: str, place: str, absent: Collection[str] = NO_ATTACK) -> str | None:
+def attack_of(attack: str, key: str, place: str, absent: Sequence[str] = NO_ATTACK) -> str | None:
     """The attack of an utterance; None of bona fide speech, whose attack is written as one of `absent`.
 
     Raises Refused for an unknown key, and where key and attack contradict one another.
@@ -108,7 +109,7 @@ def located(
     return trials, {"absent": list(trials.loc[trials["bytes"].isna(), "path"]), "extra": extra}
 
 
-def report(trials: pd.DataFrame, files: Mapping[str, list[str]], left_out: LeftOut) -> dict[str, object]:
+def report(trials: pd.DataFrame, files: Mapping[str, list[str]], left_out: LeftOut) -> dict[str, Any]:
     """Counts by split and attack, who speaks in which split, and what is absent, extra or was left out."""
     speakers = {split: set(rows["speaker"]) for split, rows in trials.groupby("split")}
     shared = {f"{a}, {b}": sorted(speakers.get(a, set()) & speakers.get(b, set())) for a, b in combinations(SPLITS, 2)}

@@ -139,4 +139,4 @@ def refuse_other_tracks(shards: Shards) -> int:
     track = shards.tracks.get("wave")
     if len(shards.tracks) != 1 or track is None or track.dtype != "int16":
         raise Refused(f"{shards.folder} holds {', '.join(shards.tracks)}, expected the one track wave, of 16 bits")
-    return int(track.rate)
+    return int(track.rate)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ class OpenShard:
         place: Row = {SHARD: self.number}
         for name, held in self._arrays.items():
             array = np.ascontiguousarray(arrays[name])
-            values = (self._rows[name], len(array), f"{zlib.crc32(array):08x}")
+            values = (self._rows[name], len(array), f"{zlib.crc32(array):08x}")  # type: ignore[arg-type]
             place |= {_column(kind, name): value for kind, value in zip(PLACE, values, strict=True)}
             held.append(array)
             self._rows[name] += len(array)
@@ -134,7 +134,7 @@ class PackedTrack(Sequence):
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, i: int) -> np.ndarray:
+    def __getitem__(self, i: int) -> np.ndarray:  # type: ignore[override]
         """(length, *shape), read-only."""
         shard, start, length = self._places[i]
         return self._arrays[shard][start : start + length]
@@ -240,7 +240,7 @@ class Shards:
     def verify(self) -> Iterator[str]:
         """The ids of recordings of which an array is not the one that was packed."""
         for i, row in enumerate(self.index.to_dict("records")):
-            sums = {name: f"{zlib.crc32(np.ascontiguousarray(array)):08x}" for name, array in self[i].items()}
+            sums = {name: f"{zlib.crc32(np.ascontiguousarray(array)):08x}" for name, array in self[i].items()}  # type: ignore[arg-type]
             if any(row[_column("crc32", name)] != found for name, found in sums.items()):
                 yield row["id"]
 

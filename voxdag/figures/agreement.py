@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,5 +61,5 @@ def figure(points: pd.DataFrame, scale: tuple[float, float], written: Mapping[st
 
 def _draw(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
     panel.axline((0, 0), slope=1, color=style.BLACK, linewidth=0.7, linestyle="--", label="identity")
-    look = {"s": 5, "color": colour, "alpha": 0.5, "linewidths": 0, "zorder": 2}
+    look: dict[str, Any] = {"s": 5, "color": colour, "alpha": 0.5, "linewidths": 0, "zorder": 2}
     panel.scatter(rows["target"], rows["prediction"], **look)

@@ -5,6 +5,7 @@ equal variance give a straight line.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,7 +107,7 @@ def _shade(axes: Axes, band: pd.DataFrame, colour: str, name: str) -> None:
     axes.fill_between(x, *ends, color=colour, alpha=0.18, linewidth=0, zorder=1, label=name or None)
 
 
-def _draw(axes: Axes, members: Sequence[pd.DataFrame], label: str, look: Mapping[str, str]) -> None:
+def _draw(axes: Axes, members: Sequence[pd.DataFrame], label: str, look: Mapping[str, Any]) -> None:
     line, dot = style.member_looks(len(members))
     for curve, name in zip(members, [label, *[None] * len(members)], strict=False):
         equal = equal_point(curve)

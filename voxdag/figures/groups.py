@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def bars(
     metric.scale(axes)
     axes.set(xlabel="\n".join(filter(None, [metric.label, remark])), ylabel=ylabel)
     if overall:
-        line = {"color": style.VERMILLION, "linestyle": "--", "linewidth": 0.9}
+        line: dict[str, Any] = {"color": style.VERMILLION, "linestyle": "--", "linewidth": 0.9}
         axes.axvline(whole, label=f"{overall.name} {metric.quantity(whole)}", **line)
         canvas.legend(loc="outside upper right", frameon=False)
     return canvas
@@ -94,8 +95,8 @@ def bars(
 def spread(scores: Mapping[str, ArrayLike]) -> pd.DataFrame:
     """Summarise the scores of each group: columns group, n, low (1st percentile), q1, median, q3, high (99th)."""
     rows = [
-        {"group": group, "n": np.size(values), **{name: np.quantile(values, q) for name, q in QUANTILES.items()}}
-        for group, values in scores.items()
+        {"group": group, "n": values.size, **{name: np.quantile(values, q) for name, q in QUANTILES.items()}}
+        for group, values in ((group, np.asarray(given)) for group, given in scores.items())
     ]
     return pd.DataFrame(rows, columns=["group", "n", *QUANTILES])
 
@@ -114,7 +115,7 @@ def boxes(
     width = groups["q3"] - groups["q1"]
     for label, colour in colours.items():
         of_label = (groups["label"] == label).to_numpy()
-        look = {"height": 0.6, "color": (colour, 0.6), "edgecolor": style.BLACK, "label": label}
+        look: dict[str, Any] = {"height": 0.6, "color": (colour, 0.6), "edgecolor": style.BLACK, "label": label}
         axes.barh(rows[of_label], width[of_label], left=groups["q1"][of_label], **look)
     axes.vlines(groups["median"], rows - 0.3, rows + 0.3, color=style.BLACK, linewidth=1.2)
     axes.axvline(threshold, color=style.BLACK, linestyle="--", linewidth=0.9, label=threshold_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,8 @@ def figure(table: pd.DataFrame, limit: float) -> Figure:
     canvas = style.new_figure()
     panel = canvas.subplots()
     for i, (kind, rows) in enumerate(table.groupby("kind", sort=False)):
-        look = {"color": style.PALETTE[i % len(style.PALETTE)], "linestyle": style.DASHES[i % len(style.DASHES)]}
+        look: dict[str, Any] = {"color": style.PALETTE[i % len(style.PALETTE)]}
+        look |= {"linestyle": style.DASHES[i % len(style.DASHES)]}
         panel.step(rows["distance"], 100 * rows["share"], where="post", label=kind, **look)
     panel.axvline(limit, color=style.GREY, linewidth=0.8)
     panel.text(limit, 101, "copies lie to the left", fontsize=6, ha="left", va="bottom", color=style.GREY)

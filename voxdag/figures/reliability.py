@@ -4,6 +4,7 @@ C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, figures 1 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,8 +33,8 @@ def table(curves: Mapping[str, pd.DataFrame], seeds: int = 1) -> pd.DataFrame:
 def _with_shares(name: str, curve: pd.DataFrame, seeds: int) -> pd.DataFrame:
     n = curve["n"] / seeds
     low, high = intervals.clopper_pearson(n * curve["accuracy"], n, style.CONFIDENCE)
-    ends = {"accuracy_low": low, "accuracy_high": high}
-    ends = {end: np.where(n > 0, values, np.nan) for end, values in ends.items()}
+    given = {"accuracy_low": low, "accuracy_high": high}
+    ends = {end: np.where(n > 0, values, np.nan) for end, values in given.items()}
     return curve.assign(curve=name, n=n, share=n / n.sum(), ece=calibration.error(curve), **ends)
 
 
@@ -59,7 +60,7 @@ def figure(bins: pd.DataFrame, title: str = "") -> Figure:
 
 def _draw(upper: Axes, lower: Axes, curve: pd.DataFrame, label: str, colour: str) -> None:
     held = curve[curve["n"] >= FEWEST]
-    look = {"marker": "o", "markersize": 3, "color": colour, "clip_on": False, "zorder": 3}
+    look: dict[str, Any] = {"marker": "o", "markersize": 3, "color": colour, "clip_on": False, "zorder": 3}
     upper.plot(held["confidence"], held["accuracy"], label=label, **look)
     upper.vlines(held["confidence"], held["accuracy_low"], held["accuracy_high"], color=colour, linewidth=0.6)
     edges = np.append(curve["low"], curve["high"].iloc[-1])

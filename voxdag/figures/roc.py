@@ -39,7 +39,7 @@ def figure(curves: Sequence[pd.DataFrame], aucs: Sequence[float]) -> Figure:
     axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.5, label="chance")
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="False alarm rate (%)", ylabel="Hit rate (%)")
     axes.legend(loc="lower right", title=over_members(len(curves)))
-    rate = np.mean([_equal_error_rate(curve) for curve in curves])
+    rate = float(np.mean([_equal_error_rate(curve) for curve in curves]))
     if rate < CLOSE_UP_BELOW:
         _close_up(axes, curves, max(4 * rate, 0.01))
     return canvas

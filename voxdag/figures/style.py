@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -86,13 +87,13 @@ def signed(figure: Figure, words: str) -> Figure:
     return figure
 
 
-def line_looks(n: int) -> list[dict[str, str]]:
+def line_looks(n: int) -> list[dict[str, Any]]:
     """Return n colour and dash pairs, all different up to 28 lines."""
     pairs = [{"color": colour, "linestyle": dash} for dash in DASHES for colour in PALETTE]
     return [pairs[i % len(pairs)] for i in range(n)]
 
 
-def member_looks(members: int) -> tuple[dict[str, float], dict[str, float]]:
+def member_looks(members: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the looks of a curve and of the dot on it (points): of the only member, or thinner ones of several."""
     if members == 1:
         return {"linewidth": 1.2}, {"markersize": 3.5}
@@ -122,12 +123,12 @@ def error_percent(rates: ArrayLike, trials: int, sd: bool = True) -> str:
 
 def mean_percent(rates: ArrayLike, sd: bool = True) -> str:
     """Write the mean of a rate (fractions) over members as a percentage, with its `sd` where they are several."""
-    return percent(float(np.mean(rates))) + (sd_percent(rates) if sd else "")
+    return percent(float(np.mean(np.asarray(rates)))) + (sd_percent(rates) if sd else "")
 
 
 def sd_percent(rates: ArrayLike) -> str:
     """Write the standard deviation over members (n - 1) of a rate, " (sd 0.41)" in per cent; nothing of one member."""
-    return f" (sd {100 * np.std(rates, ddof=1):.2f})" if np.size(rates) > 1 else ""
+    return f" (sd {100 * np.std(np.asarray(rates), ddof=1):.2f})" if np.size(rates) > 1 else ""
 
 
 def noted(words: str, note: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -71,7 +72,7 @@ def build(
     return built
 
 
-def resolve(network: str, config: str, changes: Mapping[str, object]) -> object:
+def resolve(network: str, config: str, changes: Mapping[str, object]) -> Any:
     """The network's configuration of that size, changed field by field. Raises Refused as `build` does."""
     known = names()
     if network not in known:
@@ -123,8 +124,8 @@ def restore(
     for word, value in held.items():
         if not isinstance(value, TYPES[word]) or isinstance(value, bool):
             raise Refused(f"the header of {path} says {word} {value!r}, expected {TYPES[word].__name__}")
-    asked = zip(WORDS, (network, config, changes, outputs), strict=True)
-    asked = {word: value for word, value in asked if value is not None}
+    given = zip(WORDS, (network, config, changes, outputs), strict=True)
+    asked = {word: value for word, value in given if value is not None}
     if any(asked.get(word, value) != value for word, value in held.items()):
         raise Refused(f"{path} holds {_listed(held)}; expected {_listed(asked)}")
     words = {"changes": NONE} | asked | held

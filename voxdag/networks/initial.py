@@ -21,7 +21,7 @@ def load_initial(network: nn.Module, path: Path, find: Callable[[str], Path]) ->
     if hasattr(network, "published"):
         tensors, _ = read_weights(path)
         try:
-            found = network.published(tensors)
+            found = network.published(tensors)  # type: ignore[operator]
         except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
             raise Refused(f"{path}: {reason}") from reason
         if found is not None:

@@ -114,8 +114,8 @@ def _model(network: nn.Module, takes: str, taken: Input, fixed: bool) -> onnx.Mo
             Output(form(network)).eval(), tuple(example), dynamo=True, opset_version=OPSET, verbose=False,
             dynamic_shapes=(tuple(dynamic),), **names,
         )  # fmt: skip
-        program.optimize()
-    return program.model_proto
+        program.optimize()  # type: ignore[union-attr]
+    return program.model_proto  # type: ignore[union-attr]
 
 
 def _refusal(network: nn.Module, reason: Exception) -> Refused:

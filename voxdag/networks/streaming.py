@@ -124,10 +124,10 @@ def export(stream: BSRNNStream, path: Path) -> None:
         program = torch.onnx.export(
             stream, example, input_names=inputs, output_names=outputs, dynamo=True, opset_version=OPSET, verbose=False
         )
-        program.optimize()
+        program.optimize()  # type: ignore[union-attr]
     said = {"rate": RATE, "hop": stream.hop, "delay": stream.delay}
-    program.model.metadata_props.update({name: str(value) for name, value in said.items()})
-    artifacts.write_bytes(path, bare(program.model_proto))
+    program.model.metadata_props.update({name: str(value) for name, value in said.items()})  # type: ignore[union-attr]
+    artifacts.write_bytes(path, bare(program.model_proto))  # type: ignore[union-attr]
 
 
 def differences(one: Streamed, other: Streamed, wave: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -52,7 +53,7 @@ def check_base(network: nn.Module, about: Mapping[str, object]) -> None:
         )
 
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(state dict, what the header says of it) of a safetensors file or of a torch checkpoint of plain tensors.
 
     A checkpoint that wraps its state dict under "state_dict", "model_state_dict" or "model", or whose names start with

@@ -76,7 +76,7 @@ def pesq(clean: np.ndarray, enhanced: np.ndarray, band: str = "wb") -> float:
     """
     stretches = math.ceil(clean.size / (PESQ_SECONDS * RATE)) or 1
     pairs = zip(*(np.array_split(wave, stretches) for wave in (clean, enhanced)), strict=True)
-    values = [value for pair in pairs if not math.isnan(value := _p862(*pair, band))]
+    values = [value for a, b in pairs if not math.isnan(value := _p862(a, b, band))]
     return sum(values) / len(values) if values else math.nan
 
 

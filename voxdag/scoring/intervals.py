@@ -143,4 +143,4 @@ def clopper_pearson(hits: ArrayLike, trials: ArrayLike, confidence: float) -> In
     tail = (1 - confidence) / 2
     low = np.where(hits > 0, beta.ppf(tail, np.maximum(hits, EQUAL), misses + 1), 0.0)
     high = np.where(misses > 0, beta.ppf(1 - tail, hits + 1, np.maximum(misses, EQUAL)), 1.0)
-    return Interval(*(ends.item() if ends.ndim == 0 else ends for ends in (low, high)))
+    return Interval(*(ends.item() if ends.ndim == 0 else ends for ends in (low, high)))  # type: ignore[arg-type]

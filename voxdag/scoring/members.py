@@ -11,6 +11,7 @@ members' metrics. A metric that a member does not define is not in the mean, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def split(predictions: pd.DataFrame) -> dict[Member, pd.DataFrame]:
         return {Member(): predictions}
     code = predictions.groupby(present, dropna=False, sort=False).ngroup().to_numpy()
     firsts = predictions[present].iloc[np.unique(code, return_index=True)[1]]
-    codes = {}
+    codes: dict[Member, list[int]] = {}
     for number, row in enumerate(firsts.itertuples(index=False)):
         codes.setdefault(_member(row._asdict()), []).append(number)  # no fold may be written as "" and as NaN
     for column in present:
@@ -49,7 +50,7 @@ def split(predictions: pd.DataFrame) -> dict[Member, pd.DataFrame]:
     return {member: predictions[np.isin(code, codes[member])] for member in ordered}
 
 
-def _member(row: Mapping[str, object]) -> Member:
+def _member(row: Mapping[str, Any]) -> Member:
     kinds = dict(zip(COLUMNS, (str, int), strict=True))
     return Member(**{name: kinds[name](value) for name, value in row.items() if pd.notna(value) and value != ""})
 
@@ -153,7 +154,7 @@ class Members:
         if names is None or names.nunique() < 2:
             return {}
         clusters = pd.factorize(names, sort=by == "speaker")[0] if names.duplicated().any() else None
-        classes = np.zeros(len(names)) if self.classes is None else self.column(self.classes).to_numpy(str)
+        classes = np.zeros(len(names)) if self.classes is None else self.column(self.classes).to_numpy(str)  # type: ignore[union-attr]
         members = np.repeat(np.arange(len(self)), self.sizes)
         drawn = bootstrap(self.mean, classes, rng, replicates, confidence, clusters, members)
         spread = {metric: interval for metric, interval in drawn.items() if np.isfinite(interval).all()}
@@ -161,9 +162,10 @@ class Members:
 
     def _exact(self, clusters: np.ndarray, confidence: float) -> dict[str, Interval]:
         """Exact intervals of the means that are 0 or 1. The rows of a cluster are alike, and count as one trial."""
-        rows, found = pd.concat(self.rows.values(), ignore_index=True), {}
+        rows = pd.concat(self.rows.values(), ignore_index=True)
+        found: dict[str, Interval] = {}
         for metric, value in self.mean().items():
             trials = [np.unique(clusters[mask]).size for mask in self.shares(metric, rows)]
-            interval = exact(value, min(trials), confidence) if trials and min(trials) else None
+            interval = exact(value, min(trials), confidence) if trials and min(trials) > 0 else None
             found |= {metric: interval} if interval else {}
         return found

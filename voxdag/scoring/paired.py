@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -109,15 +109,16 @@ def _rows(
     speakers, every = _speakers(scores[first]), len(_utterances(scores[first]))
     whole = {name: _resample(members, speakers, scoring, seed) for name, members in scores.items()}
     for names in itertools.combinations(systems, 2):
-        both, left = [whole[name] for name in names], {}
+        a, b = (whole[name] for name in names)
+        left: Mapping[str, int] = {}
         if common is not None:
             *parts, left = common(*(systems[name] for name in names))
-            both = [
+            a, b = (
                 whole[name] if part is systems[name] else _resample(scored(part), speakers, scoring, seed)
                 for name, part in zip(names, parts, strict=True)
-            ]
-        for row in compare(*both, speakers, scoring):
-            about = dict(zip(("system_a", "system_b"), names, strict=True))
+            )
+        for row in compare(a, b, speakers, scoring):
+            about: dict[str, Any] = dict(zip(("system_a", "system_b"), names, strict=True))
             about |= {"metric": f"{prefix}{row['metric']}", "utterances": left.get(row["metric"], every)}
             yield row | about
 

@@ -37,7 +37,7 @@ def wss_of_frames(clean: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
     levels = [band_levels(frames) for frames in (clean, enhanced)]  # (F, bands)
     slopes = [np.diff(of_one, axis=1) for of_one in levels]  # (F, bands - 1)
     weight = sum(weights(*pair) for pair in zip(levels, slopes, strict=True)) / 2
-    return (weight * (slopes[0] - slopes[1]) ** 2).sum(axis=1) / weight.sum(axis=1)
+    return (weight * (slopes[0] - slopes[1]) ** 2).sum(axis=1) / weight.sum(axis=1)  # type: ignore[union-attr]
 
 
 def band_levels(frames: np.ndarray) -> np.ndarray:

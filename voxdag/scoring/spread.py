@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from scipy import stats
@@ -27,7 +27,9 @@ def over_seeds(headlines: Sequence[Mapping[str, float | None]]) -> dict[str, Spr
     """The spread of each metric over two or more seeds; one that is undefined for some seed has none."""
     if len(headlines) < 2:
         return {}
-    columns = {metric: [headline.get(metric) for headline in headlines] for metric in headlines[0]}
+    columns: dict[str, list[Any]] = {
+        metric: [headline.get(metric) for headline in headlines] for metric in headlines[0]
+    }
     return {
         metric: Spread(
             n=len(values),

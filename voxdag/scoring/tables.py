@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ class Scoring:
         object.__setattr__(self, "margins", {name: _margin(name, value) for name, value in self.margins.items()})
 
 
-def _margin(name: str, value: object) -> float:
+def _margin(name: str, value: Any) -> float:
     """A margin as params.yaml holds it: a number, or a numeral in a string (see `params.bind`)."""
     try:
         margin = math.nan if isinstance(value, bool) else float(value)
@@ -210,10 +211,11 @@ def groups(predictions: pd.DataFrame, column: str, shared: bool) -> Iterator[tup
 
 def group_metrics(
     scores: Members, metrics: Sequence[str], scoring: Scoring, rng: np.random.Generator
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """members (that define one of the metrics), and each metric with its ends, resampled by utterance."""
     bounds = scores.intervals("utterance", rng, scoring.replicates, scoring.confidence) if len(scores) else {}
-    return {"members": defining(scores, metrics)} | with_ends({name: name for name in metrics}, scores.mean(), bounds)
+    count: dict[str, float | None] = {"members": defining(scores, metrics)}
+    return count | with_ends({name: name for name in metrics}, scores.mean(), bounds)
 
 
 def defining(scores: Members, metrics: Sequence[str]) -> int:
@@ -225,7 +227,7 @@ def with_ends(
     names: Mapping[str, str], values: Mapping[str, float], bounds: Mapping[str, Interval]
 ) -> dict[str, float | None]:
     """Value, low and high of each metric: metric, metric_low, metric_high, looked up under its name."""
-    row = {}
+    row: dict[str, float | None] = {}
     for metric, name in names.items():
         ends = bounds.get(name, NO_INTERVAL)
         row |= {metric: values.get(name)} | dict(zip((f"{metric}_{end}" for end in ENDS), ends, strict=True))

@@ -10,6 +10,7 @@ countermeasure reaches. Sources: ASVspoof 2019 evaluation plan and Kinnunen et a
 Kinnunen et al., TASLP 28 (2020), and the ASVspoof 2021 evaluation package (revised).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -90,7 +91,7 @@ def revised2021(asv: ASVRates, costs: TandemCosts) -> TandemWeights:
     return TandemWeights(constant, miss, false_alarm, constant + min(miss, false_alarm))
 
 
-FORMS = {"legacy2019": legacy2019, "revised2021": revised2021}
+FORMS: dict[Form, Callable[..., TandemWeights]] = {"legacy2019": legacy2019, "revised2021": revised2021}
 
 
 def tandem_weights(asv: ASVRates, form: Form, costs: TandemCosts = ASVSPOOF2019) -> TandemWeights:

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -160,7 +161,9 @@ def perform(cues: Cues, seconds: float, rng: np.random.Generator) -> np.ndarray:
         _play_melody(parts[0], cues, instruments[0], step, start, rng)
         _play_chords(parts[1], cues, instruments[1], step, start, rng)
         _play_bass(parts[2], cues, instruments[2], step, start)
-    notes = sum(_decibels(db) * _unit(part) for db, part in zip((MELODY_DB, CHORDS_DB, BASS_DB), parts, strict=True))
+    notes: Any = sum(
+        _decibels(db) * _unit(part) for db, part in zip((MELODY_DB, CHORDS_DB, BASS_DB), parts, strict=True)
+    )
     through = np.arange(samples) / SAMPLE_RATE / (CHORD_BEATS * beat) % 1  # of each chord, 0..1
     notes *= _decibels(cues.swell_db * (through - 0.5))
     wave = _unit(notes) + _decibels(cues.drums_db) * _unit(_drums(samples, beat, rng))
@@ -210,7 +213,7 @@ def _play_chords(
     if rng.random() < cues.dissonance:
         triad.append(triad[0] + 13)
     length = CHORD_BEATS * 60 / cues.tempo
-    chord = sum(note(midi, cues.sounding * length, cues.slope, instrument) for midi in triad)
+    chord: Any = sum(note(midi, cues.sounding * length, cues.slope, instrument) for midi in triad)
     for half in range(BEATS // CHORD_BEATS):
         _add(part, start + half * length, chord)
 
@@ -245,7 +248,7 @@ def _share(value: float) -> float:
     return float(1 / (1 + np.exp(-1.7 * value)))
 
 
-def _decibels(value: float) -> float:
+def _decibels(value: Any) -> Any:
     """Amplitude ratio of a value in dB."""
     return 10 ** (value / 20)
 

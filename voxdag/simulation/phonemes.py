@@ -8,6 +8,7 @@ ours, set so that the long-term spectrum and the levels resemble read speech.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 NASAL_POLE = 270.0  # Hz, Klatt (1980); a zero at the same place cancels it in oral sounds
 NASAL_ZERO = 450.0  # Hz, Klatt (1980)
@@ -105,7 +106,7 @@ def vowel(name: str, share: float = 1.0) -> Segment:
     """The vowel `name`, `share` of its duration long; a high vowel has a higher intrinsic pitch."""
     *formants, milliseconds = VOWELS[name]
     shift = 0.6 * (500 - formants[0]) / 200
-    return Segment(share * milliseconds / 1000, tuple(formants), VOWEL_BANDWIDTHS, voicing=1.0, f0_shift=shift)
+    return Segment(share * milliseconds / 1000, tuple(formants), VOWEL_BANDWIDTHS, voicing=1.0, f0_shift=shift)  # type: ignore[arg-type]
 
 
 def nucleus(name: str) -> list[Segment]:
@@ -134,7 +135,8 @@ def fricative(name: str) -> Segment:
 def stop(name: str, released: bool, aspirated: bool) -> list[Segment]:
     """A stop: closure, then if `released` a burst, then if `aspirated` the time until the voice sets in."""
     f1, f2, f3, b1, b2, b3, voicing, noise, centre, width = STOPS[name]
-    place = {"formants": (f1, f2, f3), "bandwidths": (b1, b2, b3), "f0_shift": -1.0 if voicing else 1.5, "stretch": 0.5}
+    place: dict[str, Any] = {"formants": (f1, f2, f3), "bandwidths": (b1, b2, b3)}
+    place |= {"f0_shift": -1.0 if voicing else 1.5, "stretch": 0.5}
     segments = [Segment(CLOSURE_SECONDS, voicing=voicing, **place)]
     if released:
         segments.append(Segment(BURST_SECONDS, frication=noise, noise_hz=centre, noise_bandwidth=width, **place))

@@ -55,7 +55,9 @@ def _phrase_lengths(
 ) -> tuple[list[int], list[float]]:
     """Syllables of each phrase and the pauses (s) between them."""
     rate = speaker.syllables_per_s * delivery.tempo
-    lengths, pauses, left = [], [], seconds
+    lengths: list[int] = []
+    pauses: list[float] = []
+    left = seconds
     while True:
         length = max(SHORTEST_PHRASE, round(speaker.phrase_syllables * rng.uniform(0.6, 1.4)))
         pause = speaker.pause_s * delivery.pause * rng.uniform(0.6, 1.6)
@@ -79,7 +81,8 @@ def _accents(syllables: int, rng: np.random.Generator) -> list[float]:
 
 def _syllable(accent: float, final: bool, rng: np.random.Generator) -> list[Segment]:
     """Draw onset, nucleus and coda; an accented vowel is full and longer, a final one longer still."""
-    onset, vowel, coda = (_draw(table, rng) for table in (phonemes.ONSETS, phonemes.NUCLEI, phonemes.CODAS))
+    onset, vowel = _draw(phonemes.ONSETS, rng), _draw(phonemes.NUCLEI, rng)
+    coda = _draw(phonemes.CODAS, rng)
     vowel = "ʌ" if accent and vowel == "ə" else vowel
     lengthening = (ACCENTED_VOWEL if accent else 1.0) * (FINAL_VOWEL if final else 1.0)
     lengthening *= np.exp(VOWEL_SPREAD * rng.standard_normal())

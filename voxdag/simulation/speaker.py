@@ -74,7 +74,7 @@ def draw_speaker(rng: np.random.Generator, sex: str) -> Speaker:
     return Speaker(
         sex=sex,
         tract_cm=tract_cm + tract_spread_cm * _bounded_normal(rng),
-        formant_scale=tuple(1 + 0.03 * _bounded_normal(rng) for _ in range(3)),
+        formant_scale=tuple(1 + 0.03 * _bounded_normal(rng) for _ in range(3)),  # type: ignore[arg-type]
         higher_formants=tuple(hz + 140 * _bounded_normal(rng) for hz in HIGHER_FORMANTS),
         bandwidth_scale=rng.uniform(0.75, 1.3),
         noise_scale=rng.uniform(0.88, 1.12),

@@ -26,7 +26,10 @@ LEAST = 2  # recordings of a class that a generator can be fitted to
 class Conditions(ABC):
     """The conditions of train's recordings, in the index's order."""
 
-    size: int  # dimensions of what a network is given
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Dimensions of what a network is given."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -116,7 +116,7 @@ def recordings(
     for start in range(0, settings.count, settings.batch_size):
         rows = range(start, min(start + settings.batch_size, settings.count))
         with torch.inference_mode():
-            made = generator(_noise(settings.seed, rows, generator.config.noise, device), _tensor(told[rows], device))
+            made = generator(_noise(settings.seed, rows, generator.config.noise, device), _tensor(told[rows], device))  # type: ignore[arg-type, union-attr]
             first = phases(settings.mels, settings.seed, map(str, rows)).to(device)
             waves = gan.log_mel.waves(gan.scaling.unscale(made), settings.rounds, first).cpu().numpy()
         for about, wave in zip(conditions.values(told[rows]), waves, strict=True):

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from voxdag.core import bounds, streams
 from voxdag.core.errors import Refused
@@ -100,9 +102,9 @@ class Gan:
         self.seed = materials.seed
         self.log_mel = LogMel(materials.mels, materials.rate, self.device)
         self.scaling = Scaling.of(self._of_train(materials), materials.matched)
-        self.networks = self._networks(materials)
+        self.networks: Mapping[str, nn.Module] = self._networks(materials)
         ratios = dict(zip((GENERATOR, DISCRIMINATOR), settings.lr_ratios, strict=True))
-        self.optimizers = {
+        self.optimizers: Mapping[str, Optimizer] = {
             name: make_optimizer(recipe, self.networks[name], {"": ratio}) for name, ratio in ratios.items()
         }
         self._ratios = ratios
@@ -120,7 +122,7 @@ class Gan:
         seed_torch(materials.seed, "weights")
         generator = _built(GENERATOR, self.settings.generator, self.conditions.size)
         discriminator = _built(DISCRIMINATOR, self.settings.discriminator, self.conditions.size)
-        made = (generator.config.bands, generator.config.frames)
+        made = (generator.config.bands, generator.config.frames)  # type: ignore[union-attr]
         if made != (materials.mels.bands, materials.mels.frames):
             raise Refused(
                 f"generator makes {made[0]} bands x {made[1]} frames, mels has {materials.mels.bands} x "
@@ -143,7 +145,7 @@ class Gan:
         """Noise and condition, as many as the batch has crops."""
         return self._noise(len(batch["labels"])), self._told(batch, 0)
 
-    def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
+    def step(self, batch: Batch, update: Update) -> Mapping[str, float | Tensor]:
         """The discriminator, then the generator."""
         self._decay(update.step // len(self))
         real, told = self.spectrograms(batch["waves"]), self._told(batch, update.step)
@@ -174,7 +176,7 @@ class Gan:
             of_others = judge(seen[0], others)
             total = total + loss.mismatched * loss.discriminator(of_real[differ], of_others[differ])
         if penalised:
-            total = total + loss.penalty(*seen, of_real, of_fake)
+            total = total + loss.penalty(seen[0], seen[1], of_real, of_fake)
         middle = 0.0 if loss.form != "relativistic" else ((of_real.mean() + of_fake.mean()) / 2).detach()
         accuracies = torch.stack([(of_real > middle).float().mean(), (of_fake < middle).float().mean()]).tolist()
         return dict(zip(("real_accuracy", "fake_accuracy"), accuracies, strict=True)) | {
@@ -192,7 +194,7 @@ class Gan:
         return torch.from_numpy(self.conditions.near(rows, streams.generator(self.seed, "told", step))).to(self.device)
 
     def _noise(self, count: int) -> Tensor:
-        return torch.randn(count, self.networks[GENERATOR].config.noise, device=self.device)
+        return torch.randn(count, self.networks[GENERATOR].config.noise, device=self.device)  # type: ignore[arg-type, union-attr]
 
     def _decay(self, epoch: int) -> None:
         """Lower both learning rates: their ratios, of which the loop makes them, and the rates of this step."""
@@ -209,10 +211,10 @@ class Gan:
         for mean, now in pairs:
             mean.lerp_(now, 1 - kept)
         buffers = zip(self.networks[AVERAGE].buffers(), self.networks[GENERATOR].buffers(), strict=True)
-        for mean, now in buffers:
-            mean.copy_(now)
+        for held, latest in buffers:
+            held.copy_(latest)
 
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """None: nothing is chosen. Raises `collapse.Collapsed` where the GAN has."""
         self._done += 1
         self.watch.end_epoch(self.settings.collapse, self.diversity() if self._done == self._epochs else None)
@@ -226,7 +228,7 @@ class Gan:
         rows = rng.choice(len(self.conditions), count, replace=False)
         told = torch.from_numpy(self.conditions.near(rows, rng)).to(self.device)
         waves = self._crops.__getitems__([(0, int(row)) for row in rows])["waves"]
-        noise = torch.from_numpy(rng.normal(size=(count, self.networks[AVERAGE].config.noise)).astype(np.float32))
+        noise = torch.from_numpy(rng.normal(size=(count, self.networks[AVERAGE].config.noise)).astype(np.float32))  # type: ignore[arg-type, union-attr]
         made = self.networks[AVERAGE](noise.to(self.device), told)
         apart = collapse.distance(self.spectrograms(waves))
         if apart == 0:
@@ -236,11 +238,11 @@ class Gan:
     def calibrate(self, chosen_by: Collection[str]) -> None:
         """Nothing is fitted after training."""
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """What was seen of a collapse, and in how many epochs."""
         return {"watch": dict(vars(self.watch)), "done": self._done}
 
-    def load(self, state: dict[str, object]) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         """Go on from it."""
         self.watch, self._done = collapse.Watch(**state["watch"]), state["done"]
 

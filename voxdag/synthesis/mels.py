@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,7 +151,9 @@ class Scaling:
     @staticmethod
     def of(log_mels: Iterable[Tensor], matched: bool) -> Scaling:
         """That of recordings (bands, frames) each."""
-        count, total, squares = 0, 0.0, 0.0
+        count = 0
+        total: Any = 0.0
+        squares: Any = 0.0
         for one in log_mels:
             values = one.double()
             count, total, squares = count + values.shape[1], total + values.sum(1), squares + values.square().sum(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,12 @@ def ask(network: nn.Module, spectrograms: np.ndarray, batch_size: int) -> tuple[
 
 
 def _fit(
-    spectrograms: np.ndarray, targets: np.ndarray, settings: Probes, what: str, loss: object, outputs: int = 1
+    spectrograms: np.ndarray,
+    targets: np.ndarray,
+    settings: Probes,
+    what: str,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    outputs: int = 1,
 ) -> nn.Module:
     """Train one from its first weights; what it draws is a function of the seed and of what it is asked."""
     seed_global(settings.seed, "probe", what)

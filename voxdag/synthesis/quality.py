@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from voxdag.core.errors import Refused
 from voxdag.scoring import two_samples
@@ -103,7 +104,7 @@ def told_apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(auc(scores[of_a:, 0], scores[:of_a, 0]))
 
 
-def fidelity(network: object, held: Spectrograms, conditions: Conditions) -> float:
+def fidelity(network: nn.Module, held: Spectrograms, conditions: Conditions) -> float:
     """How well a network says conditions: accuracy of classes, else the mean concordance correlation coefficient."""
     _, said = probes.ask(network, held.values, PROBES.batch_size)
     if isinstance(conditions, Classes):
@@ -111,7 +112,7 @@ def fidelity(network: object, held: Spectrograms, conditions: Conditions) -> flo
     return float(np.mean(ccc(held.told.T, said.T)))
 
 
-def _apart(teacher: object, one: Spectrograms, held: Spectrograms) -> dict[str, float]:
+def _apart(teacher: nn.Module, one: Spectrograms, held: Spectrograms) -> dict[str, float]:
     embedded = [probes.ask(teacher, x.values, PROBES.batch_size)[0] for x in (held, one)]
     flat = [x.values.reshape(len(x), -1).astype(np.float64) for x in (held, one)]
     middle = flat[0].mean(0)
@@ -122,7 +123,7 @@ def _apart(teacher: object, one: Spectrograms, held: Spectrograms) -> dict[str, 
         "kernel": two_samples.kernel_distance(*embedded),
         "frechet_pca": two_samples.frechet(*parts),
         "kernel_pca": two_samples.kernel_distance(*parts),
-    } | two_samples.neighbourhoods(*embedded, NEIGHBOURS)
+    } | two_samples.neighbourhoods(embedded[0], embedded[1], NEIGHBOURS)
 
 
 def bands(values: np.ndarray, unit: np.ndarray) -> pd.DataFrame:

@@ -88,11 +88,11 @@ def _published(
     has; None for other files, and for networks that know of none. Raises Refused for a file of another size."""
     if entry.config is None:
         return None
-    network = by_name.build(entry.network, entry.config, entry.changes or {}, outputs, buffers)
+    network = by_name.build(entry.network, entry.config, entry.changes or {}, outputs, buffers)  # type: ignore[arg-type]
     if not hasattr(network, "published"):
         return None
     try:
-        tensors = network.published(read_weights(path)[0])
+        tensors = network.published(read_weights(path)[0])  # type: ignore[operator]
     except ValueError as reason:  # models import nothing of ours, and so cannot raise Refused
         raise Refused(f"{where}.weights, {path}: {reason}") from reason
     if tensors is None or tensors.keys() != network.state_dict().keys():

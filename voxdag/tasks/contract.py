@@ -36,7 +36,7 @@ from voxdag.data.shards import Row, Shards, Tracks
 from voxdag.figures.plot import Plot
 from voxdag.scoring import tables
 from voxdag.scoring.members import Members
-from voxdag.scoring.tables import Scoring
+from voxdag.scoring.tables import Scoring as ScoringSettings
 from voxdag.synthesis.conditions import Conditions
 from voxdag.synthesis.place import Place
 from voxdag.tasks.explained import Measure, Published
@@ -152,7 +152,7 @@ class Report(Protocol):
     Where an utterance may have no value of a metric it also has `common(a, b)`: see `paired.Common`.
     """
 
-    Scoring: type[Scoring]
+    Scoring: type[ScoringSettings]
     PREDICTIONS: Mapping[str, type]
     INTERVALS: Mapping[str, type]
     BREAKDOWN: Mapping[str, type]
@@ -161,10 +161,10 @@ class Report(Protocol):
     def headline(self, predictions: Predictions, tables: Tables) -> dict[str, float | None]:
         """At most eight numbers that stand for a system."""
 
-    def intervals(self, predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
+    def intervals(self, predictions: Predictions, tables: Tables, scoring: ScoringSettings, seed: int) -> pd.DataFrame:
         """The metrics on eval with their intervals."""
 
-    def breakdown(self, predictions: Predictions, tables: Tables, scoring: Scoring, seed: int) -> pd.DataFrame:
+    def breakdown(self, predictions: Predictions, tables: Tables, scoring: ScoringSettings, seed: int) -> pd.DataFrame:
         """The metrics on eval group by group."""
 
     def member_values(self, predictions: Predictions, tables: Tables) -> pd.DataFrame:
@@ -253,7 +253,7 @@ class Transfer(Protocol):
         """What each member's predictions on dev freeze. Raises Refused for predictions that give nothing."""
 
     def intervals(
-        self, dev: pd.DataFrame | None, predictions: pd.DataFrame, scoring: Scoring, seed: int
+        self, dev: pd.DataFrame | None, predictions: pd.DataFrame, scoring: ScoringSettings, seed: int
     ) -> pd.DataFrame:
         """The metrics of predictions on further recordings, with their intervals, as `tables.intervals` makes them;
         without dev those that need nothing frozen.

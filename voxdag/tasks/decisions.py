@@ -45,8 +45,8 @@ def read(path: Path, decision: ModuleType) -> pd.DataFrame:
         number = name in OF_ANY_SIZE
         valid = np.isfinite(table[name]) if number else table[name].isna() | table[name].between(0, 1)
         if not valid.all():
-            expected = "a finite number" if number else "a rate from 0 to 1"
-            raise Refused(f"{path} has the {name} {table[name][~valid].iloc[0]}, expected {expected}")
+            sound = "a finite number" if number else "a rate from 0 to 1"
+            raise Refused(f"{path} has the {name} {table[name][~valid].iloc[0]}, expected {sound}")
     return table
 
 

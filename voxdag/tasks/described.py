@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from voxdag.audio.acoustic import Acoustic, Extractor
@@ -10,7 +12,8 @@ from voxdag.core.progress import track
 from voxdag.data.shards import PackedTrack
 from voxdag.tasks.scoring_loop import padded
 
-FRONT = {"window_ms": 25.0, "hop_ms": 10.0, "low_hz": 20.0, "high_hz": 8000.0, "bands": 64, "deltas": 0, "cmvn": "none"}
+FRAMES = {"window_ms": 25.0, "hop_ms": 10.0}
+FRONT: dict[str, Any] = {**FRAMES, "low_hz": 20.0, "high_hz": 8000.0, "bands": 64, "deltas": 0, "cmvn": "none"}
 KINDS = (Acoustic(kind="mfcc", coefficients=40, **FRONT), Acoustic(kind="log_mel", coefficients=40, **FRONT))
 
 

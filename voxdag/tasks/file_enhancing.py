@@ -51,7 +51,7 @@ class Enhancer:
             list(self.inference.enhance(network, recordings, self.settings, self.device)) for network in self.networks
         )
         made = np.mean(list(by_network), axis=0, dtype=np.float64)  # (channels, m)
-        return np.stack([resample(wave, self.inference.RATE, rate)[: len(frames)] for wave in made], axis=1)
+        return np.stack([resample(wave, self.inference.RATE, rate)[: len(frames)] for wave in made], axis=1)  # type: ignore[union-attr]
 
     def stretches(self, frames: Frames) -> Iterator[np.ndarray]:
         """What is made of a file, piece by piece: (m, channels), as many frames as it has. Raises as `__call__`, and

@@ -47,7 +47,7 @@ def of_system(tree: Mapping[str, Any], system: System) -> FileScoring:
     return params.bind(FileScoring, own | heard, f"tasks.{system.task}.features")
 
 
-def of_header(header: Mapping[str, object], path: Path) -> FileScoring | None:
+def of_header(header: Mapping[str, Any], path: Path) -> FileScoring | None:
     """That of the header of a weights file; None where it does not say. Raises Refused where it says it wrongly."""
     if HEADER not in header:
         return None

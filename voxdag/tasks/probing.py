@@ -45,7 +45,8 @@ class Listener:
 
     def __init__(self, network: nn.Module, crop: Tensor):
         """crop: (1, T), any that the network takes, also at two thirds of its length."""
-        self.network, self._heard = network, {}
+        self.network = network
+        self._heard: dict = {}
         for name, layer in layers(network).items():
             layer.register_forward_hook(self._keep(name))
         shapes = [{name: tuple(one.shape) for name, one in self._said(part).items()} for part in _two_lengths(crop)]
@@ -98,8 +99,8 @@ def told(rows: NDArray, classes: Sequence[NDArray], speakers: NDArray) -> list[N
         count = min(COMPONENTS, len(known), rows.shape[1])
         parts = make_pipeline(StandardScaler(), PCA(count, svd_solver="full")).fit(rows[known])
         fitted_to, asked_of = parts.transform(rows[known]), parts.transform(rows[asked])
-        for names, found in zip(classes, said, strict=True):
-            found[asked] = LogisticRegression(**FORM).fit(fitted_to, names[known]).predict(asked_of)
+        for labels, answers in zip(classes, said, strict=True):
+            answers[asked] = LogisticRegression(**FORM).fit(fitted_to, labels[known]).predict(asked_of)
     return said
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,7 @@ class Scorer:
         self,
         networks: Sequence[nn.Module],
         inference: ModuleType,
-        settings: object,
+        settings: Any,
         features: Features,
         device: torch.device,
         pool: str = "mean",

@@ -34,9 +34,9 @@ def check_takes(network: nn.Module, takes: Sequence[str], task: str) -> None:
     if found not in takes:
         raise Refused(f"{name} takes {found}; {task} can give {', '.join(takes)}")
     try:
-        inspect.signature(network.forward).bind(*INPUTS[found])
+        inspect.signature(network.forward).bind(*INPUTS[found])  # type: ignore[index]
     except TypeError as reason:
-        given = ", ".join(INPUTS[found])
+        given = ", ".join(INPUTS[found])  # type: ignore[index]
         raise Refused(f"TAKES of {name} is {found!r}, so its forward is given ({given}): {reason}") from reason
 
 

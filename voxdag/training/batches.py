@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -162,7 +163,7 @@ class Batches:
     """Batches of a dataset, epoch by epoch; its `__getitems__` makes one of a list of (epoch, i)."""
 
     def __init__(self, dataset: Dataset, settings: LoaderSettings):
-        self.order = EpochOrder(len(dataset), settings.batch_size, settings.seed, settings.mixed)
+        self.order = EpochOrder(len(dataset), settings.batch_size, settings.seed, settings.mixed)  # type: ignore[arg-type]
         self.loader = DataLoader(
             dataset,
             batch_sampler=self.order,
@@ -201,5 +202,5 @@ def _rows(parts: Sequence[np.ndarray]) -> np.ndarray:
     return rows
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
     return batch

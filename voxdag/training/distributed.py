@@ -40,6 +40,8 @@ from voxdag.core.errors import Refused
 from voxdag.networks.frozen import trained_state
 from voxdag.training.seeding import seed_global
 
+log = logging.getLogger(__name__)
+
 VARIABLE, STARTED = "VOXDAG_LAUNCHER", "VOXDAG_LAUNCHED"  # the second: by which words this process was started
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 SLURM = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
@@ -96,8 +98,8 @@ def place() -> Place | None:
 def joined(device: torch.device, timeout: timedelta = TIMEOUT) -> Iterator[None]:
     """Train together, within, with the other processes that the launcher started; alone where there are none.
 
-    The first one writes and reports; the others say what is wrong, and who they are. Raises Refused where another
-    process has ended or does not answer.
+    The first one writes and reports; the others say what is wrong, and who they are. Where another process has ended or
+    does not answer, this one says so and ends here, with status 1: what would tidy up behind it may wait for the other.
     """
     here = place()
     if here is None or here.count == 1:
@@ -114,11 +116,12 @@ def joined(device: torch.device, timeout: timedelta = TIMEOUT) -> Iterator[None]
         yield
         dist.destroy_process_group()
     except Exception as error:
-        if not _is_of_another(error):
+        if not _is_of_another(error) or os.environ.get("VOXDAG_DEBUG"):
             raise
-        said = str(error).strip().split("\n")[0]
-        minutes = timeout.total_seconds() / 60
-        raise Refused(f"another process has ended, or has not answered for {minutes:g} minutes: {said}") from error
+        said, minutes = str(error).strip().split("\n")[0], timeout.total_seconds() / 60
+        log.error("error: another process has ended, or has not answered for %g minutes: %s", minutes, said)
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _meeting() -> str:

@@ -44,7 +44,7 @@ class EarlyStopping:
 
         An epoch without the criterion has no gain. `min_delta` gates only this, not which checkpoint is best.
         """
-        value = errors.get(rules.criterion, math.inf)
+        value = errors.get(rules.criterion, math.inf)  # type: ignore[arg-type]
         gained = value < self.best - rules.min_delta
         self.best = value if gained else self.best
         self.without_gain = 0 if gained else self.without_gain + 1

@@ -80,7 +80,7 @@ class Learner(Protocol):
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """The batches of a 0-based epoch from batch `first` on."""
 
-    def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
+    def step(self, batch: Batch, update: Update) -> Mapping[str, float | Tensor]:
         """Make one update or more; gives losses by name (float, or scalar tensor), which become columns train_<name>.
 
         The early-stopping rule about the training loss looks at the one called "loss". What is drawn here is a function
@@ -90,7 +90,7 @@ class Learner(Protocol):
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """The main network's arguments of a batch, on the device."""
 
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """The dev criteria that select checkpoints: None where dev does not define one, NaN where these weights do not
         have one (a correlation with a constant)."""
 
@@ -127,7 +127,7 @@ class OneLoss(ABC):
         """The dataset's batches of an epoch from batch `first` on."""
         return self._batches.epoch(epoch, first)
 
-    def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
+    def step(self, batch: Batch, update: Update) -> Mapping[str, float | Tensor]:
         """One update."""
         return {"loss": update(MAIN, self.loss(batch))}
 
@@ -140,7 +140,7 @@ class OneLoss(ABC):
         """The network's arguments of a batch, on the device."""
 
     @abstractmethod
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """The dev criteria that select checkpoints."""
 
     def calibrate(self, chosen_by: Collection[str]) -> None:  # noqa: B027 (most tasks have nothing to fit)

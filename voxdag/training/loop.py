@@ -207,7 +207,7 @@ class Loop:
     def log_epoch(self, row: Mapping[str, float]) -> None:
         """The event of an epoch: its row of the history. Its place on the other clock is a value as any other."""
         values = {"global_step" if name == "step" else name: value for name, value in row.items() if name != "epoch"}
-        self.events.add(EPOCH, row["epoch"], {f"epoch/{name}": value for name, value in values.items()})
+        self.events.add(EPOCH, int(row["epoch"]), {f"epoch/{name}": value for name, value in values.items()})
 
     def norm_column(self, optimizer: str) -> str:
         """The history's column of an optimizer's gradient norms."""
@@ -247,7 +247,7 @@ class Loop:
         """
         rules = self.recipe.stopping
         chooses = rules.criterion is not None or len(scored) > 0
-        if chooses and scored.get(rules.criterion) is None and rules.criterion not in self.progress.best:
+        if chooses and scored.get(rules.criterion) is None and rules.criterion not in self.progress.best:  # type: ignore[arg-type]
             names = ", ".join(name for name, value in scored.items() if value is not None) or "none"
             raise Refused(f"stopping.criterion is {rules.criterion!r}, which dev does not define; it has {names}")
         if rules.train_loss_threshold > 0 and TRAIN_LOSS not in means:
@@ -268,13 +268,13 @@ class Loop:
             if error < so_far.get(name, math.inf) or name not in best:
                 best[name] = {"value": criteria[name], "epoch": self.progress.epoch + 1}
                 self.run_state.keep(name, self.progress.epoch + 1, self.network)
-        return main in errors and errors[main] <= so_far.get(main, math.inf)
+        return main in errors and errors[main] <= so_far.get(main, math.inf)  # type: ignore[arg-type, index]
 
     def row(self, criteria: Mapping[str, float], means: Mapping[str, float]) -> dict:
         """One epoch of the history, and its log line."""
         progress = self.progress
         row = {"epoch": progress.epoch + 1, "step": progress.step, "lr": self.schedule(progress.step - 1)}
-        row |= means | {"skipped": progress.tally.skipped}
+        row |= {**means, "skipped": progress.tally.skipped}
         row |= {f"dev_{name}": value for name, value in criteria.items()}
         said = [f"epoch {progress.epoch + 1} of {self.recipe.epochs}"]
         said += [f"{name} {value:.4g}" for name, value in row.items() if name != "epoch"]

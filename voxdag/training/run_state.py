@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,7 +132,7 @@ class RunState:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def check_plain(value: object, where: str) -> None:
+def check_plain(value: Any, where: str) -> None:
     """Raises TypeError, naming the place, unless `value` is of tensors, numbers and texts, and of lists, tuples and
     dicts of them: torch reads nothing else without running what a file says."""
     if isinstance(value, dict):

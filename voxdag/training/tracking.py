@@ -117,7 +117,7 @@ class Trackers:
             self.run = secrets.token_hex(4)
         folder = (workspace() / FOLDER).absolute()
         for name in self.names:
-            about = Training(self.run, name in self.told, folder, self.group, self.name, self.settings)
+            about = Training(self.run, name in self.told, folder, self.group, self.name, self.settings)  # type: ignore[arg-type]
             try:
                 self.running[name] = _module(name).start(about)
             except Exception as reason:

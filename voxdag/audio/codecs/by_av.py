@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -43,8 +43,8 @@ def through(wave: np.ndarray, rate: int, setting: Setting) -> tuple[np.ndarray, 
     return found[setting.delay :].astype(np.float64) / full_scale, sum(packet.size for packet in packets)
 
 
-def _context(name: str, mode: str, rate: int) -> Any:
-    context = av.CodecContext.create(name, mode)
+def _context(name: str, mode: Literal["r", "w"], rate: int) -> Any:
+    context: Any = av.CodecContext.create(name, mode)
     context.sample_rate, context.layout = rate, "mono"
     return context
 

@@ -267,11 +267,11 @@ def _audio(base: Path, labels: Mapping[str, Labels], left_out: LeftOut) -> dict[
     files, others = listing.audio_files(base)
     # What is no audio are the annotations, features and metadata that the corpus consists of.
     left_out.update({reason: names for reason, names in others.items() if reason != listing.NOT_AUDIO})
-    named = []
+    named: list[tuple[str, PurePosixPath, int | None]] = []
     for path, size in files:
         song = _song(path.stem)
         if song in labels:
-            named.append((song, path, size))
+            named.append((song, path, size))  # type: ignore[arg-type]
         else:
             left_out.setdefault(NO_LABELS if song else OTHER_NAME, []).append(path.as_posix())
     return listing.one_file_each(base, named, left_out, FORMAT)
@@ -298,7 +298,8 @@ def _row(song: str, rated: Labels, artists: Mapping[str, str], file: File, optio
 
 def _lists(base: Path, labels: Mapping[str, Labels]) -> dict[str, str]:
     """The split of each song that the lists name. Raises CorpusMissing without one of the lists."""
-    found, split_of = listing.called(base, LISTS.values()), {}
+    found = listing.called(base, LISTS.values())
+    split_of: dict[str, str] = {}
     for split, name in LISTS.items():
         if not found[name]:
             raise CorpusMissing.at(base / name, what=f"{NAME}'s public split", get=GET_LISTS, put=str(base / name))

@@ -87,14 +87,14 @@ def read(folder: Path, options: Options) -> Corpus:
     provide(folder, options)
     left_out: LeftOut = {}
     root = PurePosixPath(options.root)
-    test = _pairs(folder, _test(folder, options), "eval", left_out)
+    test = _pairs(folder, _test(folder, options), "eval", left_out)  # type: ignore[arg-type]
     train = _pairs(folder, root / options.training, "train", left_out)
     held = _dev(train, options)
     listed = pairs.table(train + test)
     listed = listed.assign(
         split=listed["split"].mask(listed["speaker"].isin(held) & (listed["split"] == "train"), "dev")
     )
-    trials = listed.assign(level=[NOISY.fullmatch(PurePosixPath(path).stem)[3] for path in listed["path"]])
+    trials = listed.assign(level=[NOISY.fullmatch(PurePosixPath(path).stem)[3] for path in listed["path"]])  # type: ignore[index]
     departures = _departures(trials) if options.official else None
     report = pairs.report(trials, left_out)
     if departures is not None:
@@ -132,7 +132,7 @@ def _by_id(files: Mapping[str, File]) -> dict[str, File]:
     """File id -> its file. Raises Refused where two names have one."""
     found: dict[str, File] = {}
     for name, file in files.items():
-        other = found.setdefault(FILE_ID.fullmatch(name)[1], file)
+        other = found.setdefault(FILE_ID.fullmatch(name)[1], file)  # type: ignore[index]
         if other != file:
             raise Refused(f"{other[0]} and {file[0]} have one file id, expected one noisy and one clean file of each")
     return found

@@ -59,10 +59,10 @@ def read(folder: Path, options: Options) -> Corpus:
     """Read the two folders. Raises CorpusMissing, and Refused for fewer than three clean files."""
     provide(folder, options)
     left_out: LeftOut = {}
-    base = PurePosixPath(options.root) / listing.holding(folder / options.root, f"{NOISY_FOLDER}/")
+    base = PurePosixPath(options.root) / listing.holding(folder / options.root, f"{NOISY_FOLDER}/")  # type: ignore[operator]
     noisy = pairs.files_by(pairs.match(NOISY), folder, base / NOISY_FOLDER, left_out)
     clean = pairs.files_by(pairs.match(CLEAN), folder, base / CLEAN_FOLDER, left_out)
-    speech = {name: NOISY.fullmatch(name)[3] for name in noisy}
+    speech = {name: NOISY.fullmatch(name)[3] for name in noisy}  # type: ignore[index]
     pairs.unpaired(clean, set(speech.values()), left_out)
     held = _held(sorted(set(speech.values())), options)
     found = [
@@ -71,7 +71,7 @@ def read(folder: Path, options: Options) -> Corpus:
             held.get(speech[name], "train"),
             speech[name],
             None,
-            float(NOISY.fullmatch(name)[2]),
+            float(NOISY.fullmatch(name)[2]),  # type: ignore[index]
             file,
             clean.get(speech[name], (base / CLEAN_FOLDER / f"{speech[name]}.{pairs.FORMAT}", None)),
         )

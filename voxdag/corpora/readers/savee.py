@@ -50,7 +50,7 @@ def _parse(path: PurePosixPath) -> Utterance | str:
     speaker = match and (match[1] or path.parent.name)
     if not speaker or not SPEAKER.fullmatch(speaker):
         return OTHER_NAME
-    _, sentence, emotion, number = match.groups()
+    _, sentence, emotion, number = match.groups()  # type: ignore[union-attr]
     known(SEXES, speaker, "speaker", path)
     known(EMOTIONS, emotion, "emotion", path)
     known(SENTENCES[emotion], number, "sentence", path)

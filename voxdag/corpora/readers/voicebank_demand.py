@@ -126,7 +126,7 @@ def _pairs(folder: Path, options: Options, split: str, name: str, left_out: Left
     pairs.unpaired(clean, listed, left_out)
     unlisted += [utterance for utterance in noisy if utterance not in log]
     return [
-        Pair(
+        Pair(  # type: ignore[call-arg]
             utterance,
             split,
             utterance.partition("_")[0],
@@ -156,7 +156,7 @@ def _log(base: Path, name: str) -> Mapping[str, Log]:
     held = listing.holding(base, name)
     said: dict[str, Log] = {}
     for number, line in texts.lines(base / held / name) if held is not None else ():
-        place, columns = f"{base / held / name}:{number}: {line.strip()!r}", line.split()
+        place, columns = f"{base / held / name}:{number}: {line.strip()!r}", line.split()  # type: ignore[operator]
         if len(columns) != 3:
             raise Refused(f"{place} has {len(columns)} columns, expected 3: UTTERANCE NOISE SNR")
         utterance, noise, snr = columns

@@ -100,7 +100,7 @@ def _plane(predictions: pd.DataFrame, note: str) -> Plot:
     """Draw the error of all members together, of both dimensions, by the label."""
     target, predicted = pairs(predictions)  # (2, N)
     seeds = members.seeds(predictions)
-    table = plane.table(*target, ((predicted - target) ** 2).mean(axis=0), EDGES, seeds)
+    table = plane.table(target[0], target[1], ((predicted - target) ** 2).mean(axis=0), EDGES, seeds)
     title = style.noted("Number of clips in each cell, shaded by error", style.noted(note, members.over_seeds(seeds)))
     return Plot(table, plane.figure(table, EDGES, AXES, RMSE.label, title))
 

@@ -141,7 +141,7 @@ class Inputs:
         """
         features, frames = self._extractor(batch, lengths)
         mean, sd = self._network.feature_mean, self._network.feature_sd
-        return (features - mean) / (2 * sd) * mask(frames, features.shape[2])[:, None], frames
+        return (features - mean) / (2 * sd) * mask(frames, features.shape[2])[:, None], frames  # type: ignore[operator]
 
 
 @torch.inference_mode()

@@ -4,7 +4,7 @@ that select checkpoints."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,11 +114,11 @@ class Regression(OneLoss):
         for split, shards in (("train", train), ("dev", dev)):
             _log_short(split, inference.waves(shards), scoring.samples)
         mean, sd = inference.feature_statistics(inference.waves(_real(train)), scoring, self.device)
-        self.network.feature_mean.fill_(mean)
-        self.network.feature_sd.fill_(sd)
+        self.network.feature_mean.fill_(mean)  # type: ignore[operator]
+        self.network.feature_sd.fill_(sd)  # type: ignore[operator]
         self._dev, self._scoring, self._settings, self._seed = dev, scoring, settings, loader.seed
 
-    def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
+    def step(self, batch: Batch, update: Update) -> Mapping[str, float | Tensor]:
         """One update; the two parts of the loss, without their weights, stand beside it."""
         mse, one_minus_ccc = self.losses(batch)
         loss = update(MAIN, self._weighted(mse, one_minus_ccc))
@@ -138,7 +138,7 @@ class Regression(OneLoss):
         outputs = scoring_loop.logits(self.network, features, frames, outputs=inference.OUTPUT_SIZE).float()  # (B, 2)
         return (outputs - labels).square().mean(), 1 - concordance(labels, outputs).mean()
 
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """CCC and RMSE on dev."""
         predictions = inference.predict(self.network, self._dev, self._scoring, self.device, {})
         return criteria.criteria(predictions)

@@ -93,7 +93,7 @@ class Augmenter:
     with fewer files than are to be heard at once."""
 
     def __init__(self, settings: Augmentation):
-        made = {"reverberation": _reverberation, "noise": _noise, "rawboost": _rawboost}
+        made: dict[str, Callable] = {"reverberation": _reverberation, "noise": _noise, "rawboost": _rawboost}
         asked = {name: getattr(settings, name) for name in made}
         self._changes = {
             name: (own.share, made[name](own, f"{KEY}.{name}")) for name, own in asked.items() if own is not None
@@ -115,7 +115,7 @@ class Augmenter:
 class Augmented(Dataset):
     """Crops that are changed by the augmenter: by (seed, epoch, name of the item's utterance) and nothing else."""
 
-    def __init__(self, crops: Crops, names: Sequence[str], augmenter: Augmenter, seed: int):
+    def __init__(self, crops: Crops, names: Sequence[str] | np.ndarray, augmenter: Augmenter, seed: int):
         self.crops, self.names, self.augmenter, self.seed = crops, names, augmenter, seed
 
     def __len__(self) -> int:
@@ -146,7 +146,7 @@ def _noise(settings: Noise, key: str) -> Change:
 
     def beside_others(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         kind, sounds = opened[rng.integers(len(opened))]
-        snr_db, count = rng.uniform(*kind.snr_db), rng.integers(kind.files[0], kind.files[1] + 1)
+        snr_db, count = rng.uniform(*kind.snr_db), int(rng.integers(kind.files[0], kind.files[1] + 1))
         heard = [sounds.noise(path, len(wave), rng) for path in sounds.drawn(count, rng)]
         noise = sum(each / np.sqrt(np.mean(np.square(each))) for each in heard)
         return mix(wave, noise, snr_db)[0] if wave.any() else wave  # no ratio to silence can be set

@@ -43,15 +43,15 @@ def tracks(network: nn.Module | None, shards: Shards, settings: Settings) -> Tra
     waves(shards)
     if network is None or not hasattr(network, "shape"):
         raise Refused(f"{TASK} embeds with the network ssl_moments, and {type(network).__name__} was named")
-    return {MOMENTS: Track("float32", network.shape[1:], None)}
+    return {MOMENTS: Track("float32", network.shape[1:], None)}  # type: ignore[arg-type, index]
 
 
 def embed(
     network: nn.Module, shards: Shards, settings: Settings, device: torch.device
 ) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
     """Of each recording the moments of its layers (L + L (L + 1) / 2, D)."""
-    recordings, by = waves(shards), network.fingerprint()
-    if settings.samples < network.minimum_samples:
+    recordings, by = waves(shards), network.fingerprint()  # type: ignore[operator]
+    if settings.samples < network.minimum_samples:  # type: ignore[operator]
         raise Refused(f"samples is {settings.samples}, expected {network.minimum_samples} or more: those of one frame")
     for rows in scoring_loop.in_order(recordings, settings.batch_size):
         crops, _ = scoring_loop.crops([recordings[i] for i in rows], settings.samples)

@@ -65,8 +65,8 @@ def fused(systems: Mapping[str, Splits]) -> tuple[dict[str, pd.DataFrame], pd.Se
         columns = {name: splits[split].set_index("id")["score"].reindex(ids) for name, splits in systems.items()}
         scores[split] = pd.DataFrame(columns)
     labels = expected["dev"]["label"].to_numpy()
-    halves = (scores["dev"][labels == label].to_numpy(float) for label in CLASSES)
-    weights, offset = llr.fit_fusion(*halves, llr.effective_prior(dcf.ASVSPOOF5))
+    bonafide, spoof = (scores["dev"][labels == label].to_numpy(float) for label in CLASSES)
+    weights, offset = llr.fit_fusion(bonafide, spoof, llr.effective_prior(dcf.ASVSPOOF5))
     predictions = {
         split: expected[split].assign(score=table.to_numpy(float) @ weights + offset) for split, table in scores.items()
     }

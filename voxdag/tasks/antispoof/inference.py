@@ -73,7 +73,7 @@ def heard(shards: Shards, samples: int, network: nn.Module) -> PackedTrack:
     if not hasattr(network, "pooled_moments"):
         kind = type(network).__name__
         raise Refused(f"{shards.folder} holds what was embedded, which ssl_pooling takes, and the network is {kind}")
-    if set(shards.index[BY]) != {network.fingerprint()}:
+    if set(shards.index[BY]) != {network.fingerprint()}:  # type: ignore[operator]
         raise Refused(
             f"{shards.folder} was embedded by another front end than that of the network: expected one file as the "
             "weights of the entry of embedded and as model.init_weights, and one size of both"
@@ -86,7 +86,7 @@ def heard(shards: Shards, samples: int, network: nn.Module) -> PackedTrack:
 def length(recordings: PackedTrack | Recordings, samples: int) -> int:
     """Of what a network is given: `samples` of a wave, all of what was embedded."""
     embedded = isinstance(recordings, PackedTrack) and recordings.track.rate is None
-    return int(recordings.lengths[0]) if embedded else samples
+    return int(recordings.lengths[0]) if embedded else samples  # type: ignore[union-attr]
 
 
 def outputs(network: nn.Module, recordings: Recordings, settings: Settings, device: torch.device) -> pd.DataFrame:

@@ -4,8 +4,9 @@ dev criteria that select checkpoints."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ class Countermeasure(OneLoss):
         """Waves (B, samples) in -1..1, or what was embedded of such, on the device."""
         return (scoring_loop.float_waves(batch["waves"], self.device),)
 
-    def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
+    def step(self, batch: Batch, update: Update) -> Mapping[str, float | Tensor]:
         """One update, of the network and, where there are some, the heads that it misleads: those learn at full
         strength, and the network gets their gradient turned round."""
         if self._opposed is None:
@@ -90,7 +91,7 @@ class Countermeasure(OneLoss):
         of_domains, told = self._opposed.losses(embedding, batch["rows"], self._strength)
         of_task = self._cross_entropy(logits, batch)
         update(MAIN, of_task + of_domains)
-        return {"loss": of_task.detach(), "domains": of_domains.detach(), "strength": self._strength} | told
+        return {"loss": of_task.detach(), "domains": of_domains.detach(), "strength": self._strength, **told}
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross entropy, averaged with the class weights."""
@@ -100,7 +101,7 @@ class Countermeasure(OneLoss):
     def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
         return F.cross_entropy(logits.float(), batch["labels"].to(self.device), self._weights)
 
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """Dev EER and min t-DCF (legacy 2019 form, with the ASV scores of dev); NaN while a network that is to mislead
         heads is not yet trained to: those weights are another system's."""
         found = criteria(inference.predict(self.network, self._dev, self._scoring, self.device, {}), self._asv)
@@ -112,7 +113,7 @@ class Countermeasure(OneLoss):
         """The strength of the last step."""
         return {} if self._opposed is None else {"strength": self._strength}
 
-    def load(self, state: Mapping[str, object]) -> None:
+    def load(self, state: Mapping[str, Any]) -> None:
         """Go on from it."""
         self._strength = state.get("strength", 0.0)
 
@@ -125,12 +126,13 @@ def _crops(
     recordings = inference.heard(train, settings.samples, network)
     length = inference.length(recordings, settings.samples)
     if settings.coded_share is None:
-        crops, names = Crops(recordings, labels, length, loader.seed), recordings.ids
+        crops = Crops(recordings, labels, length, loader.seed)
+        names: Sequence[str] | np.ndarray = recordings.ids
     elif loader.mixed is not None:
         raise Refused(f"coded_share is {settings.coded_share}, and some of train were made up: expected one of the two")
     else:
-        crops = VersionCrops(recordings, train.index, labels, length, settings.coded_share, loader.seed)
-        names = crops.names
+        versions = VersionCrops(recordings, train.index, labels, length, settings.coded_share, loader.seed)
+        crops, names = versions, versions.names
     if settings.augmentation is None:
         return crops
     if inference.MOMENTS in train.tracks:

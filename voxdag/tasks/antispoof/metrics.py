@@ -28,7 +28,7 @@ SURE = 4.0  # standard deviations of the AUC of chance below 1/2: less happens t
 SHARES = ("eer", "auc")  # metrics that are shares of both classes
 
 CLASSES = ("bonafide", "spoof")  # in the order in which trials are ranked
-FORMS = tuple(tdcf.FORMS)
+FORMS: tuple[tdcf.Form, ...] = tuple(tdcf.FORMS)
 MAPS = ("affine", "isotonic")  # of scores to log-likelihood ratios, fitted on dev
 CALIBRATED = tuple(f"{name}_{metric}" for name in MAPS for metric in ("act_dcf", "cllr"))
 HEADLINE = ("eer", *(f"min_tdcf_{form}" for form in FORMS), "min_dcf", "act_dcf", "cllr")
@@ -98,10 +98,11 @@ def surprises(bonafide: np.ndarray, spoof: np.ndarray) -> np.ndarray:
 
 def fitted_maps(dev: pd.DataFrame) -> dict[Member, dict[str, llr.Map]]:
     """Of each member the maps of MAPS, fitted to its predictions on dev at the prior of ASVspoof 5."""
-    prior, found = llr.effective_prior(dcf.ASVSPOOF5), {}
+    prior = llr.effective_prior(dcf.ASVSPOOF5)
+    found: dict[Member, dict[str, llr.Map]] = {}
     for member, rows in members.split(dev).items():
         bonafide, spoof = (rows.loc[rows["label"] == label, "score"].to_numpy(float) for label in CLASSES)
-        maps = llr.fit_affine(bonafide, spoof, prior), llr.fit_steps(bonafide, spoof)
+        maps: tuple[llr.Map, ...] = llr.fit_affine(bonafide, spoof, prior), llr.fit_steps(bonafide, spoof)
         found[member] = dict(zip(MAPS, maps, strict=True))
     return found
 
@@ -187,7 +188,7 @@ def breakdown(
     """
     check(predictions, by)
 
-    def score(column: str, value: str, group: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
+    def score(column: str, value: str, group: pd.DataFrame, rng: np.random.Generator) -> dict[str, float | None]:
         rows, weights = members.split(group), _weights(asv, value if column == "attack" else None)
         scores = tables.scored(rows, lambda _, trials: Scorer(trials, weights), "label", f"{column} {value}", _shares)
         rates = {} if thresholds is None else error_rates(rows, thresholds)
@@ -224,7 +225,7 @@ def _weights(asv: pd.DataFrame, attack: object = None) -> dict[str, tdcf.TandemW
         return {}
     target, nontarget = (asv.loc[asv["key"] == key, "score"] for key in ("target", "nontarget"))
     rates = tdcf.asv_rates(target, nontarget, spoof["score"])
-    weights = {}
+    weights: dict[str, tdcf.TandemWeights] = {}
     for form in FORMS:
         try:
             weights[form] = tdcf.tandem_weights(rates, form)

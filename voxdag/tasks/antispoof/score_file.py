@@ -46,7 +46,7 @@ def read(path: Path, trials: pd.DataFrame) -> pd.DataFrame:
     of LARGEST or less, an utterance that is missing, extra or there twice, or a key or attack other than in `trials`.
     """
     path = Path(path)
-    lines = {}
+    lines: dict[str, Line] = {}
     protocol = dict(zip(trials["id"], zip(trials["label"], trials["attack"], strict=True), strict=True))
     extra = []
     for line in _lines(path):

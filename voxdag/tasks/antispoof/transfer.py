@@ -82,8 +82,8 @@ def frozen(dev: pd.DataFrame) -> dict[Member, Freeze]:
     """What each member's predictions on dev give. Raises Refused where they lack a class."""
     prior, found = llr.effective_prior(dcf.ASVSPOOF5), {}
     for member, rows in members.split(dev).items():
-        classes = (rows.loc[rows["label"] == label, "score"].to_numpy(float) for label in CLASSES)
-        found[member] = Freeze(operating_point(rows), llr.fit_affine(*classes, prior))
+        bonafide, spoof = (rows.loc[rows["label"] == label, "score"].to_numpy(float) for label in CLASSES)
+        found[member] = Freeze(operating_point(rows), llr.fit_affine(bonafide, spoof, prior))
     return found
 
 

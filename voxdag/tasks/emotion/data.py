@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -55,5 +56,5 @@ def _check_classes(fold: str, held: dict[str, set[str]]) -> None:
             log.warning("%s%s has no utterance of %s: no recall there", where, split, _names(absent))
 
 
-def _names(found: object) -> str:
+def _names(found: Iterable[str]) -> str:
     return ", ".join(label for label in LABELS if label in set(found)) or "none"

@@ -70,7 +70,7 @@ def outputs(network: nn.Module, recordings: Recordings, settings: Settings, devi
     if transductive(network, settings):
         raise Refused("cmvn is speaker: this system can only score a corpus whose speakers are listed")
     logits = pd.DataFrame(score(network, recordings, settings, device), columns=list(LABELS))[trained(network)]
-    return probabilities(logits, network.temperature.item()).reindex(columns=list(OUTPUTS))
+    return probabilities(logits, network.temperature.item()).reindex(columns=list(OUTPUTS))  # type: ignore[operator]
 
 
 def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def predict(
     speakers = SpeakerStatistics(shards, settings, device) if by_speaker else None
     values = score(network, waves(shards), settings, device, speakers)
     logits = pd.DataFrame(values, columns=list(LABELS))[trained(network)]
-    return tabulate(shards.about, logits, network.temperature.item(), tables, by_speaker)
+    return tabulate(shards.about, logits, network.temperature.item(), tables, by_speaker)  # type: ignore[operator]
 
 
 def tabulate(
@@ -121,7 +121,7 @@ def transductive(network: nn.Module, settings: Settings) -> bool:
 
 def trained(network: nn.Module) -> list[str]:
     """The classes that were in train."""
-    return [label for label, seen in zip(LABELS, network.trained.tolist(), strict=True) if seen]
+    return [label for label, seen in zip(LABELS, network.trained.tolist(), strict=True) if seen]  # type: ignore[operator]
 
 
 def probabilities(logits: pd.DataFrame, temperature: float) -> pd.DataFrame:

@@ -3,7 +3,7 @@ criteria that select checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,16 +116,16 @@ class Recogniser(OneLoss):
         logits = logits[:, self._classes].float()  # (B, K)
         return F.cross_entropy(logits, soft, self._weights, label_smoothing=self._settings.label_smoothing)
 
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """UAR and loss on dev."""
         return criteria.criteria(self._predict())
 
     def calibrate(self, chosen_by: Collection[str]) -> None:
         """Fit the temperature on dev (Guo et al., "On calibration of modern neural networks", ICML 2017)."""
-        self.network.temperature.fill_(criteria.temperature(self._predict()))
+        self.network.temperature.fill_(criteria.temperature(self._predict()))  # type: ignore[operator]
 
     def _predict(self) -> pd.DataFrame:
-        self.network.trained.fill_(False)[self._classes] = True
+        self.network.trained.fill_(False)[self._classes] = True  # type: ignore[operator]
         return inference.predict(self.network, self._dev, self._scoring, self.device, self._tables)
 
     def _mixed(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,6 +8,7 @@ Metrics of a system are means over its members. All are fractions; an undefined 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -144,7 +145,7 @@ def breakdown(predictions: pd.DataFrame, by: Sequence[str], scoring: Scoring, se
         if column == CLASS:
             rows += _class_rows(predictions, scoring, seed)
         else:
-            rows += tables.breakdown(predictions, [column], lambda *group: _group_row(*group, scoring), seed)
+            rows += tables.breakdown(predictions, [column], partial(_group_row, scoring=scoring), seed)
     return tables.typed(rows, BREAKDOWN).assign(protocol=protocol.of(predictions))
 
 
@@ -156,7 +157,7 @@ def _class_rows(predictions: pd.DataFrame, scoring: Scoring, seed: int) -> list[
     for name in class_names(predictions):
         names = {metric: f"{metric} {name}" for metric in CLASS_METRICS}
         counts = MEASURES.count(predictions[predictions["label"] == name])
-        row = {"column": CLASS, "value": name, "members": tables.defining(scores, names.values())}
+        row = {"column": CLASS, "value": name, "members": tables.defining(scores, list(names.values()))}
         row |= counts | {"n_classes": int(counts["n"] > 0)}
         rows.append(row | tables.with_ends(names, values, bounds))
     return rows

@@ -64,9 +64,10 @@ def predict(
 def made(shards: Shards, method: str) -> Iterable[np.ndarray]:
     """What a method makes of each noisy recording: (n,) int16."""
     noisy = track(shards, "noisy")
-    if METHODS[method] is None:
+    denoise = METHODS[method]
+    if denoise is None:
         return (noisy[i] for i in range(len(noisy)))
-    return denoised(noisy, METHODS[method])
+    return denoised(noisy, denoise)
 
 
 def denoised(noisy: PackedTrack, method: Callable[[np.ndarray], np.ndarray]) -> Iterable[np.ndarray]:

@@ -76,7 +76,7 @@ def cleaned(
 ) -> Iterator[np.ndarray]:
     """What the method makes of each recording: (n,) int16."""
     if settings.method == NETWORK:
-        return in_16_bits(enhance(network, waves, settings.stretches, device))
+        return in_16_bits(enhance(network, waves, settings.stretches, device))  # type: ignore[arg-type]
     method = METHODS[settings.method]
     return in_16_bits(method(waves.wave(i), RATE) for i in range(len(waves)))
 

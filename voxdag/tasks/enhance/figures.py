@@ -77,7 +77,7 @@ def examples(recordings: Shards, enhanced: Shards) -> dict[str, Plot]:
     row = about.iloc[i]
     said = [f"{row['noise']}" if "noise" in about and pd.notna(row["noise"]) else "", _decibel(ratio.iloc[i], about)]
     words = ", ".join(filter(None, [row["id"], *said]))
-    rate = int(waves["noisy"].track.rate)
+    rate = int(waves["noisy"].track.rate)  # type: ignore[arg-type]
     return {"spectrograms": spectrograms.draw({name: track.wave(i) for name, track in waves.items()}, rate, words)}
 
 

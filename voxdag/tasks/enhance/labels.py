@@ -85,7 +85,7 @@ class Labels:
         crops = clean.detach().float().cpu(), enhanced.detach().float().cpu()
         own = ranks.share(len(crops[0]))
         pairs = zip(*(waves[own].numpy() for waves in crops), strict=True)
-        futures = [self.executor.submit(label, *pair, self.metrics) for pair in pairs]
+        futures = [self.executor.submit(label, a, b, self.metrics) for a, b in pairs]
         self._waiting.append((crops, futures))
 
     def due(self) -> tuple[Crops, Tensor] | None:

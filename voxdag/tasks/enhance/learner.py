@@ -13,8 +13,9 @@ are used a fixed number of updates later, so that measuring them takes no time o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,11 +78,11 @@ class Settings:
 
 def make_discriminator(settings: Settings) -> nn.Module:
     """The discriminator, which can say its metrics of crops of `samples`. Raises Refused for one that cannot."""
-    further, network = settings.discriminator, settings.discriminator.build(outputs=len(settings.metrics))
+    further, network = settings.discriminator, settings.discriminator.build(outputs=len(settings.metrics))  # type: ignore[union-attr]
     if hasattr(network, "TAKES"):
-        raise Refused(f"discriminator.network is {further.network}, which takes {network.TAKES}: it judges no pairs")
-    least = max((network.FRAMES - 1) * losses.HOP, *(LEAST[metric] for metric in settings.metrics))
-    if settings.samples < least:
+        raise Refused(f"discriminator.network is {further.network}, which takes {network.TAKES}: it judges no pairs")  # type: ignore[union-attr]
+    least = max((network.FRAMES - 1) * losses.HOP, *(LEAST[metric] for metric in settings.metrics))  # type: ignore[operator]
+    if settings.samples < least:  # type: ignore[operator]
         raise Refused(
             f"samples is {settings.samples}, expected {least} or more: in shorter crops the discriminator, or a metric "
             "that it learns, has nothing to say"
@@ -156,7 +157,7 @@ class Enhancer:
         noisy = float_waves(batch["noisy"], self.device)
         return noisy, torch.full((len(noisy),), noisy.shape[1], device=self.device)
 
-    def step(self, batch: Batch, update: Update) -> dict[str, float | Tensor]:
+    def step(self, batch: Batch, update: Update) -> Mapping[str, float | Tensor]:
         """One update of the generator, and one of the discriminator where it has a say."""
         weight = self.adversarial_weight(update.step)
         clean = float_waves(batch["clean"], self.device)
@@ -171,7 +172,7 @@ class Enhancer:
             return said
         objection = self.objection(clean, enhanced)
         update(GENERATOR, loss + weight * objection)
-        return said | {"adversarial": objection.detach()} | self.teach(update)
+        return {**said, "adversarial": objection.detach(), **self.teach(update)}
 
     def adversarial_weight(self, step: int) -> float:
         """Of this global step."""
@@ -187,7 +188,7 @@ class Enhancer:
         spectra = (losses.magnitudes(losses.spectrum(waves)) for waves in (clean, enhanced))
         return self.networks[DISCRIMINATOR](*spectra).float()
 
-    def teach(self, update: Update) -> dict[str, float | Tensor]:
+    def teach(self, update: Update) -> Mapping[str, float | Tensor]:
         """Update the discriminator on the crops whose labels are due: its loss, and the share of labels that are
         undefined."""
         due = self.labels.due()
@@ -199,7 +200,7 @@ class Enhancer:
         loss = losses.judged(self.judge(clean, clean), perfect) + losses.judged(self.judge(clean, enhanced), labels)
         return {DISCRIMINATOR: update(DISCRIMINATOR, loss), "unlabelled": labels.isnan().float().mean()}
 
-    def criteria(self) -> dict[str, float | None]:
+    def criteria(self) -> Mapping[str, float | None]:
         """Of whole dev recordings: the reconstruction loss, PESQ and STOI, and the composite of all three."""
         return criteria.criteria(self.measured(self._dev))
 
@@ -242,11 +243,11 @@ class Enhancer:
         either = [mark or brought for mark, brought in zip(own, self._brought, strict=True)]
         self.generator.get_buffer(names.OPTIMISED).copy_(torch.tensor(either))
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """The crops whose labels are on their way."""
         return {"waiting": self.labels.state()}
 
-    def load(self, state: dict[str, object]) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         """Go on from them."""
         self.labels.load(state["waiting"])
 

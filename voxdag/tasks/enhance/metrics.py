@@ -15,6 +15,7 @@ The metric of a member is the mean over the utterances that define it (a finite 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,8 @@ def common(a: Mapping[str, pd.DataFrame], b: Mapping[str, pd.DataFrame]) -> Comm
         parts.append(splits if masked.equals(table[names]) else {**splits, "eval": table.assign(**masked)})
     left = (~either).sum().to_dict()
     printed_by_either = [printed(METRICS, optimised(table)) for table in tables]
-    return Common(*parts, {name: left[metric] for called in printed_by_either for metric, name in called.items()})
+    in_a, in_b = parts
+    return Common(in_a, in_b, {name: left[metric] for called in printed_by_either for metric, name in called.items()})
 
 
 def on_dev(predictions: pd.DataFrame) -> dict[str, float]:
@@ -142,7 +144,7 @@ def _lacking(predictions: pd.DataFrame) -> pd.DataFrame:
     return ~np.isfinite(predictions[list(METRICS)].astype(float))
 
 
-def _whose(fold: str | float | None, seed: int | float | None) -> tuple[str | None, int | None]:
+def _whose(fold: Any, seed: Any) -> tuple[str | None, int | None]:
     return None if pd.isna(fold) or not fold else fold, None if pd.isna(seed) else int(seed)
 
 

@@ -27,7 +27,8 @@ class Mlflow:
         if "MLFLOW_TRACKING_URI" not in os.environ:
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or (training.folder / "mlflow").as_uri()
-        self.client, self.waiting = MlflowClient(uri), []
+        self.client = MlflowClient(uri)
+        self.waiting: list = []
         experiment = _experiment(self.client, os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
         found = self.client.search_runs([experiment], f"tags.`{RUN}` = '{training.run}'")
         self.run = found[0].info.run_id if found else self._new(experiment, training)
