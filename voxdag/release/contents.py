@@ -22,9 +22,9 @@ from voxdag.data import layout
 from voxdag.networks import by_name
 from voxdag.networks.official import DENOISERS
 from voxdag.networks.weights import read_weights
-from voxdag.reporting import card
 from voxdag.release import crate, manifest, onnx_files, sbom
 from voxdag.release.manifest import Checked, Held, Manifest, json_text
+from voxdag.reporting import card
 from voxdag.tasks import decisions, opened, sources
 from voxdag.tasks.opened import Opened
 from voxdag.tasks.sources import Source
