@@ -7,7 +7,7 @@ import io
 import logging
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from voxdag.networks.official import DENOISERS
 from voxdag.networks.weights import read_weights
 from voxdag.release import crate, manifest, onnx_files, sbom
 from voxdag.release.manifest import Checked, Held, Manifest, json_text
-from voxdag.reporting import card
+from voxdag.reporting import card, origin
 from voxdag.tasks import decisions, opened, sources
 from voxdag.tasks.opened import Opened
 from voxdag.tasks.sources import Source
@@ -33,6 +33,14 @@ WEIGHTS, ONNX, OTHERS, RUN = "weights", "onnx", "others", "run"  # folders of a 
 DECISIONS, CARD, BILL, LICENCES = "decisions.csv", "README.md", "sbom.cdx.json", "licences.json"
 COPIED = ("LICENSE", "CITATION.cff")
 OF_RUN = ("dvc.yaml", lock.LOCK, params.FILE)
+USE = """
+## This bundle
+`bundle.json` says what is in it, with the SHA-256 of each file. With voxdag installed, from any folder:
+
+```sh
+python -m voxdag.predict --bundle FOLDER recordings
+```
+"""
 LEFT_AWAY = "left away when the bundle was made (--no-onnx)"
 
 log = logging.getLogger(__name__)
@@ -71,7 +79,7 @@ def contents(asked: Asked) -> tuple[Manifest, Files]:
     made = _onnx(asked, there, names, found.scoring.recordings)
     used = _licences(tree, found, others)
     files = weights | fitted | {f"{OTHERS}/{name}": path for name, path in others.items()} | made.files
-    files |= _of_repository() | {LICENCES: json_text(used).encode(), CARD: card.card(asked.system).encode()}
+    files |= _of_repository() | {LICENCES: json_text(used).encode(), CARD: _card(asked.system).encode()}
     files[BILL] = json_text(sbom.of_checkout(manifest.product())).encode()
     made_of = {name: layout.checkpoints(asked.system).as_posix() for name in weights}
     made_of |= {name: layout.predictions(asked.system).as_posix() for name in fitted}
@@ -92,6 +100,12 @@ def contents(asked: Asked) -> tuple[Manifest, Files]:
         files={name: _checked(content) for name, content in sorted(files.items())},
     )
     return about, files
+
+
+def _card(system: str) -> str:
+    """The model card, and how a bundle is used. What else lies uncommitted beside the run is no part of it."""
+    commit = origin.commit(Path())
+    return card.of_commit(system, replace(commit, changed=()) if commit is not None else None) + USE
 
 
 @dataclass(frozen=True)

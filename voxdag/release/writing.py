@@ -54,7 +54,8 @@ def _write_folder(out: Path, files: Files) -> None:
 
 
 def _write_zip(out: Path, files: Files) -> None:
-    with writing(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    # by its name: the file itself is open to be appended to, and a zip goes back to write sums
+    with writing(out) as file, zipfile.ZipFile(file.name, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, DATE)
             entry.external_attr, entry.create_system = MODE, UNIX
