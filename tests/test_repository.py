@@ -1,7 +1,9 @@
 """What stands around the code: workflows that hand nothing to strangers, pins with hashes, bytes as committed."""
 
+import json
 import re
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -90,7 +92,9 @@ def test_git_changes_no_byte_whatever_the_system(tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == b"one\r\ntwo\n"
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "docs/HOWTO.md"])
+@pytest.mark.parametrize(
+    "name", ["LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "docs/HOWTO.md", "Dockerfile"]
+)
 def test_what_others_look_for_is_there(name):
     assert (ROOT / name).read_text().strip()
 
@@ -100,3 +104,63 @@ def test_the_citation_says_what_the_package_says():
     project = (ROOT / "pyproject.toml").read_text()
     assert f'version = "{citation["version"]}"' in project and citation["license"] == "MIT"
     assert "MIT License" in (ROOT / "LICENSE").read_text()
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYTHON = PROJECT["project"]["requires-python"].removeprefix(">=")
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+CONTAINER = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+
+
+def test_one_version_of_ruff_holds_everywhere():
+    (pinned,) = re.findall(r"^ruff==(\S+)", (ROOT / "requirements.txt").read_text(), re.M)
+    assert f"ruff=={pinned}\n" in (ROOT / "requirements.in").read_text()
+    assert PROJECT["tool"]["ruff"]["required-version"] == f"=={pinned}"
+
+
+def test_hooks_fetch_nothing_and_do_what_make_lint_does():
+    assert {repository["repo"] for repository in HOOKS["repos"]} == {"local"}
+    hooks = [hook for repository in HOOKS["repos"] for hook in repository["hooks"]]
+    assert {hook["language"] for hook in hooks} == {"system"}
+    lint = re.search(r"^lint: .*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.M)[1]
+    entries = [hook["entry"].replace(" --force-exclude", " .") for hook in hooks if hook["entry"].startswith("ruff")]
+    assert " && ".join(entries) == lint
+    (tests,) = [hook["entry"].split()[-1] for hook in hooks if "pytest" in hook["entry"]]
+    assert (ROOT / tests).is_file()
+
+
+def test_one_version_of_python_holds_everywhere():
+    assert f"py{PYTHON.replace('.', '')}" == PROJECT["tool"]["ruff"]["target-version"]
+    workflows = [step.get("with", {}).get("python-version") for path in WORKFLOWS for step in steps(path)]
+    assert {version for version in workflows if version} == {PYTHON}
+    assert re.findall(r"^ARG PYTHON=(\S+)$", DOCKERFILE, re.M) == [PYTHON] == [CONTAINER["build"]["args"]["PYTHON"]]
+    makefile = (ROOT / "Makefile").read_text()
+    assert f"--python-version {PYTHON} " in makefile and f"({PYTHON.replace('.', ', ')})" in makefile
+
+
+def test_the_image_is_of_the_pins_with_their_hashes_and_not_for_root():
+    assert "--require-hashes -r /tmp/requirements.txt" in DOCKERFILE
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
+    assert set(bases) == {"python:${PYTHON}-slim-bookworm"}
+    users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.M)
+    assert users == ["1000:1000"] and "--uid 1000 voxdag" in DOCKERFILE
+    removed = re.search(r"pip uninstall --yes (.*?) \\", DOCKERFILE)[1].split()
+    pinned = re.findall(r"^(\S+)==", (ROOT / "requirements.txt").read_text(), re.M)
+    assert set(removed) <= set(pinned)
+
+
+def test_what_an_image_copies_is_sent_to_it_and_nothing_else():
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {words.split()[0] for words in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.M)}
+    assert sent == copied and all((ROOT / name).exists() for name in sent)
+
+
+def test_the_development_container_is_that_image():
+    build = CONTAINER["build"]
+    assert (ROOT / ".devcontainer" / build["dockerfile"]).resolve() == ROOT / "Dockerfile"
+    assert (ROOT / ".devcontainer" / build["context"]).resolve() == ROOT
+    stated = dict(re.findall(r"^ARG (\w+)=(\S+)$", DOCKERFILE, re.M))
+    assert set(build["args"]) <= set(stated) and build["args"]["DEVICE"] in ("cpu", "cuda")
+    assert f"useradd --create-home --uid 1000 {CONTAINER['remoteUser']}" in DOCKERFILE
+    assert f"WORKDIR {CONTAINER['workspaceFolder']}" in DOCKERFILE

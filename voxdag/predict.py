@@ -4,6 +4,7 @@ Usage:  voxdag predict --system aasist PATH...                              the 
         voxdag predict --system tier1 --member fold-3_seed-1234 PATH...     one of them
         voxdag predict --weights best_eer.safetensors PATH...               our own weights, anywhere: no params.yaml
         voxdag predict --weights AASIST.pth --preset aasist_official_la2019 PATH...     those of others
+        voxdag predict --bundle FOLDER PATH...                              what `voxdag bundle` made, and nothing else
         find FOLDER -name '*.wav' -print0 | voxdag predict --system aasist -            a list of paths
         voxdag predict --system aasist --json --resume rows.jsonl FOLDER    goes on where it was interrupted
         voxdag predict --system bsrnn noisy.wav -o enhanced.wav             what it makes of a file, where that is audio
@@ -14,6 +15,7 @@ Reads:  the audio, of any format that libsndfile or ffmpeg reads (voxdag.audio.d
         data/checkpoints/<system>/<member>/, params.yaml        with --system alone
         the weights file                                        ours say themselves how files are scored with them
         data/predictions/<system>/decisions.csv                 what dev fitted for decisions, where evaluate has run
+        the bundle, a folder or zip, and nothing beside it      each file is checked by its hash; --onnx: its ONNX files
 Prints: CSV, or JSON lines (--json), each row as soon as there is one, in the files' order, one row per file:
             path, seconds                of the file
             used, segments, pool         the share of the file that was scored, in how many segments (of a file that is
@@ -42,6 +44,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,6 +61,8 @@ from voxdag.core.resumed_rows import resumed
 from voxdag.core.rows import Rows
 from voxdag.corpora import file_list
 from voxdag.corpora.corpus import AUDIO_SUFFIXES
+from voxdag.release import reading
+from voxdag.release.reading import Bundle
 from voxdag.tasks import file_enhancing, file_pool, opened, predictor, sources
 from voxdag.tasks.file_pool import FileRows, Job, Work, Worker
 from voxdag.tasks.scorer import POOLS
@@ -66,12 +71,21 @@ from voxdag.tasks.sources import Source
 log = logging.getLogger(__name__)
 
 OF_SCORING = ("pool", "threshold", "prior", "decisions", "segments", "plot")  # words that say how to score
+WEIGHTS_FOLDER = "VOXDAG_WEIGHTS"  # see voxdag.core.workspace
 KEPT = "rows that are written stay, and with --resume FILE it goes on behind them"
 
 
-def source(arguments: argparse.Namespace) -> Source:
+def source(arguments: argparse.Namespace, bundle: Bundle | None = None) -> Source:
     """What the command line names. Raises Refused for what does not go together, and as `sources` does."""
     weights, preset, config = arguments.weights, arguments.preset, arguments.config
+    if bundle is not None:
+        others = {"--system": arguments.system, "--weights": weights, "--preset": preset, "--config": config}
+        given = [word for word, value in others.items() if value is not None]
+        if given:
+            raise Refused(f"--bundle and {given[0]} are both given: a bundle says itself what it is of")
+        return bundle.source(arguments.member, arguments.onnx)
+    if arguments.onnx:
+        raise Refused("--onnx is given without --bundle, whose ONNX files it takes")
     if weights is not None and arguments.member is not None:
         both = f"--member {arguments.member} and --weights {weights}"
         raise Refused(f"{both} are both given: expected one of them, or none")
@@ -86,10 +100,10 @@ def source(arguments: argparse.Namespace) -> Source:
     return sources.of_system(arguments.system, arguments.member)
 
 
-def work_of(arguments: argparse.Namespace) -> Work:
+def work_of(arguments: argparse.Namespace, bundle: Bundle | None = None) -> Work:
     """How the files are worked on. Raises Refused as `source` and `predictor.fitted` do, and for words that say how to
     score where nothing is scored."""
-    found = source(arguments)
+    found = source(arguments, bundle)
     run = opened.run_settings(found, arguments.device)
     if arguments.audio is not None:
         words = {name: getattr(arguments, name) for name in OF_SCORING}
@@ -97,7 +111,8 @@ def work_of(arguments: argparse.Namespace) -> Work:
         if given:
             raise Refused(f"--{given[0]} is given with -o: what is written is audio, and is not scored")
         return file_enhancing.Enhancing(found, run)
-    asked = predictor.Asked(arguments.threshold, arguments.prior, arguments.decisions, arguments.preset)
+    table = arguments.decisions or found.decisions
+    asked = predictor.Asked(arguments.threshold, arguments.prior, table, arguments.preset)
     pool = arguments.pool or found.pool
     return predictor.Scoring(found, run, pool, predictor.fitted(found, asked), arguments.segments)
 
@@ -178,13 +193,38 @@ def work(made: Iterable[FileRows], rows: Rows, total: int) -> Tally:
     return tally
 
 
+@contextmanager
+def bundle_of(arguments: argparse.Namespace) -> Iterator[Bundle | None]:
+    """The bundle that the command line names, checked; weights of others are then those in it, in every process."""
+    if arguments.bundle is None:
+        yield None
+        return
+    with reading.opened(arguments.bundle) as bundle:
+        before, others = os.environ.get(WEIGHTS_FOLDER), bundle.weights_of_others
+        if others is not None:
+            os.environ[WEIGHTS_FOLDER] = str(others.resolve())
+        try:
+            yield bundle
+        finally:
+            if before is not None:
+                os.environ[WEIGHTS_FOLDER] = before
+            elif others is not None:
+                del os.environ[WEIGHTS_FOLDER]
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Score or enhance what the command line names. Raises Refused in the end where a file has no output."""
+    with bundle_of(arguments) as bundle:
+        predict(arguments, bundle)
+
+
+def predict(arguments: argparse.Namespace, bundle: Bundle | None) -> None:
+    """The same, of what a bundle holds, if there is one."""
     stdin = sys.stdin.buffer if sys.stdin is not None else None
     listed = file_list.listed(arguments.paths, arguments.from_file, stdin)
     check_output(arguments.output, listed.files)
     check_output(arguments.resume, listed.files, "--resume")
-    asked = work_of(arguments)
+    asked = work_of(arguments, bundle)
     jobs, worker = jobs_of(arguments, listed.files), asked.open()
     with rows_of(arguments, worker) as (rows, done):
         left = [job for job in jobs if text_of(job[0]) not in done]
@@ -215,6 +255,8 @@ def parse(line: Sequence[str] | None = None) -> argparse.Namespace:
         "--from-file", action="append", default=[], metavar="LIST", help="a file of paths, a line each or ended by NUL"
     )
     parser.add_argument("--system", help="a system of params.yaml")
+    parser.add_argument("--bundle", type=_path, metavar="FOLDER", help="or zip, that `voxdag bundle` made")
+    parser.add_argument("--onnx", action="store_true", help="by the bundle's ONNX files, with onnxruntime")
     parser.add_argument("--member", help="one training, such as seed-1 or fold-3_seed-1; default: the mean of all")
     parser.add_argument(
         "--weights", type=_path, help="safetensors or torch state dict; default: the system's checkpoints"

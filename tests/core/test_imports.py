@@ -15,6 +15,7 @@ from voxdag.core.errors import Refused
 # stages beside it, and its loose modules, the command lines.
 LEVELS = (
     ("stages", "commands"),
+    ("release",),
     ("reporting", "serving"),
     ("tasks",),
     ("synthesis",),

@@ -147,3 +147,12 @@ def test_what_lies_here_and_the_cache_does_not_have_as_the_lock_says_is_unsaved(
     held.parent.mkdir(parents=True)
     held.touch()
     assert lock.unsaved(graph, tmp_path / "cache") == {"train@a": ["data/lost"]}
+
+
+def test_the_hash_of_a_folder_is_what_dvc_writes(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "b.txt").write_text("two\n")
+    (tmp_path / "a.txt").write_text("one\n")
+    (tmp_path / "sub/\u00e9.txt").write_text("")
+    # written by `dvc add` of DVC 3.67.1 of such a folder
+    assert lock.folder_hash(tmp_path) == "8af10124c58cafbcbb2b708beda32943.dir"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import hashlib
 import json
 import subprocess
 import sys
@@ -148,6 +149,13 @@ def in_order(graph: Mapping[str, Stage]) -> dict[str, frozenset[str]]:
     for name in graphlib.TopologicalSorter(direct).static_order():
         above[name] = frozenset(direct[name]).union(*(above[parent] for parent in direct[name]))
     return above
+
+
+def folder_hash(folder: Path) -> str:
+    """What DVC writes of a folder in the lock: the MD5 of the JSON list of its files and their MD5s."""
+    found = sorted((path.relative_to(folder).parts, path) for path in folder.rglob("*") if path.is_file())
+    listed = [{"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": "/".join(parts)} for parts, path in found]
+    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"
 
 
 def overlap(one: str, other: str) -> bool:

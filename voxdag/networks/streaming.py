@@ -8,12 +8,8 @@ carried_1, ..., all zeros at first; its outputs enhanced and carries_0, ...; its
 from __future__ import annotations
 
 import importlib.util
-import io
-import logging
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +22,6 @@ from voxdag.core import artifacts
 from voxdag.core.errors import Refused
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # pip install "voxdag[export]"
-CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")  # loggers
-OPSET = 20
 ERRORS = 3  # of the levels that onnxruntime logs
 SAMPLES, ENHANCED = "samples", "enhanced"
 
@@ -120,28 +114,20 @@ def in_onnx(path: Path) -> Streamed:
 def export(stream: BSRNNStream, path: Path) -> None:
     """Write the step of one recording as an ONNX file, whole. Raises Refused where what it takes is not installed."""
     check_installed()
+    from voxdag.networks.onnx_writing import OPSET, bare, quiet
+
     carried = stream.start()
     inputs = [SAMPLES, *(f"carried_{i}" for i in range(len(carried)))]
     outputs = [ENHANCED, *(f"carries_{i}" for i in range(len(carried)))]
     example = (torch.zeros(1, stream.hop), *carried)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             stream, example, input_names=inputs, output_names=outputs, dynamo=True, opset_version=OPSET, verbose=False
         )
         program.optimize()  # type: ignore[union-attr]
     said = {"rate": RATE, "hop": stream.hop, "delay": stream.delay}
     program.model.metadata_props.update({name: str(value) for name, value in said.items()})  # type: ignore[union-attr]
-    artifacts.write_bytes(path, program.model_proto.SerializeToString())  # type: ignore[union-attr]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the exporter says: its passes node by node, its own insides, packages that it could know."""
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    artifacts.write_bytes(path, bare(program.model_proto))  # type: ignore[union-attr]
 
 
 def differences(one: Streamed, other: Streamed, wave: np.ndarray) -> np.ndarray:

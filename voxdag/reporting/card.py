@@ -46,6 +46,14 @@ def card(name: str, license: str | None = None, out: Path = Path()) -> str:
     license: of the weights, an identifier of the hub (cc-by-4.0, ...); None: MIT where only a simulated corpus went
     into them, else `other`, since the licences of corpus and initial weights decide.
 
+    Raises Refused as `of_commit` does.
+    """
+    return of_commit(name, origin.commit(out), license)
+
+
+def of_commit(name: str, commit: origin.Commit | None, license: str | None = None) -> str:
+    """The card of a system that was made with a commit; None: with none that is known.
+
     Raises Refused for a name that is no system of params.yaml, for a licence that is no identifier, and, as NotHere,
     where the system has not been measured.
     """
@@ -58,7 +66,7 @@ def card(name: str, license: str | None = None, out: Path = Path()) -> str:
     if name not in task.measured:
         raise NotHere(f"metrics/{name}/intervals.csv is not here: `dvc repro evaluate@{name}` writes it")
     front = yaml.safe_dump(front_matter(task, name, system, license), sort_keys=False, allow_unicode=True, width=120)
-    return f"---\n{front}---\n\n" + "\n\n".join(_body(tree, task, name, system, origin.commit(out))) + "\n"
+    return f"---\n{front}---\n\n" + "\n\n".join(_body(tree, task, name, system, commit)) + "\n"
 
 
 def front_matter(task: Task, name: str, system: System, license: str | None) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from voxdag.core import command, params, runtime
+from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module
 from voxdag.core.params import Run
 from voxdag.data.recordings import Features
 from voxdag.data.shards import check_rate
-from voxdag.networks import base, by_name
+from voxdag.networks import base, by_name, onnx_network
 from voxdag.networks.weights import digest, read_weights
 from voxdag.tasks import file_scoring
 from voxdag.tasks.sources import Source
@@ -51,13 +52,17 @@ def opened(found: Source, run: Run) -> Opened:
     features = params.bind(Features, heard | OF_CORPORA, found.features_key, found.said_in)
     check_rate(features.decoding.rate, inference.RATE, f"features of {scoring.task} are", found.name, scoring.task)
     device = runtime.setup(run)
-    networks = [
-        by_name.restore(file, *found.words, inference.OUTPUT_SIZE, inference.BUFFERS).eval() for file in found.files
-    ]
+    return Opened(inference, settings, features, _networks(found, inference, device), hashes(found), device)
+
+
+def _networks(found: Source, inference: ModuleType, device: torch.device) -> list[nn.Module]:
+    if found.onnx:
+        return [onnx_network.read(file, inference.BUFFERS) for file in found.onnx]
+    words = (*found.words, inference.OUTPUT_SIZE, inference.BUFFERS)
+    networks = [by_name.restore(file, *words).eval() for file in found.files]
     for network, file in zip(networks, found.files, strict=True):
         base.check(network, read_weights(file)[1], file)
-    networks = [network.to(device) for network in networks]
-    return Opened(inference, settings, features, networks, hashes(found), device)
+    return [network.to(device) for network in networks]
 
 
 def hashes(found: Source) -> list[str]:
@@ -66,11 +71,18 @@ def hashes(found: Source) -> list[str]:
 
 
 def run_settings(found: Source, device: str | None) -> Run:
-    """The settings of the machine: those of params.yaml, where there is one; else all processors, and a GPU if any."""
-    if Path(params.FILE).is_file():
+    """The settings of the machine: those that came with the networks, or of params.yaml, where there is one; else all
+    processors, and a GPU if any. ONNX files run on processors."""
+    if found.run is not None:
+        run = found.run
+    elif Path(params.FILE).is_file():
         tree = params.read()
         system = params.system(tree, found.name) if found.name in (tree["systems"] or {}) else None
         run = params.run(tree, system)
     else:
         run = Run(seed=0, num_threads=command.jobs(), device="auto")
+    if found.onnx:
+        if device == "cuda":
+            raise Refused("--device is cuda, and ONNX files run on processors here: leave it away, or --onnx")
+        return replace(run, device="cpu")
     return run if device is None else replace(run, device=device)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voxdag.core import params, presets
 from voxdag.core.errors import Refused
-from voxdag.core.params import System
+from voxdag.core.params import Run, System
 from voxdag.data import layout
 from voxdag.networks.weights import read_weights
 from voxdag.tasks import file_scoring
@@ -26,6 +26,9 @@ class Source:
     words     of each network, as `by_name.restore` takes them; what is None the weights say
     pool      where the command line does not say
     said_in   the file that says how files are scored, or params.yaml
+    run       with how many threads, on which device; None: as params.yaml says, where there is one
+    decisions a table of what dev fitted for these weights; None: that of evaluate
+    onnx      the same networks as ONNX files, which then run in their place
     """
 
     name: str
@@ -34,6 +37,9 @@ class Source:
     words: tuple[str | None, str | None, Mapping | None]
     pool: str = "mean"
     said_in: str = params.FILE
+    run: Run | None = None
+    decisions: Path | None = None
+    onnx: tuple[Path, ...] = ()
 
     @property
     def inference_key(self) -> str:
