@@ -74,7 +74,7 @@ class Child:
 class Children:
     """The processes of all sessions in this worker, those that are idle and those that work."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = Lock()
         self._idle: dict[str, set[Child]] = {}
         self._busy: dict[str, set[Child]] = {}

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Event, Lock, Thread
+from typing import Any
 
 import dask
 from distributed import Client, rpc
@@ -84,12 +86,12 @@ class Workers(Executor):
         self.slots = sum(client.nthreads().values())  # payloads that the workers take at once
         Thread(target=self._watch, daemon=True).start()
 
-    def submit(self, function: Callable, /, *words: object) -> Future:
+    def submit(self, function: Callable, /, *words: object, **named: object) -> Future:
         """Have a worker call the function."""
-        found = Future()
+        found: Future = Future()
         with self._lock:
             self._open.add(found)
-        payload = pickle.dumps((function, words))
+        payload = pickle.dumps((partial(function, **named), words))
         task = self._dask.submit(_carry(), self._session.root, self._packed, payload)
         task.add_done_callback(lambda done: self._settle(found, *_answer(done, self._session.program)))
         return found
@@ -133,7 +135,7 @@ class Workers(Executor):
             self._settle(found, None, error)
 
 
-def _answer(task: Future, program: str | None) -> tuple[object, BaseException | None]:
+def _answer(task: Future, program: str | None) -> tuple[Any, BaseException | None]:
     """What a task gave: a result, or an error."""
     try:
         result, error, trace = session.load(task.result(), {program: MAIN} if program else {})

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from voxdag.core import code
 from voxdag.core.errors import Refused
@@ -93,7 +94,7 @@ def surroundings() -> dict[str, str]:
     return {"Python": platform.python_version()} | packages | digests
 
 
-def load(data: bytes, renamed: Mapping[str, str]) -> object:
+def load(data: bytes, renamed: Mapping[str, str]) -> Any:
     """What was pickled; renamed: module -> the name that it has here, as the driver's program has."""
     return _Unpickler(data, renamed).load()
 
@@ -103,7 +104,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(BytesIO(data))
         self._renamed = renamed
 
-    def find_class(self, module: str, name: str) -> object:
+    def find_class(self, module: str, name: str) -> Any:
         return super().find_class(self._renamed.get(module, module), name)
 
 
