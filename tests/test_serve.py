@@ -91,7 +91,7 @@ def test_weights_are_offered_with_what_dev_fitted(tmp_path):
     path = weights(tmp_path, "aasist")
     arguments = serve.parse(["--weights", str(path), "--decisions", str(decided(tmp_path, path, 0.5))])
     (one,) = offered.offered(serve.named(arguments))
-    assert one.label == "aasist: anti-spoofing" and one.work.fitted["threshold"].tolist() == [0.5] and not one.simulated
+    assert one.label == "aasist: anti-spoofing" and one.work.fitted["threshold"].tolist() == [0.75] and not one.simulated
 
 
 def test_the_systems_of_params_yaml_that_are_trained_are_offered_and_the_others_left_out(monkeypatch, caplog, tmp_path):
@@ -101,7 +101,7 @@ def test_the_systems_of_params_yaml_that_are_trained_are_offered_and_the_others_
         offered.offered(Named())
     place = tmp_path / "data/checkpoints/tier1/fold-1_seed-1234"
     place.mkdir(parents=True)
-    weights(tmp_path, "tier1").rename(place / "best_uar.safetensors")
+    weights(tmp_path, "tier1").rename(place / "averaged.safetensors")
     with caplog.at_level("INFO"):
         (one,) = offered.offered(Named())
     assert one.name == "tier1" and one.corpus == "simulated_emotional (simulated)" and one.simulated
