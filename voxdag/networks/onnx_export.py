@@ -1,14 +1,16 @@
 """Any network as an ONNX file that `onnx_network` runs, and onnxruntime anywhere.
 
 What it takes has as many recordings as one likes, and as many samples or frames: crops excepted, which are of one
-length. Where a network cannot be written so (its graph depends on the length), features have a fixed number of frames,
-with zeros behind a recording: padding has no effect on what networks say (models/__init__.py).
+length. Where a network cannot be written so, or says something else then (integers are rounded otherwise in ONNX), what
+goes in has a fixed length, with zeros behind a recording: padding has no effect on what networks say
+(models/__init__.py). That is for networks that are given no more than some length.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,11 +21,12 @@ from torch.export import Dim
 
 from models.bsrnn import BSRNN
 from voxdag.core.errors import Refused
-from voxdag.networks.onnx_network import BUFFERS, FRAMES, INPUTS, OUTPUT, TAKES
+from voxdag.networks import onnx_network
+from voxdag.networks.onnx_network import ALONG, BUFFERS, INPUTS, LENGTH, OUTPUT, TAKES
 from voxdag.networks.onnx_writing import OPSET, bare, quiet
 
-BATCH, LENGTH = Dim("batch", min=1, max=1 << 16), Dim("length", min=1 << 6, max=1 << 24)
-EXAMPLES = 2  # recordings: of one alone the exporter takes the number for fixed
+BATCH, LONG = Dim("batch", min=1, max=1 << 16), Dim("length", min=1 << 6, max=1 << 24)
+CLOSE = 1e-4  # of outputs
 LIMIT = 2 << 30  # bytes of a file: protobuf's
 
 
@@ -32,11 +35,13 @@ class Input:
     """What a network is given.
 
     rows    of features; 1 of waves
-    length  samples, or frames, of the longest recording that is asked about; of crops, of each
+    length  samples, or frames, of a recording; of crops, of each
+    bounded whether none is longer
     """
 
     rows: int
     length: int
+    bounded: bool = True
 
 
 class Output(nn.Module):
@@ -75,52 +80,86 @@ def form(network: nn.Module) -> nn.Module:
 def exported(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor]) -> bytes:
     """The network as an ONNX file: the same bytes every time.
 
-    Raises Refused, with what the exporter says, for one that it cannot write.
+    Raises Refused, with what the exporter says, for one that it cannot write, or writes as another function.
     """
     takes = getattr(network, "TAKES", None)
     if takes not in INPUTS:
         raise Refused(f"{type(network).__name__} takes {takes}; expected one of {', '.join(INPUTS)}")
-    frames = None
-    try:
-        model = _model(network, takes, taken, fixed=takes == "wave")
-    except Exception as reason:  # the exporter's own, of many classes
-        if takes != "features":
-            raise _refusal(network, reason) from None
-        frames = taken.length
-        try:
-            model = _model(network, takes, taken, fixed=True)
-        except Exception as again:
-            raise _refusal(network, again) from None
-    values = {name: getattr(network, name).tolist() for name in buffers}
-    said = {TAKES: takes, FRAMES: frames, BUFFERS: values}
-    onnx.helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in said.items()})
-    if model.ByteSize() >= LIMIT:
-        raise Refused(f"the network of {model.ByteSize() >> 20} MB is too large for one ONNX file, of 2048 at most")
-    return bare(model)
-
-
-def _model(network: nn.Module, takes: str, taken: Input, fixed: bool) -> onnx.ModelProto:
-    """fixed: the length is always that of `taken`."""
-    shape = (EXAMPLES, taken.length) if takes != "features" else (EXAMPLES, taken.rows, taken.length)
-    longer = {0: BATCH} if fixed else {0: BATCH, len(shape) - 1: LENGTH}
-    example = [0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(0))]
-    dynamic = [longer]
     if takes != "wave":
-        example.append(torch.tensor([taken.length, max(1, taken.length * 3 // 4)]))
-        dynamic.append({0: BATCH})
-    names = {"input_names": list(INPUTS[takes]), "output_names": [OUTPUT]}
+        try:
+            return _checked(network, taken, buffers, fixed=False)
+        except Refused:
+            if not taken.bounded:
+                raise
+    return _checked(network, taken, buffers, fixed=True)
+
+
+def _checked(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor], fixed: bool) -> bytes:
+    """fixed: what goes in always has the length of `taken`."""
+    name = type(network).__name__
+    try:
+        model = _model(network, taken, fixed)
+    except Exception as reason:  # the exporter's own, of many classes
+        raise Refused(f"torch.onnx cannot write {name}: {_line(reason)}") from None
+    values = {name: getattr(network, name).tolist() for name in buffers}
+    said = {TAKES: network.TAKES, LENGTH: taken.length if fixed and network.TAKES != "wave" else None}
+    said |= {ALONG: _is_along(network, taken), BUFFERS: values}
+    onnx.helper.set_model_props(model, {key: json.dumps(value, sort_keys=True) for key, value in said.items()})
+    if model.ByteSize() >= LIMIT:
+        raise Refused(f"{name}, of {model.ByteSize() >> 20} MB, is too large for one ONNX file: 2048 at most")
+    content = bare(model)
+    if not (found := _difference(network, content, taken, fixed)) <= CLOSE:
+        raise Refused(f"torch.onnx writes {name} as another function: outputs differ by {found:.2g}")
+    return content
+
+
+@torch.inference_mode()
+def _difference(network: nn.Module, content: bytes, taken: Input, fixed: bool) -> float:
+    """The largest one of any output, of recordings of other numbers and lengths than the exporter saw."""
+    other, length = onnx_network.of_bytes(content, {}, "the file"), taken.length
+    if network.TAKES == "wave":
+        batches = [[length], [length] * 3]
+    else:
+        batches = [[length], [length * 4 // 5 - 1, length // 3 + 1, length // 2], [length // 2 + 1]]
+        batches += [] if fixed or taken.bounded else [[2 * length + 1, length]]
+    given = [_inputs(network, taken, lengths) for lengths in batches]
+    pairs = [(Output(network)(*inputs), other(*inputs)) for inputs in given]
+    return max(float((one - two).abs().max()) if one.shape == two.shape else math.inf for one, two in pairs)
+
+
+def _inputs(network: nn.Module, taken: Input, lengths: list[int]) -> tuple[Tensor, ...]:
+    """Noise in the form that a network takes, with recordings of these lengths."""
+    shape = (len(lengths), *([taken.rows] if network.TAKES == "features" else []), max(lengths))
+    noise = 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(len(lengths)))
+    return (noise,) if network.TAKES == "wave" else (noise, torch.tensor(lengths))
+
+
+@torch.inference_mode()
+def _is_along(network: nn.Module, taken: Input) -> bool:
+    """Whether what comes out has as many samples as what goes in."""
+    if network.TAKES != "waves":
+        return False
+    return Output(network)(*_inputs(network, taken, [taken.length])).shape[-1] == taken.length
+
+
+def _model(network: nn.Module, taken: Input, fixed: bool) -> onnx.ModelProto:
+    shorter = taken.length if network.TAKES == "wave" else taken.length * 3 // 4
+    example = _inputs(network, taken, [taken.length, shorter])  # of one alone the exporter takes the number for fixed
+    longer = {0: BATCH} if fixed else {0: BATCH, example[0].ndim - 1: LONG}
+    dynamic = [longer, {0: BATCH}][: len(example)]
+    names = {"input_names": list(INPUTS[network.TAKES]), "output_names": [OUTPUT]}
     with quiet():
         program = torch.onnx.export(
-            Output(form(network)).eval(), tuple(example), dynamo=True, opset_version=OPSET, verbose=False,
+            Output(form(network)).eval(), example, dynamo=True, opset_version=OPSET, verbose=False,
             dynamic_shapes=(tuple(dynamic),), **names,
         )  # fmt: skip
         program.optimize()  # type: ignore[union-attr]
     return program.model_proto  # type: ignore[union-attr]
 
 
-def _refusal(network: nn.Module, reason: Exception) -> Refused:
-    cause = reason
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return Refused(f"torch.onnx cannot write {type(network).__name__}: {type(cause).__name__}: {line[:300]}")
+def _line(reason: BaseException) -> str:
+    """What was the cause of all that the exporter says, in a line."""
+    while reason.__cause__ is not None:
+        reason = reason.__cause__
+    line = (str(reason).strip().splitlines() or [""])[0]
+    return f"{type(reason).__name__}: {line[:300]}"

@@ -60,7 +60,8 @@ def written(there: Opened, members: Sequence[str], recordings: str) -> Written:
         log.warning("no ONNX files: %s", reason)
         return Written({}, steps[0], {"reason": str(reason)} | steps[1])
     about = {"parity": {"largest_difference": _digits(worst), "tolerance": TOLERANCE, "compared_with": heard}}
-    return Written(files, steps[0], _interface(there) | about | steps[1])
+    length = onnx_network.of_bytes(files[members[0]], there.inference.BUFFERS, "the ONNX file").length
+    return Written(files, steps[0], _interface(there, length) | about | steps[1])
 
 
 def _whole(there: Opened, members: Sequence[str], folder: str) -> tuple[dict[str, bytes], float, str]:
@@ -78,10 +79,7 @@ def _whole(there: Opened, members: Sequence[str], folder: str) -> tuple[dict[str
 
 def difference(there: Opened, network: nn.Module, file: bytes, signals: Sequence[np.ndarray]) -> float:
     """The largest difference of what the task makes of a network in torch and in ONNX, of int16 recordings."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        path.write_bytes(file)
-        other = onnx_network.read(path, there.inference.BUFFERS)
+    other = onnx_network.of_bytes(file, there.inference.BUFFERS, "the ONNX file")
     found = 0.0
     for signal in signals:
         one, two = (_said(there, each, signal) for each in (network, other))
@@ -126,15 +124,16 @@ def _taken(there: Opened) -> onnx_export.Input:  # noqa: F821 (imported where it
     from voxdag.networks.onnx_export import Input
 
     samples = there.settings.samples
+    bounded = there.inference.CROPS or hasattr(there.inference, "enhance")
     acoustic = getattr(there.settings, "acoustic", None)
     if acoustic is None:
-        return Input(1, samples)
+        return Input(1, samples, bounded)
     extractor = Extractor(acoustic, there.inference.RATE)
-    return Input(extractor.size, int(extractor.frames(torch.tensor([samples]))[0]))
+    return Input(extractor.size, int(extractor.frames(torch.tensor([samples]))[0]), bounded)
 
 
-def _interface(there: Opened) -> dict:
-    """What goes into a file and comes out, for who runs it by onnxruntime alone."""
+def _interface(there: Opened, length: int | None) -> dict:
+    """What goes into a file and comes out, for who runs it by onnxruntime alone. length: that is always to go in."""
     network, rate = there.networks[0], there.inference.RATE
     names = onnx_network.INPUTS[network.TAKES]
     given = {
@@ -145,6 +144,8 @@ def _interface(there: Opened) -> dict:
         "frames": "(recordings) int64, frames of each",
     }
     inputs = {name: given[name] for name in names}
+    if length is not None:
+        inputs[names[0]] += f"; always {length} of them, with zeros behind"
     return {"inputs": inputs, "output": OUTPUTS[hasattr(there.inference, "enhance")]}
 
 
