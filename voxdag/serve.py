@@ -66,7 +66,9 @@ def run(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the folder of uploads goes with the page
     with server.bound(address) as listening, Uploads() as uploads:
         desk = Desk(listed, uploads.folder)
-        desk.warm(uploads.place("noise.wav"))
+        noise = uploads.place("noise.wav")
+        desk.warm(noise)
+        uploads.discard([noise])
         host, port = listening.getsockname()[:2]
         log.info("%s at http://%s:%d/ (Ctrl-C ends it)", ", ".join(one.name for one in desk.offered), host, port)
         try:
