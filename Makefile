@@ -4,22 +4,24 @@
 # make report    the last run as one page, report.html, that needs no network
 # make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
 # make test      the tests, in the same environment, in two processes
-# make lint      style
+# make lint      style and types
+# make workflows what GitHub runs: zizmor, and actionlint where it is on PATH
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
 # make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
 # make cluster   Dask, for work on several machines (35 MB, optional): requirements-cluster.txt
 # make serve     what the web page of `voxdag serve` is made of (130 MB, optional): requirements-serve.txt
-# make lock      resolve requirements.in and requirements-{judges,trackers,cluster,serve}.in into the .txt beside them anew,
-#                with hashes
+# make lock      resolve requirements.in and requirements-{judges,trackers,cluster,serve,lint}.in into the .txt beside them
+#                anew, with hashes
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LINT := $(VENV)/.lint
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results report prove test lint judges trackers cluster serve lock
+.PHONY: repro demo results report prove test lint workflows judges trackers cluster serve lock
 
 repro: $(READY)
 	dvc repro
@@ -40,8 +42,12 @@ prove: $(READY)
 test: $(READY)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(READY)
-	ruff check . && ruff format --check .
+lint: $(LINT)
+	ruff check . && ruff format --check . && mypy
+
+workflows: $(LINT)
+	zizmor --offline --no-progress .github
+	if command -v actionlint; then actionlint; else echo "no actionlint on PATH: syntax and expressions are unchecked"; fi
 
 judges: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-judges.txt
@@ -65,9 +71,14 @@ lock: $(READY)
 	$(COMPILE) -c requirements.txt requirements-trackers.in -o requirements-trackers.txt
 	$(COMPILE) -c requirements.txt requirements-cluster.in -o requirements-cluster.txt
 	$(COMPILE) -c requirements.txt --override requirements-serve.override requirements-serve.in -o requirements-serve.txt
+	$(COMPILE) -c requirements.txt requirements-lint.in -o requirements-lint.txt
 
 $(READY): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $(READY)
+
+$(LINT): $(READY) requirements-lint.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-lint.txt
+	touch $(LINT)
