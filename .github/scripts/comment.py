@@ -70,9 +70,8 @@ def main() -> None:
     url, label = words["RUN_URL"], words["LABEL"]
     lost = LOST.format(mark=MARK, result=words["RESULT"], url=url, label=label)
     text = report.read_text(encoding="utf-8") if report.is_file() else lost
-    body = json.dumps(
-        {"body": cut(text, f"*The report is longer than a comment may be: [the run]({url}) has all of it.*")}
-    )
+    text = text if text.startswith(MARK) else f"{MARK}\n\n{text}"
+    body = json.dumps({"body": cut(text, f"*This is longer than a comment may be: [the run]({url}) has all of it.*")})
     repository = f"repos/{words['GITHUB_REPOSITORY']}"
     comments = f"{repository}/issues/{words['NUMBER']}/comments"
     number = found(comments, words.get("AUTHOR", "github-actions[bot]"))

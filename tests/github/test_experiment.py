@@ -97,9 +97,8 @@ def test_a_remote_that_refuses_costs_the_cache_and_not_the_experiment(toy):
     blocked = toy.folder / "a file"
     blocked.touch()
     done = toy.step("fetch", DVC_REMOTE=f"{blocked}/cache")
-    assert re.match(
-        r"The cache could not be fetched: .+\. What the runner's disk has not is made anew\.\n", done.stdout
-    )
+    goes_on = "What the runner's disk has not is made anew."
+    assert re.match(rf"The cache could not be fetched: .+\. {goes_on}\n", done.stdout)
     assert goes_on in (toy.folder / "temp/experiment/notes.txt").read_text()
     absent = toy.step("fetch")
     assert absent.stdout == f"There is no DVC remote (DVC_REMOTE). {goes_on}\n"
