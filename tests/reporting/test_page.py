@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.reporting.reading import Page
-from tests.reporting.standing_in import GIT, HOSTILE, intervals, params_text
+from tests.reporting.standing_in import GIT, HOSTILE, intervals, pairs, params_text
 from voxdag.core import artifacts, params
 from voxdag.core.errors import Refused
 from voxdag.reporting import page
@@ -46,7 +46,7 @@ def test_a_verdict_is_that_of_the_pair(run):
     found = read()
     ((text, values),) = found.row("Paired differences and verdicts", "aasist − erm")
     assert values == [-0.1284] and text == "−12.8−20.0 to −5.0better"
-    spoken = {row["verdict"] for _, row in pd.read_csv("compare/antispoof/pairs.csv").iterrows()}
+    spoken = set(pd.read_csv("compare/antispoof/pairs.csv")["verdict"])
     assert spoken == {"better"} and "undecided" in found.tables["All paired differences"][1][2][0] + found.text
     assert ("th", {"scope": "col"}) in found.tags and "margin 0.5" in found.text
 
@@ -222,3 +222,12 @@ def test_a_machine_is_known_by_records_of_trainings_with_these_settings(run):
     text = read().text
     assert "a processor" in text and "numpy 2.4.6" in text and "ffffffffffff and 1 changed files" in text
     assert "of another run" not in text
+
+
+def test_a_pair_without_an_interval_has_a_dash_and_no_verdict(run):
+    pairs("antispoof", [("aasist", "erm", "eer", -0.1, float("nan"), float("nan"), 0.005, None)])
+    table = pd.read_csv("compare/antispoof/pairs.csv").assign(p=None, resampled=None, speakers=None)
+    artifacts.write_table(Path("compare/antispoof/pairs.csv"), table)
+    found = read(tasks=["antispoof"])
+    cells = found.row("All paired differences", "aasist − erm")
+    assert [text for text, _ in cells] == ["EER (%)", "−10.0", "–", "–", "60", "–"] and "nan" not in found.text

@@ -56,15 +56,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: what it holds, the heads of its columns (that of the rows first), and its rows.
-
-    numeric: whether its cells are numbers, which stand to the right
-    """
+    """A table: what it holds, the heads of its columns (that of the rows first), and its rows."""
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Row]
-    numeric: bool = True
 
 
 def value(task: Task, row: Mapping) -> Value:

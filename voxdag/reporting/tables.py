@@ -106,7 +106,7 @@ def every_pair(task: Task) -> Table | None:
     for row in task.pairs.to_dict("records"):
         words = cells.head(task.measure(row["metric"]))
         p = f"{row['p']:.3f}" if math.isfinite(row["p"]) else NONE
-        about = [str(row[name]) for name in ("resampled", "utterances", "speakers")]
+        about = [NONE if pd.isna(row[name]) else str(row[name]) for name in ("resampled", "utterances", "speakers")]
         rows.append(Row(f"{row['system_a']} {MINUS} {row['system_b']}", [words, _difference(task, row), p, *about]))
     return Table("All paired differences", head, rows)
 
