@@ -121,9 +121,9 @@ def jobs_of(arguments: argparse.Namespace, files: Sequence[Path]) -> list[Job]:
     """Each file with what is to be written of it: enhanced audio, or a picture. Raises Refused as
     `file_enhancing.outputs` does."""
     if arguments.audio is not None:
-        return list(file_enhancing.outputs(files, arguments.audio).items())
+        return [(file, out) for file, out in file_enhancing.outputs(files, arguments.audio).items()]
     if arguments.plot is not None:
-        return list(file_enhancing.places(files, arguments.plot, ".png").items())
+        return [(file, picture) for file, picture in file_enhancing.places(files, arguments.plot, ".png").items()]
     return [(file, None) for file in files]
 
 

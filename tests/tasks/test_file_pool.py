@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,9 @@ class Spelling:
     run: Run
     slow: float = 0.0
     fatal: str = ""
+
+    def with_run(self, run):
+        return replace(self, run=run)
 
     def open(self):
         return Speller(self)

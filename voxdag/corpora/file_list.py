@@ -58,15 +58,21 @@ def listed(words: Iterable[str], lists: Iterable[str], stdin: BinaryIO | None) -
 
 def _paths(name: str, stdin: BinaryIO | None) -> Sequence[str]:
     """The paths of a list. Raises Refused for one without any."""
-    where = "standard input" if name == STDIN else name
-    if name == STDIN and stdin is None:
-        raise Refused("standard input is closed, and PATH is -: expected a list of paths there")
-    if name != STDIN and not Path(name).is_file():
-        raise NotHere(f"the list of paths {name} is no file here")
-    found = names(stdin.read() if name == STDIN else Path(name).read_bytes())
+    found = names(_content(name, stdin))
     if not found:
+        where = "standard input" if name == STDIN else name
         raise Refused(f"{where} lists no file: expected a path a line, or paths that end in NUL (find -print0)")
     return found
+
+
+def _content(name: str, stdin: BinaryIO | None) -> bytes:
+    if name != STDIN:
+        if not Path(name).is_file():
+            raise NotHere(f"the list of paths {name} is no file here")
+        return Path(name).read_bytes()
+    if stdin is None:
+        raise Refused("standard input is closed, and PATH is -: expected a list of paths there")
+    return stdin.read()
 
 
 def names(content: bytes) -> list[str]:

@@ -10,8 +10,8 @@ cannot be read in parts (see `decode.Frames`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -93,7 +93,11 @@ class EnhancedRows:
     enhancer: Enhancer
     system: str
     weights: str
-    hearing = None  # files are decoded as they are enhanced, stretch by stretch
+
+    @property
+    def hearing(self) -> None:
+        """None: files are decoded as they are enhanced, stretch by stretch."""
+        return None
 
     @property
     def header(self) -> list[str]:
@@ -105,11 +109,13 @@ class EnhancedRows:
         """Where networks are."""
         return self.enhancer.device
 
-    def __call__(self, jobs: Sequence[Job], heard: None = None) -> Iterator[FileRows]:
+    def __call__(self, jobs: Sequence[Job], heard: Iterable | None = None) -> Iterator[FileRows]:
         """Enhance each file into the place that its job names."""
         for path, out in jobs:
+            assert out is not None
             row = self.enhancer.file(path, out) | {"system": self.system, "weights": self.weights}
-            yield FileRows(path, [row], row.get("seconds", 0.0), "error" in row)
+            seconds = row.get("seconds")
+            yield FileRows(path, [row], seconds if isinstance(seconds, float) else 0.0, "error" in row)
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,10 @@ class Enhancing:
 
     found: Source
     run: Run
+
+    def with_run(self, run: Run) -> Enhancing:
+        """See `file_pool.Work`."""
+        return replace(self, run=run)
 
     def open(self) -> EnhancedRows:
         """Read the networks. Raises Refused as `opened` does, and for a task whose outputs are no audio."""

@@ -54,24 +54,37 @@ class FileRows:
 class Worker(Protocol):
     """Networks, opened.
 
-    header   the columns of rows
-    hearing  what hears a file for them, also in another process; None: they hear it themselves
+    system, weights  whose they are, and the hashes of their files
     """
 
-    header: list[str]
     system: str
     weights: str
-    device: torch.device
-    hearing: Callable[[Path], object] | None
+
+    @property
+    def header(self) -> list[str]:
+        """The columns of rows."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks are."""
+
+    @property
+    def hearing(self) -> Callable[[Path], object] | None:
+        """What hears a file for them, also in another process; None: they hear it themselves."""
 
     def __call__(self, jobs: Sequence[Job], heard: Iterable | None = None) -> Iterator[FileRows]:
         """The rows of files, in order. heard: what `hearing` gives of each, where others do that."""
 
 
 class Work(Protocol):
-    """How files are worked on: a dataclass that travels to processes."""
+    """How files are worked on. It travels to processes."""
 
-    run: Run
+    def with_run(self, run: Run) -> Work:
+        """The same on another device, or with another number of threads."""
+
+    @property
+    def run(self) -> Run:
+        """The settings of the machine."""
 
     def open(self) -> Worker:
         """Read the networks."""
@@ -118,7 +131,7 @@ def rows(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterato
 
 
 def _in_processes(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:
-    there = pickle.dumps(replace(work, run=replace(work.run, num_threads=1, device="cpu")))
+    there = pickle.dumps(work.with_run(replace(work.run, num_threads=1, device="cpu")))
     size = max(1, min(CHUNK, len(jobs) // (ROUNDS * count)))
     portions = [Portion(jobs[start : start + size]) for start in range(0, len(jobs), size)]
     with _pool(count - 1) as pool, one_thread():
@@ -141,7 +154,8 @@ def _pool(count: int) -> Iterator[Processes]:
 
 def _ahead(hearing: Callable[[Path], object], files: Sequence[Path], pool: Processes, count: int) -> Iterator[object]:
     """What `hearing` gives of each file, in order; some files for each process are heard before they are asked for."""
-    left, waiting = deque(files[start : start + CHUNK] for start in range(0, len(files), CHUNK)), deque()
+    left = deque(files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
+    waiting: deque[tuple[Sequence[Path], Future]] = deque()
     while left or waiting:
         while left and len(waiting) < AHEAD * count:
             with deaf():
@@ -164,7 +178,8 @@ def _together(
     """The rows of all portions, in order. The processes of the pool have some that lie ready; this one takes the first,
     and then the next whenever the rows that come first are not there yet."""
     first, *others = portions
-    left, waiting = deque(others), deque[tuple[Portion, Future]]()
+    left = deque(others)
+    waiting: deque[tuple[Portion, Future]] = deque()
 
     def feed() -> None:
         running = sum(not future.done() for _, future in waiting)

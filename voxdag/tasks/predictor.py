@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -70,8 +70,7 @@ class Predictor:
         for said, (path, picture) in zip(self.scorer.said([path for path, _ in jobs], heard), jobs, strict=True):
             if picture is not None and said.pooled is not None:
                 self.plot(said, picture)
-            there = said.heard is not None
-            seconds, in_part = (said.heard.seconds, said.heard.in_part) if there else (0.0, False)
+            seconds, in_part = (said.heard.seconds, said.heard.in_part) if said.heard is not None else (0.0, False)
             yield FileRows(path, list(self.rows(said)), seconds, said.pooled is None, in_part)
 
     def rows(self, said: Said) -> Iterator[dict]:
@@ -79,7 +78,7 @@ class Predictor:
         own = {"path": text_of(said.path), "system": self.system, "weights": self.weights, "error": said.error}
         if said.heard is not None:
             own["seconds"] = said.heard.seconds
-        if said.pooled is None:
+        if said.heard is None or said.pooled is None:
             yield own
         elif self.by_segment:
             for (start, end), outputs in zip(said.heard.spans(), said.segments, strict=True):
@@ -135,6 +134,10 @@ class Scoring:
     pool: str
     fitted: pd.DataFrame | None
     by_segment: bool
+
+    def with_run(self, run: Run) -> Scoring:
+        """See `file_pool.Work`."""
+        return replace(self, run=run)
 
     def open(self) -> Predictor:
         """Read the networks. Raises Refused as `opened` does."""

@@ -38,7 +38,7 @@ def fit(dev: pd.DataFrame) -> dict[str, float]:
     threshold, one = operating_point(dev), Member()
     counts = {f"n_{label}": int((dev["label"] == label).sum()) for label in CLASSES}
     scores = (dev.loc[dev["label"] == label, "score"].to_numpy(float) for label in CLASSES)
-    affine = llr.fit_affine(*scores, llr.effective_prior(dcf.ASVSPOOF5))
+    affine = llr.fit_affine(*scores, llr.effective_prior(dcf.ASVSPOOF5))  # type: ignore[call-arg]  # there are two
     calibration = {LOG_SLOPE: float(np.log(affine.slope)), OFFSET: affine.offset}
     return {THRESHOLD: threshold} | error_rates({one: dev}, {one: threshold}) | counts | calibration
 
