@@ -130,7 +130,8 @@ def run() -> None:
     """Run the experiment, its log on the screen and in a file."""
     for ref in experiments():  # of an earlier try: DVC would refuse the name
         git("update-ref", "-d", ref)
-    (folder() / RUN).unlink(missing_ok=True)
+    for name in (RUN, LOG, BUNDLE):
+        (folder() / name).unlink(missing_ok=True)
     try:
         status = logged(command(os.environ))
     except ValueError as fault:
@@ -170,7 +171,6 @@ def push() -> None:
         done = call(dvc("push", "--run-cache"))
         if done.returncode:
             note(f"The cache could not be pushed: {reason(done)}. It is on the runner's disk alone.")
-    (folder() / BUNDLE).unlink(missing_ok=True)
     for ref in experiments():
         git("bundle", "create", str(folder() / BUNDLE), ref, "^HEAD")
 

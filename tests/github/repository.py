@@ -1,4 +1,4 @@
-"""A toy repository with one DVC stage, a remote for its cache and one for its commits, and what stands in for `gh`."""
+"""A toy repository with two DVC stages, a remote for its cache and one for its commits, and what stands in for `gh`."""
 
 import json
 import os
@@ -9,22 +9,29 @@ from pathlib import Path
 from tests.clone import ROOT
 
 SCRIPTS = ROOT / ".github/scripts"
-TRAIN = """import json, os, pathlib, yaml
+TRAIN = """import os, pathlib, yaml
 params = yaml.safe_load(open("params.yaml"))
 print("epoch 1 of 1, unfinished training in", os.environ.get("VOXDAG_RESUME"), flush=True)
 if params["fail"]:
     raise SystemExit("out of memory: smaller batches")
 pathlib.Path("model").write_text(str(params["lr"]))
+"""
+EVALUATE = """import json, pathlib
+lr = float(pathlib.Path("model").read_text())
 pathlib.Path("plots").mkdir(exist_ok=True)
-pathlib.Path("plots/det.png").write_bytes(b"picture of %g" % params["lr"])
-json.dump({"eer": 0.1 / params["lr"]}, open("metrics.json", "w"))
+pathlib.Path("plots/det.png").write_bytes(b"picture of %g" % lr)
+json.dump({"eer": 0.1 / lr}, open("metrics.json", "w"))
 """
 PIPELINE = """stages:
   train:
     cmd: python train.py
     deps: [train.py]
     params: [lr, fail]
-    outs: [model, plots: {cache: false}]
+    outs: [model]
+  evaluate:
+    cmd: python evaluate.py
+    deps: [evaluate.py, model]
+    outs: [plots: {cache: false}]
     metrics: [metrics.json: {cache: false}]
 """
 COMPARE = "import sys\nprint('toy: better, by', *sys.argv[1:])\n"
@@ -76,6 +83,7 @@ class Toy:
         (folder / "home").mkdir()
         (folder / "temp").mkdir()
         self.write("train.py", TRAIN)
+        self.write("evaluate.py", EVALUATE)
         self.write("dvc.yaml", PIPELINE)
         self.write("params.yaml", "lr: 1\nfail: false\n")
         self.write(".gitignore", "/model\n__pycache__\n")

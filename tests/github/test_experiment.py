@@ -38,7 +38,7 @@ def test_the_comment_says_what_changed_whether_beyond_chance_and_shows_it(toy):
 def test_the_cache_is_on_the_remote_and_in_the_runner_s_state(toy):
     files = [path for path in (toy.folder / "cache/files").rglob("*") if path.is_file()]
     assert "2" in [path.read_text() for path in files if path.stat().st_size < 9]  # the model of lr 2
-    assert list((toy.folder / "cache/files/md5/runs").rglob("*"))
+    assert "lr: 2" in "".join(path.read_text() for path in (toy.folder / "cache/runs").rglob("*") if path.is_file())
     assert (toy.folder / "home/.cache/voxdag/cache/files").is_dir()
     assert (
         f"unfinished training in {toy.folder}/home/.cache/voxdag/resume"
@@ -86,7 +86,7 @@ def test_a_stage_that_fails_is_named_with_the_end_of_its_log(toy):
     toy.step("push")
     toy.step("report", BASE="origin/main")
     toy.git("checkout", "-q", ".")
-    assert failed.returncode == 1
+    assert failed.returncode != 0
     assert "### Experiment `pr-7` failed in the stage `train`\n" in toy.report()
     assert "\nout of memory: smaller batches\n" in toy.report() and "#### Metrics" not in toy.report()
     assert toy.git("for-each-ref", f"refs/exps/{toy.head[:2]}") == ""  # the one before is not taken for it
@@ -94,11 +94,9 @@ def test_a_stage_that_fails_is_named_with_the_end_of_its_log(toy):
 
 def test_a_remote_that_refuses_costs_the_cache_and_not_the_experiment(toy):
     (toy.folder / "temp/experiment/notes.txt").unlink(missing_ok=True)
-    blocked = toy.folder / "a file"
-    blocked.touch()
-    done = toy.step("fetch", DVC_REMOTE=f"{blocked}/cache")
+    done = toy.step("fetch", DVC_REMOTE="nowhere://cache", BASE="origin/main")
     goes_on = "What the runner's disk has not is made anew."
-    assert re.match(rf"The cache could not be fetched: .+\. {goes_on}\n", done.stdout)
+    assert re.match(rf"The cache could not be fetched: .*Unsupported URL type nowhere://.*\. {goes_on}\n", done.stdout)
     assert goes_on in (toy.folder / "temp/experiment/notes.txt").read_text()
     absent = toy.step("fetch")
     assert absent.stdout == f"There is no DVC remote (DVC_REMOTE). {goes_on}\n"
