@@ -84,7 +84,11 @@ def enhancement(folder, made):
         shards.write(folder / split, enhance.recordings(count, split), {"noisy": kind, "clean": kind}, 1)
     splits = {split: shards.Shards(folder / split) for split in ("train", "dev")}
     quiet = Further("metric_discriminator", "half", {"dropout": 0.0})
-    made_learner = enhance.made(splits, made, still(enhance.Filter()), discriminator=quiet)
+    generator = still(enhance.Filter())
+    generator.layers[
+        0
+    ].bias = None  # batch norm takes it away again: its gradient is rounding alone, which Adam scales up
+    made_learner = enhance.made(splits, made, generator, discriminator=quiet)
     for network in made_learner.networks.values():
         still(network)
     return made_learner
