@@ -23,7 +23,7 @@ def graph():
 
 
 def ids(entities):
-    return [entity["@id"] for entity in entities]
+    return [entity["@id"] for entity in (entities if isinstance(entities, list) else [entities])]
 
 
 def test_the_stages_behind_a_system_are_there_in_their_order_and_no_others(graph):

@@ -91,7 +91,9 @@ def test_a_zip_without_a_file_or_with_a_damaged_one_names_it(tmp_path):
         read(zipped(tmp_path / "a.zip", less))
     writing.write(tmp_path / "b.zip", GOOD)
     content = bytearray((tmp_path / "b.zip").read_bytes())
-    place = content.index(b"decisions.csv") + len("decisions.csv")
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        entry = archive.getinfo("decisions.csv")
+    place = entry.header_offset + 30 + len(entry.filename)  # a local header has 30 bytes, and the name
     assert content[place : place + 1] == b"x"
     content[place] = ord("y")
     (tmp_path / "b.zip").write_bytes(content)

@@ -30,7 +30,7 @@ from voxdag.tasks.opened import Opened
 from voxdag.tasks.sources import Source
 
 WEIGHTS, ONNX, OTHERS, RUN = "weights", "onnx", "others", "run"  # folders of a bundle
-DECISIONS, CARD, BILL, LICENCES = "decisions.csv", "README.md", "sbom.cdx.json", "licences.json"
+DECISIONS, CARD, BILL, LICENCES = "decisions.csv", crate.README, "sbom.cdx.json", "licences.json"
 COPIED = ("LICENSE", "CITATION.cff")
 OF_RUN = ("dvc.yaml", lock.LOCK, params.FILE)
 USE = """

@@ -3,8 +3,8 @@
 It has the hashes that DVC proves, and the parameters that each stage depended on. RO-Crate 1.1 with the profiles
 Process, Workflow and Provenance Run Crate 0.5 (https://w3id.org/ro/wfrun): the workflow is dvc.yaml, each stage a step
 with an action, DVC what organises them. Departures, because bundles hold no times and nobody's name: actions have no
-endTime and no agent. What a stage read and wrote is not in the bundle, but for the weights and decisions, and is there
-as a CreativeWork with its path and hash.
+endTime and no agent, the crate has no author. What a stage read and wrote is not in the bundle, but for the weights and
+decisions, and is there as a CreativeWork with its path and hash.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voxdag.core import lock
 from voxdag.core.errors import Refused
 from voxdag.release.manifest import Checked
 
-FILE = "ro-crate-metadata.json"
+FILE, README = "ro-crate-metadata.json", "README.md"
 CRATE, TERMS = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/terms/workflow-run/context"
 WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 PROFILES = {
@@ -67,11 +67,18 @@ def crate(
     steps = [entity for i, name in enumerate(stages, 1) for entity in _step(name, i, stages[name], about)]
     own = [_file(name, checked, made_of) for name, checked in files.items() if name != about["workflow"]]
     graph = [
-        _descriptor(), _root(about, files, data), _workflow(about, files[about["workflow"]], stages), *_engine(),
-        *_profiles(), *own, *_unique(steps), _run(about, stages, made_of), _organise(stages), *data.values(),
+        _descriptor(), _root(about, files, stages, data), _workflow(about, files[about["workflow"]], stages),
+        *_engine(), *_profiles(), *own, *_unique(steps), _run(about, stages, made_of), _organise(stages), *data.values(),
         *values.values(),
     ]  # fmt: skip
-    return {"@context": [f"{CRATE}/context", TERMS], "@graph": sorted(graph, key=lambda entity: entity["@id"])}
+    entities = sorted(map(_compact, graph), key=lambda entity: entity["@id"])
+    return {"@context": [f"{CRATE}/context", TERMS], "@graph": entities}
+
+
+def _compact(entity: Entity) -> Entity:
+    """A list of one is written as that one, and an empty one not at all, as RO-Crate recommends."""
+    plain = {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in entity.items()}
+    return {key: value for key, value in plain.items() if value != []}
 
 
 def _ids(names: Iterable[str]) -> list[Entity]:
@@ -85,12 +92,12 @@ def _descriptor() -> Entity:
     }  # fmt: skip
 
 
-def _root(about: Mapping[str, str], files: Iterable[str], data: Iterable[str]) -> Entity:
+def _root(about: Mapping[str, str], files: Iterable[str], stages: Iterable[str], data: Iterable[str]) -> Entity:
     return {
         "@id": "./", "@type": "Dataset", "name": about["name"], "description": about["description"],
         "datePublished": about["date"], "license": {"@id": about["licence"]}, "conformsTo": _ids(PROFILES),
         "hasPart": _ids(sorted(files)), "mainEntity": {"@id": about["workflow"]},
-        "mentions": _ids((RUN, ORGANISE, *sorted(data))),
+        "mentions": _ids((RUN, ORGANISE, *map(_action_id, stages), *sorted(data))),
     }  # fmt: skip
 
 
@@ -122,6 +129,7 @@ def _profiles() -> list[Entity]:
 def _file(name: str, checked: Checked, made_of: Mapping[str, str]) -> Entity:
     ending = name[name.rfind(".") :] if "." in name else ""
     part = {"isBasedOn": {"@id": _data_id(made_of[name])}} if name in made_of else {}
+    part |= {"about": {"@id": "./"}} if name == README else {}
     return {
         "@id": name, "@type": "File", "name": name, "contentSize": str(checked.bytes), "sha256": checked.sha256,
         "encodingFormat": MEDIA.get(ending, "text/plain"), **part,
