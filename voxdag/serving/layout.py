@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 TITLE = "voxdag"
 EMPTY = "Choose a system, add one file or several, or record, and press Run."
+WORKING = "Working …"
 KEPT = (
     "Everything stays on the machine that runs this page. Files are deleted as soon as they are scored, and within 15 "
     "minutes if they are not."
@@ -43,13 +44,14 @@ def page(names: Sequence[tuple[str, str]], limits: str, scores: Scores, waiting:
             paths = [Path(path) for path in [*(uploaded or []), *([recording] if recording else [])]]
             return scores(systems, paths), None, None
 
-        button.click(
+        started = button.click(_working, None, answer, queue=False, show_progress="hidden", api_visibility="private")
+        started.then(
             score,
             [chosen, files, recorded],
             [answer, files, recorded],
             concurrency_limit=1,
             api_visibility="private",
-            show_progress_on=[answer],
+            show_progress_on=[button],
         )
     return blocks.queue(max_size=waiting, default_concurrency_limit=1)
 
@@ -76,4 +78,12 @@ def theme() -> gradio.themes.Base:
 
 
 def _empty() -> str:
-    return markup.element("div", markup.text("p", EMPTY, "about", role="status"), "voxdag")
+    return _said(EMPTY)
+
+
+def _working() -> str:
+    return _said(WORKING)
+
+
+def _said(words: str) -> str:
+    return markup.element("div", markup.text("p", words, "about", role="status"), "voxdag")

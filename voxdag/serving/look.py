@@ -36,7 +36,7 @@ footer { display: none !important; }
 .voxdag caption { text-align: left; padding-bottom: .4rem; max-width: 46rem; }
 .voxdag th, .voxdag td { text-align: left; padding: .3rem .9rem .3rem 0 !important; border: 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; vertical-align: top; white-space: nowrap; }
-.voxdag th { font-weight: 600; }
+.voxdag th { font-weight: 600; } .voxdag tr { border: 0 !important; }
 .voxdag details { margin: 0 0 1rem; } .voxdag summary { cursor: pointer; margin-bottom: .6rem; }
 .voxdag a.save { color: var(--link-text-color); text-decoration: underline; margin-right: 1.2rem; }
 .voxdag :focus-visible { outline: 2px solid #0072b2; outline-offset: 2px; }

@@ -91,7 +91,7 @@ def _segments(scored: Scored) -> Listing:
         f"own distance divided by {count}. Above 0 speaks for bona fide, below for spoof; the sum decides."
     )
     return Listing(
-        caption, [*columns, "Moves the score by"], [[*row, f"{by:+.3f}"] for row, by in zip(rows, shares, strict=True)]
+        caption, [*columns, "Moves the score by"], [[*row, f"{by:+.2g}"] for row, by in zip(rows, shares, strict=True)]
     )
 
 
