@@ -17,7 +17,7 @@ LAYERS = layer_pooling.CONFIGS["quick"].__class__(**vars(layer_pooling.CONFIGS["
 })  # fmt: skip
 EMOTION = tier1.Tier1Config(rows=8, channels=(8,), strides=(2,), hidden=4, layers=1, deviations=True)
 MUSIC = ast.ASTConfig(bands=16, frames=64, width=16, depth=1, heads=2, pooling="mean", patch=(8, 8), stride=(8, 8))
-NOISE = bsrnn.BSRNNConfig(channels=4, layers=1, hidden=4, decoder=4, norm="batch")
+NOISE = bsrnn.BSRNNConfig(channels=4, layers=1, hidden=4, decoder=4, norm="batch", causal=False)
 
 
 def network(module, config, outputs):
