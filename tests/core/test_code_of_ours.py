@@ -70,8 +70,9 @@ def test_every_package_is_one_of_the_pinned_requirements(real):
 
 
 def test_our_packages_hold_nothing_but_code():
-    # what code reads from a file beside it would be in no closure
+    # what code reads from a file beside it would be in no closure; no stage's code makes reports
     files = {file for name in code.OURS for file in (code.ROOT / name).rglob("*") if file.is_file()}
+    files -= set((code.ROOT / "voxdag/reporting/templates").iterdir())
     assert {file for file in files if file.suffix != ".py" and "__pycache__" not in file.parts} == set()
 
 
