@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from models import ast, bsrnn, layer_pooling, tier1
+from models import bsrnn, layer_pooling
 from voxdag.core.errors import Refused
 from voxdag.networks import onnx_export, onnx_network
 from voxdag.networks.onnx_export import Input, exported
@@ -15,8 +15,6 @@ CLOSE = 2e-5  # float32 sums in another order; outputs are of size 1
 LAYERS = layer_pooling.CONFIGS["quick"].__class__(**vars(layer_pooling.CONFIGS["quick"]) | {
     "channels": (4,), "width": 8, "projection": (16,), "bands": 16,
 })  # fmt: skip
-EMOTION = tier1.Tier1Config(rows=8, channels=(8,), strides=(2,), hidden=4, layers=1, deviations=True)
-MUSIC = ast.ASTConfig(bands=16, frames=64, width=16, depth=1, heads=2, pooling="mean", patch=(8, 8), stride=(8, 8))
 NOISE = bsrnn.BSRNNConfig(channels=4, layers=1, hidden=4, decoder=4, norm="batch", causal=False)
 
 
@@ -39,8 +37,6 @@ def pairs(tmp_path_factory):
     """name -> (network, the same by ONNX, its file)."""
     made = {
         "wave": (network(layer_pooling, LAYERS, 2), Input(1, 2000)),
-        "features": (network(tier1, EMOTION, 3), Input(8, 100, bounded=False)),
-        "frames": (network(ast, MUSIC, 2), Input(16, 60)),
         "waves": (network(bsrnn, NOISE, 1), Input(1, 4000)),
     }
     found = {}
@@ -53,8 +49,7 @@ def pairs(tmp_path_factory):
 
 def inputs(name, lengths):
     generator = torch.Generator().manual_seed(len(lengths))
-    rows = {"wave": (), "waves": (), "features": (8,), "frames": (16,)}[name]
-    values = 0.3 * torch.randn((len(lengths), *rows, max(lengths)), generator=generator)
+    values = 0.3 * torch.randn((len(lengths), max(lengths)), generator=generator)
     return (values,) if name == "wave" else (values, torch.tensor(lengths))
 
 
@@ -62,8 +57,6 @@ def inputs(name, lengths):
     ("name", "lengths"),
     [
         ("wave", [2000]), ("wave", [2000] * 5),
-        ("features", [100]), ("features", [400, 64, 7]),
-        ("frames", [60]), ("frames", [60, 33, 5, 1]), ("frames", [20, 9]),
         ("waves", [4000]), ("waves", [3001, 3000, 250]),
     ],
 )  # fmt: skip
@@ -91,18 +84,6 @@ def test_the_same_network_gives_the_same_bytes_and_none_says_where(pairs):
     for _, _, path in pairs.values():
         assert b"site-packages" not in path.read_bytes() and b".py" not in path.read_bytes()
         onnx.checker.check_model(onnx.load(path))
-
-
-def test_a_graph_that_is_another_function_is_not_written(monkeypatch):
-    # AST with any number of frames is written without a word, and gives other numbers: ONNX divides towards zero
-    with pytest.raises(Refused, match="torch.onnx writes AST as another function: outputs differ by"):
-        exported(network(ast, MUSIC, 2), Input(16, 60, bounded=False), BUFFERS)
-
-
-def test_more_frames_than_a_file_takes_are_refused(pairs):
-    _, other, _ = pairs["frames"]
-    with pytest.raises(ValueError, match="features of 61, the ONNX file takes up to 60"):
-        other(*inputs("frames", [61]))
 
 
 def test_a_network_that_cannot_be_written_says_why():
