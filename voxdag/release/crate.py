@@ -68,8 +68,8 @@ def crate(
     own = [_file(name, checked, made_of) for name, checked in files.items() if name != about["workflow"]]
     graph = [
         _descriptor(), _root(about, files, stages, data), _workflow(about, files[about["workflow"]], stages),
-        *_engine(), *_profiles(), *own, *_unique(steps), _run(about, stages, made_of), _organise(stages), *data.values(),
-        *values.values(),
+        *_engine(), *_profiles(), *own, *_unique(steps), _run(about, stages, made_of), _organise(stages),
+        *data.values(), *values.values(),
     ]  # fmt: skip
     entities = sorted(map(_compact, graph), key=lambda entity: entity["@id"])
     return {"@context": [f"{CRATE}/context", TERMS], "@graph": entities}
