@@ -34,7 +34,7 @@ def test_an_unknown_command_lists_those_there_are(monkeypatch, caplog, wrong):
     with pytest.raises(SystemExit, match="1"):
         run(monkeypatch, wrong)
     assert (
-        f"no command {wrong!r}; the commands are bundle, compare, crossed, demo, doctor, export, fuse, left_out, make_la, "
+        f"no command {wrong!r}; the commands are bundle, compare, crossed, demo, doctor, export, fuse, left_out, "
         in caplog.text
     )
 
