@@ -73,7 +73,7 @@ stages:
 def test_while_commands_run_the_repository_is_free_and_their_paths_are_locked_for_each(fresh, tmp_path):
     folder = toy.copy(fresh, tmp_path / "toy")
     look = f"{sys.executable} -c 'import fcntl; fcntl.flock(open(\".dvc/tmp/lock\"), fcntl.LOCK_EX | fcntl.LOCK_NB)'"
-    text = TWO.replace("echo $VOXDAG_JOBS >", f"{look} && sleep .2 && cp .dvc/tmp/rwlock")
+    text = TWO.replace("echo $VOXDAG_JOBS >", f"{look} && sleep 3 && cp .dvc/tmp/rwlock")
     (folder / "dvc.yaml").write_text(text.replace("    outs:", "    deps: [source.txt]\n    outs:"))
     succeeded, _ = toy.side_by_side(folder, jobs=2, targets=["one", "other"])
     assert succeeded

@@ -25,6 +25,7 @@ from voxdag.core.processes import MAIN
 
 PREFIX = ".voxdag-"  # of files by which a folder is known; git ignores them
 FEW = 100  # names by which a folder is known where nothing may be written
+VENDORED = "_vendor"  # setuptools' own copies, which are on the path where it was imported
 DIGITS = 12  # hexadecimal, of a file's hash
 
 
@@ -84,9 +85,8 @@ def difference(session: Session) -> str:
 
 def surroundings() -> dict[str, str]:
     """Python, every package, and every file of ours -> its version, or a hash of its bytes."""
-    packages = {
-        f"package {found.name.lower()}": found.version.split("+")[0] for found in importlib.metadata.distributions()
-    }
+    installed = [found for found in importlib.metadata.distributions() if VENDORED not in str(found.locate_file(""))]
+    packages = {f"package {found.name.lower()}": found.version.split("+")[0] for found in installed}
     files = sorted(file for name in code.OURS for file in (code.ROOT / name).rglob("*.py"))
     digests = {
         file.relative_to(code.ROOT).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS] for file in files
