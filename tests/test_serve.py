@@ -95,18 +95,11 @@ def test_weights_are_offered_with_what_dev_fitted(tmp_path):
     assert one.work.fitted["threshold"].tolist() == [0.75]
 
 
-def test_the_systems_of_params_yaml_that_are_trained_are_offered_and_the_others_left_out(monkeypatch, caplog, tmp_path):
+def test_systems_of_params_yaml_that_are_not_trained_are_not_offered(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     with pytest.raises(Refused, match=r"no system of params.yaml can be offered: aasist is not trained"):
         offered.offered(Named())
-    place = tmp_path / "data/checkpoints/tier1/fold-1_seed-1234"
-    place.mkdir(parents=True)
-    weights(tmp_path, "tier1").rename(place / "averaged.safetensors")
-    with caplog.at_level("INFO"):
-        (one,) = offered.offered(Named())
-    assert one.name == "tier1" and one.corpus == "simulated_emotional (simulated)" and one.simulated
-    assert "not offered: aasist is not trained" in caplog.text
 
 
 def test_files_are_deleted_whatever_becomes_of_them(tmp_path, monkeypatch):
