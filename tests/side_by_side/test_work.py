@@ -73,7 +73,12 @@ stages:
 def test_while_commands_run_the_repository_is_free_and_their_paths_are_locked_for_each(fresh, tmp_path):
     folder = toy.copy(fresh, tmp_path / "toy")
     look = f"{sys.executable} -c 'import fcntl; fcntl.flock(open(\".dvc/tmp/lock\"), fcntl.LOCK_EX | fcntl.LOCK_NB)'"
-    text = TWO.replace("echo $VOXDAG_JOBS >", f"{look} && sleep 3 && cp .dvc/tmp/rwlock")
+    # each looks while both run, and neither ends before both have looked: who ends rewrites the list of locks
+    copy = "sleep 1; cp .dvc/tmp/rwlock NAME.seen && timeout 120 sh -c 'until test -s OTHER.seen; do sleep .05; done'"
+    text = TWO
+    for name, other in (("one", "other"), ("other", "one")):
+        looks = copy.replace("NAME", name).replace("OTHER", other)
+        text = text.replace(f"echo $VOXDAG_JOBS > {name}.txt", f"{look} && {looks} && cp {name}.seen {name}.txt")
     (folder / "dvc.yaml").write_text(text.replace("    outs:", "    deps: [source.txt]\n    outs:"))
     succeeded, _ = toy.side_by_side(folder, jobs=2, targets=["one", "other"])
     assert succeeded
