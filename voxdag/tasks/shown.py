@@ -87,3 +87,11 @@ class Shown:
 def known(value: object) -> bool:
     """Whether a cell of a row has a value."""
     return value is not None and not pd.isna(value)
+
+
+def told_apart(values: Sequence[float], decimals: int = 3, most: int = 9) -> list[str]:
+    """Values as text, with so many decimals, or as many more as keep unequal ones apart (at most `most`)."""
+    distinct = sorted(set(values))
+    while decimals < most and len({f"{value:.{decimals}f}" for value in distinct}) < len(distinct):
+        decimals += 1
+    return [f"{value:.{decimals}f}" for value in values]

@@ -9,7 +9,7 @@ import numpy as np
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.figures import segments, waveform
 from voxdag.tasks.antispoof.inference import DRAWN_AXIS
-from voxdag.tasks.shown import Fact, Listing, Picture, Scored, Shown, known
+from voxdag.tasks.shown import Fact, Listing, Picture, Scored, Shown, known, told_apart
 
 TITLE = "Anti-spoofing"
 ABOUT = (
@@ -32,10 +32,11 @@ def shown(scored: Scored) -> Shown:
 
 
 def _facts(row: Mapping[str, object]) -> list[Fact]:
-    facts = [Fact("Score", f"{row['score']:.3f}", "higher is more bona fide")]
-    if known(row.get("threshold")):
-        facts.append(Fact("Threshold", f"{row['threshold']:.3f}", "a score above it is called bona fide"))
-        facts += _expected(row)
+    decided = known(row.get("threshold"))
+    score, *threshold = told_apart([row["score"], row["threshold"]] if decided else [row["score"]])
+    facts = [Fact("Score", score, "higher is more bona fide")]
+    if decided:
+        facts += [Fact("Threshold", *threshold, "a score above it is called bona fide"), *_expected(row)]
     if known(row.get("p_bonafide")):
         prior = f"calibrated on dev, where {100 * row['prior']:g} % of all recordings are bona fide; decides nothing"
         ratio = "natural log-likelihood ratio of bona fide speech to spoofs, calibrated on dev; 0 favours neither"
@@ -79,10 +80,8 @@ def _segments(scored: Scored) -> Listing:
         alone = "The network heard the recording as one segment: no part of it can be said to have decided."
         return Listing(alone, ())
     columns, spans = ["From (s)", "To (s)", "Score"], scored.heard.spans()
-    rows = [
-        [f"{start:.2f}", f"{end:.2f}", f"{score:.3f}"]
-        for (start, end), score in zip(spans, _scores(scored), strict=True)
-    ]
+    scores = told_apart(_scores(scored).tolist())
+    rows = [[f"{start:.2f}", f"{end:.2f}", score] for (start, end), score in zip(spans, scores, strict=True)]
     if scored.row["pool"] != "mean" or threshold is None:
         return Listing("The segments of the file.", columns, rows)
     shares = (_scores(scored) - threshold) / count
