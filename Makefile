@@ -11,6 +11,8 @@
 # make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
 # make cluster   Dask, for work on several machines (35 MB, optional): requirements-cluster.txt
 # make serve     what the web page of `voxdag serve` is made of (130 MB, optional): requirements-serve.txt
+# make browser   what the tests of that page drive it with (200 MB, optional): Chromium, by Debian's packages where none is
+#                there
 # make lock      resolve requirements.in and requirements-{judges,trackers,cluster,serve,lint}.in into the .txt beside them
 #                anew, with hashes
 
@@ -22,7 +24,7 @@ LINT := $(VENV)/.lint
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro demo results report prove test lint types workflows judges trackers cluster serve lock
+.PHONY: repro demo results report prove test lint types workflows judges trackers cluster serve browser lock
 
 repro: $(READY)
 	dvc repro
@@ -64,6 +66,10 @@ cluster: $(READY)
 
 serve: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-serve.txt
+
+browser: serve $(LINT)
+	command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	  (apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium)
 
 COMPILE := uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
   --generate-hashes --quiet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ def page(names: Sequence[tuple[str, str]], limits: str, scores: Scores, waiting:
             paths = [Path(path) for path in [*(uploaded or []), *([recording] if recording else [])]]
             return scores(systems, paths), None, None
 
-        started = button.click(_working, None, answer, queue=False, show_progress="hidden", api_visibility="private")
+        started = button.click(None, None, answer, js=_working(), show_progress="hidden", api_visibility="private")
         started.then(
             score,
             [chosen, files, recorded],
@@ -82,7 +83,8 @@ def _empty() -> str:
 
 
 def _working() -> str:
-    return _said(WORKING)
+    """What the browser does by itself: no request of its own, which would wait behind those that are being scored."""
+    return f"() => {json.dumps(_said(WORKING))}"
 
 
 def _said(words: str) -> str:
