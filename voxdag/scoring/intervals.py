@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from voxdag.core.errors import Refused
 from voxdag.core.progress import track
@@ -141,6 +141,6 @@ def clopper_pearson(hits: ArrayLike, trials: ArrayLike, confidence: float) -> In
     """
     hits, misses = np.asarray(hits, dtype=float), np.asarray(trials, dtype=float) - hits
     tail = (1 - confidence) / 2
-    low = np.where(hits > 0, beta.ppf(tail, np.maximum(hits, EQUAL), misses + 1), 0.0)
-    high = np.where(misses > 0, beta.ppf(1 - tail, hits + 1, np.maximum(misses, EQUAL)), 1.0)
+    low = np.where(hits > 0, betaincinv(np.maximum(hits, EQUAL), misses + 1, tail), 0.0)
+    high = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, EQUAL), 1 - tail), 1.0)
     return Interval(*(ends.item() if ends.ndim == 0 else ends for ends in (low, high)))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.99  # of the interval of each metric: a system has up to eight, and all must lie within
 OF_MEMBERS = "_sd"  # end of the name of a metric that is itself a spread
@@ -51,5 +51,5 @@ def interval(spread: Spread, seeds: int) -> tuple[float, float]:
     narrower than from the least to the greatest value seen.
     """
     n = spread["n"]
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * spread["sd"] * math.sqrt(1 / n + 1 / seeds)
+    half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * spread["sd"] * math.sqrt(1 / n + 1 / seeds)
     return min(spread["low"], spread["mean"] - half), max(spread["high"], spread["mean"] + half)

@@ -261,7 +261,7 @@ def test_the_loss_of_the_scheduler_is_said_in_one_line(tmp_path, monkeypatch, ca
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        monkeypatch.setenv(parallel.SCHEDULER, process.stdout.readline().decode().strip())
+        monkeypatch.setenv(parallel.SCHEDULER, process.stdout.readline().strip())
         results = parallel.stream(work.square, itertools.count(20), 1, "items", chunk=1)
         assert next(results) == 400
         process.kill()
