@@ -153,8 +153,8 @@ def in_order(graph: Mapping[str, Stage]) -> dict[str, frozenset[str]]:
 
 def folder_hash(folder: Path) -> str:
     """What DVC writes of a folder in the lock: the MD5 of the JSON list of its files and their MD5s."""
-    found = sorted((path.relative_to(folder).parts, path) for path in folder.rglob("*") if path.is_file())
-    listed = [{"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": "/".join(parts)} for parts, path in found]
+    found = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    listed = [{"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": name} for name, path in found]
     return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"
 
 
