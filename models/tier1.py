@@ -64,13 +64,13 @@ class Stem(nn.Module):
             for i in range(len(channels))
         )
 
-    def forward(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, F, T), (B, T) -> (B, C F', T') and its mask; padded frames are zero."""
+    def forward(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, F, T), (B,) -> (B, C F', T') and the frames of each, ceil(frames / strides); padded frames are zero."""
         maps = features[:, None]  # (B, 1, F, T)
         for layer, stride in zip(self.layers, self.strides, strict=True):
-            mask = mask[:, ::stride]
-            maps = layer(maps) * mask[:, None, None]  # (B, C, F', T')
-        return maps.flatten(1, 2), mask
+            maps, frames = layer(maps), (frames + stride - 1) // stride
+            maps = maps * _mask(frames, maps.shape[3])[:, None, None]  # (B, C, F', T')
+        return maps.flatten(1, 2), frames
 
 
 class Residual(nn.Module):
@@ -94,9 +94,9 @@ class Residual(nn.Module):
         features = self.out(self.separable(features) + self.shortcut(features)) * mask[:, None]  # (B, C, T)
         if self.stride == 1:
             return features, mask
-        sums = _sums(features, self.stride)  # (B, C, T')
-        counts = _sums(mask[:, None].to(features.dtype), self.stride)  # (B, 1, T')
-        return sums / counts.clamp(min=1), counts[:, 0] > 0
+        means = _means(features, self.stride)  # (B, C, T')
+        shares = _means(mask[:, None].to(features.dtype), self.stride)  # (B, 1, T')
+        return means / shares.clamp(min=1 / self.stride), shares[:, 0] > 0
 
 
 class BiLSTM(nn.Module):
@@ -246,9 +246,10 @@ class Tier1(nn.Module):
             raise ValueError(
                 f"features have {features.shape[1]} rows, this size of the network takes {self.config.rows}"
             )
-        mask = torch.arange(features.shape[2], device=frames.device) < frames[:, None]  # (B, T)
+        mask = _mask(frames, features.shape[2])
         hidden = self.gate(self.input_norm(features) * mask[:, None], mask)
-        hidden, mask = self.stem(hidden, mask)  # (B, C F', T')
+        hidden, frames = self.stem(hidden, frames)  # (B, C F', T')
+        mask = _mask(frames, hidden.shape[2])
         for block in self.blocks:
             hidden, mask = block(hidden, mask)  # (B, C, T')
         sequence = self.lstm(hidden.transpose(1, 2), mask)  # (B, T', 2 hidden)
@@ -260,9 +261,14 @@ def build(config: Tier1Config, outputs: int) -> Tier1:
     return Tier1(config, outputs)
 
 
-def _sums(frames: Tensor, stride: int) -> Tensor:
-    """(B, C, T) -> (B, C, ceil(T / stride))."""
-    return nn.functional.avg_pool1d(nn.functional.pad(frames, (0, -frames.shape[2] % stride)), stride) * stride
+def _mask(frames: Tensor, width: int) -> Tensor:
+    """(B,) -> (B, width): which frames are a recording's own."""
+    return torch.arange(width, device=frames.device) < frames[:, None]
+
+
+def _means(frames: Tensor, stride: int) -> Tensor:
+    """(B, C, T) -> (B, C, ceil(T / stride)), the last of what is left."""
+    return nn.functional.avg_pool1d(frames, stride, ceil_mode=True)
 
 
 def _mirror(mask: Tensor) -> Tensor:

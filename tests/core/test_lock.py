@@ -154,7 +154,7 @@ def test_the_hash_of_a_folder_is_what_dvc_writes(tmp_path):
     (tmp_path / "b.txt").write_text("two\n")
     (tmp_path / "a.txt").write_text("one\n")
     (tmp_path / "sub/\u00e9.txt").write_text("")
-    # written by `dvc add` of DVC 3.67.1 of such a folder, and of one whose files sort between a folder and what is in it
+    # written by `dvc add` of DVC 3.67.1: of such a folder, and of one with files that sort beside its folders
     assert lock.folder_hash(tmp_path) == "8af10124c58cafbcbb2b708beda32943.dir"
     other = tmp_path / "other"
     (other / "dev").mkdir(parents=True)

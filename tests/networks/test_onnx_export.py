@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from models import bsrnn, layer_pooling
+from models import bsrnn, layer_pooling, tier1
 from voxdag.core.errors import Refused
 from voxdag.networks import onnx_export, onnx_network
 from voxdag.networks.onnx_export import Input, exported
@@ -16,6 +16,10 @@ LAYERS = layer_pooling.CONFIGS["quick"].__class__(**vars(layer_pooling.CONFIGS["
     "channels": (4,), "width": 8, "projection": (16,), "bands": 16,
 })  # fmt: skip
 NOISE = bsrnn.BSRNNConfig(channels=4, layers=1, hidden=4, decoder=4, norm="batch", causal=False)
+
+SMALL = {"rows": 12, "channels": (6,), "hidden": 5, "layers": 1, "deviations": True}
+WITH_STEM = tier1.Tier1Config(**SMALL, strides=(1,), stem=(2, 3, 4), stem_strides=(2, 2, 1))
+WITH_STRIDE = tier1.Tier1Config(**SMALL | {"layers": 2}, strides=(3,))
 
 
 def network(module, config, outputs):
@@ -38,6 +42,8 @@ def pairs(tmp_path_factory):
     made = {
         "wave": (network(layer_pooling, LAYERS, 2), Input(1, 2000)),
         "waves": (network(bsrnn, NOISE, 1), Input(1, 4000)),
+        "features": (network(tier1, WITH_STEM, 3), Input(12, 90, bounded=False)),
+        "pooled": (network(tier1, WITH_STRIDE, 3), Input(12, 90, bounded=False)),
     }
     found = {}
     for name, (one, taken) in made.items():
@@ -49,7 +55,8 @@ def pairs(tmp_path_factory):
 
 def inputs(name, lengths):
     generator = torch.Generator().manual_seed(len(lengths))
-    values = 0.3 * torch.randn((len(lengths), max(lengths)), generator=generator)
+    rows = (12,) if name in ("features", "pooled") else ()
+    values = 0.3 * torch.randn((len(lengths), *rows, max(lengths)), generator=generator)
     return (values,) if name == "wave" else (values, torch.tensor(lengths))
 
 
@@ -58,6 +65,7 @@ def inputs(name, lengths):
     [
         ("wave", [2000]), ("wave", [2000] * 5),
         ("waves", [4000]), ("waves", [3001, 3000, 250]),
+        ("features", [90]), ("features", [301, 17, 100, 18]), ("pooled", [90]), ("pooled", [301, 17, 100, 18]),
     ],
 )  # fmt: skip
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from models.bsrnn import BSRNN
+from models.tier1 import Tier1
 from voxdag.core.errors import Refused
 from voxdag.networks import onnx_network
 from voxdag.networks.onnx_network import ALONG, BUFFERS, INPUTS, LENGTH, OUTPUT, TAKES
 from voxdag.networks.onnx_writing import OPSET, bare, quiet
 
-BATCH, LONG = Dim("batch", min=1, max=1 << 16), Dim("length", min=1 << 6, max=1 << 24)
+BATCH = Dim("batch", min=1, max=1 << 16)
+LONG = {"features": Dim("frames", min=16, max=1 << 20), "waves": Dim("length", min=64, max=1 << 24)}
 CLOSE = 1e-4  # of outputs
 LIMIT = 2 << 30  # bytes of a file: protobuf's
 
@@ -65,16 +67,55 @@ class Masked(BSRNN):
         return torch.arange(frames, device=lengths.device)[:, None] < self.stft.frames(lengths)
 
 
-FORMS: Mapping[type[nn.Module], type[nn.Module]] = {BSRNN: Masked}  # network -> the same as the exporter takes it
+class LSTM(nn.Module):
+    """A layer of an LSTM in one direction as ONNX's own operator, which the exporter takes at any length; its own
+    writing of torch's fails where the length is no plain number of what goes in, as behind a stride."""
+
+    def __init__(self, of: nn.LSTM):
+        super().__init__()
+        self.hidden = of.hidden_size
+        weights = (of.weight_ih_l0, of.weight_hh_l0)
+        self.given, self.recurrent = (
+            nn.Parameter(_gates(tensor)[None], False) for tensor in weights
+        )  # (1, 4 H, I or H)
+        self.bias = nn.Parameter(torch.cat([_gates(of.bias_ih_l0), _gates(of.bias_hh_l0)])[None], False)  # (1, 8 H)
+
+    def forward(self, sequence: Tensor) -> tuple[Tensor, None]:
+        """(B, T, I) -> (B, T, H), and no state."""
+        steps = sequence.transpose(0, 1)
+        tensors = [steps, self.given, self.recurrent, self.bias]
+        shape = [steps.shape[0], 1, steps.shape[1], self.hidden]
+        made = torch.onnx.ops.symbolic("LSTM", tensors, {"hidden_size": self.hidden}, dtype=steps.dtype, shape=shape)
+        return made[:, 0].transpose(0, 1), None
+
+
+def _gates(tensor: Tensor) -> Tensor:
+    """Of torch's order (input, forget, cell, output) in ONNX's (input, output, forget, cell)."""
+    given, forgotten, cell, output = tensor.detach().chunk(4)
+    return torch.cat([given, output, forgotten, cell])
+
+
+def _masked(network: nn.Module) -> nn.Module:
+    taken = copy.copy(network)
+    taken.__class__ = Masked
+    return taken
+
+
+def _with_lstm(network: nn.Module) -> nn.Module:
+    taken = copy.deepcopy(network)
+    for module in list(taken.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.LSTM):
+                setattr(module, name, LSTM(child))
+    return taken
+
+
+FORMS: Mapping[type[nn.Module], Callable[[nn.Module], nn.Module]] = {BSRNN: _masked, Tier1: _with_lstm}
 
 
 def form(network: nn.Module) -> nn.Module:
     """The network as the exporter takes it, with the same weights."""
-    if type(network) not in FORMS:
-        return network
-    taken = copy.copy(network)
-    taken.__class__ = FORMS[type(network)]
-    return taken
+    return FORMS.get(type(network), lambda same: same)(network)
 
 
 def exported(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor]) -> bytes:
@@ -145,7 +186,7 @@ def _is_along(network: nn.Module, taken: Input) -> bool:
 def _model(network: nn.Module, taken: Input, fixed: bool) -> onnx.ModelProto:
     shorter = taken.length if network.TAKES == "wave" else taken.length * 3 // 4
     example = _inputs(network, taken, [taken.length, shorter])  # of one alone the exporter takes the number for fixed
-    longer = {0: BATCH} if fixed else {0: BATCH, example[0].ndim - 1: LONG}
+    longer = {0: BATCH} if fixed else {0: BATCH, example[0].ndim - 1: LONG[network.TAKES]}
     dynamic = [longer, {0: BATCH}][: len(example)]
     names = {"input_names": list(INPUTS[network.TAKES]), "output_names": [OUTPUT]}
     with quiet():
