@@ -166,7 +166,7 @@ def _evaluation(task: Task, name: str) -> Iterator[str]:
     yield markdown.table(tables.headline(_alone(task, name)))
     judged = tables.judged(task)
     mine = [row for row in judged.rows if name in row.head.split(f" {tables.MINUS} ")] if judged else []
-    if mine:
+    if judged is not None and mine:
         yield "The verdict is on the first of the two systems:"
         yield markdown.table(replace(judged, rows=mine))
     for table in tables.groups(_alone(task, name)):

@@ -66,7 +66,8 @@ class Table:
 def value(task: Task, row: Mapping) -> Value:
     """The cell of a row of a table of intervals: metric, value, low, high."""
     metric = str(row["metric"])
-    return Value(task.measure(metric), *(float(row[name]) for name in ("value", "low", "high")), marks(metric))
+    found, low, high = (float(row[name]) for name in ("value", "low", "high"))
+    return Value(task.measure(metric), found, low, high, marks(metric))
 
 
 def head(measure: Measure) -> str:

@@ -52,6 +52,6 @@ def _of_task(tree: Mapping[str, Any], task: str, names: Sequence[str]) -> Chosen
     every = [params.of_task(tree, task, group) for group in GROUPS]
     asked = [[name for name in group if name in names] for group in every]
     if not any(asked):
-        return Chosen(task, *map(tuple, every))
+        return Chosen(task, tuple(every[0]), tuple(every[1]))
     systems, baselines = asked[0], asked[1] or every[1]
     return Chosen(task, tuple(systems), tuple(baselines), whole=[systems, baselines] == every)

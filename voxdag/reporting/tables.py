@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -37,10 +37,11 @@ QUALITY = {  # of the stage `quality`: measure -> what it says
 def headline(task: Task) -> Table:
     """Systems and baselines by the leading metrics, means over members."""
     metrics, means = task.leading, task.means
-    rows = [_row(task, name, [_found(task, means, name, metric) for metric in metrics]) for name in task.measured]
+    rows = [
+        _row(task, name, [*(_found(task, means, name, metric) for metric in metrics), _members(means, name)])
+        for name in task.measured
+    ]
     head = ["System", *(cells.head(task.measure(metric)) for metric in metrics), "Trainings"]
-    for row in rows:
-        row.cells.append(_members(means, row.head))
     return Table(f"{task.title}: eval of {task.corpus}", head, rows)
 
 
@@ -153,7 +154,7 @@ def quality(entry: str, table: pd.DataFrame) -> Table:
 def published(task: Task) -> Table | None:
     """What others reported on the corpus, beside this run; None where nothing is known of it."""
     lines = [line for line in getattr(task.explained, "PUBLISHED", ()) if line.corpus == task.corpus]
-    if not lines:
+    if task.explained is None or not lines:
         return None
     order = dict.fromkeys(metric for line in lines for metric in line.values)
     metrics = [metric for metric in task.explained.MEASURES if metric in order]
@@ -190,12 +191,12 @@ def _cell(task: Task, row: dict | None) -> Value | str:
 def _difference(task: Task, row: dict | None) -> Difference | str:
     if row is None:
         return EMPTY
-    numbers = [float(row[name]) for name in ("difference", "low", "high")]
-    shown = Value(task.measure(row["metric"]), *numbers, marks(row["metric"]), signed=True)
+    difference, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    shown = Value(task.measure(row["metric"]), difference, low, high, marks(row["metric"]), signed=True)
     return Difference(shown, float(row["margin"]), "" if pd.isna(row["verdict"]) else str(row["verdict"]))
 
 
-def _heads_with_margins(task: Task, metrics: Sequence[str]) -> Iterator[str]:
+def _heads_with_margins(task: Task, metrics: Iterable[str]) -> Iterator[str]:
     for metric in metrics:
         measure, margin = task.measure(metric), task.scoring.margins.get(metric)
         stated = f", margin {measure.text(margin)}" if margin is not None else ""
@@ -230,7 +231,8 @@ def _group_cell(task: Task, row: dict | None, metric: str) -> Value | str:
     name = next((key for key in row if f"{key}_low" in row and verdicts.measured(key) == metric), None)
     if name is None:
         return EMPTY
-    return Value(task.measure(name), *(float(row[key]) for key in (name, f"{name}_low", f"{name}_high")), marks(name))
+    value, low, high = (float(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    return Value(task.measure(name), value, low, high, marks(name))
 
 
 def _count(values: Iterator) -> str:
