@@ -23,7 +23,7 @@ from models.bsrnn import BSRNN
 from models.tier1 import Tier1
 from voxdag.core.errors import Refused
 from voxdag.networks import onnx_network
-from voxdag.networks.onnx_network import ALONG, BUFFERS, INPUTS, LENGTH, OUTPUT, TAKES
+from voxdag.networks.onnx_network import ALONG, BUFFERS, INPUTS, LENGTH, OUTPUT, TAKES, takes
 from voxdag.networks.onnx_writing import OPSET, bare, quiet
 
 BATCH = Dim("batch", min=1, max=1 << 16)
@@ -74,11 +74,10 @@ class LSTM(nn.Module):
     def __init__(self, of: nn.LSTM):
         super().__init__()
         self.hidden = of.hidden_size
-        weights = (of.weight_ih_l0, of.weight_hh_l0)
-        self.given, self.recurrent = (
-            nn.Parameter(_gates(tensor)[None], False) for tensor in weights
-        )  # (1, 4 H, I or H)
-        self.bias = nn.Parameter(torch.cat([_gates(of.bias_ih_l0), _gates(of.bias_hh_l0)])[None], False)  # (1, 8 H)
+        given, recurrent, *biases = map(_gates, of.all_weights[0])
+        self.given = nn.Parameter(given[None], False)  # (1, 4 H, I)
+        self.recurrent = nn.Parameter(recurrent[None], False)  # (1, 4 H, H)
+        self.bias = nn.Parameter(torch.cat(biases)[None], False)  # (1, 8 H)
 
     def forward(self, sequence: Tensor) -> tuple[Tensor, None]:
         """(B, T, I) -> (B, T, H), and no state."""
@@ -123,10 +122,7 @@ def exported(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor]) ->
 
     Raises Refused, with what the exporter says, for one that it cannot write, or writes as another function.
     """
-    takes = getattr(network, "TAKES", None)
-    if takes not in INPUTS:
-        raise Refused(f"{type(network).__name__} takes {takes}; expected one of {', '.join(INPUTS)}")
-    if takes != "wave":
+    if takes(network) != "wave":
         try:
             return _checked(network, taken, buffers, fixed=False)
         except Refused:
@@ -143,8 +139,8 @@ def _checked(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor], fi
     except Exception as reason:  # the exporter's own, of many classes
         raise Refused(f"torch.onnx cannot write {name}: {_line(reason)}") from None
     values = {name: getattr(network, name).tolist() for name in buffers}
-    said = {TAKES: network.TAKES, LENGTH: taken.length if fixed and network.TAKES != "wave" else None}
-    said |= {ALONG: _is_along(network, taken), BUFFERS: values}
+    length = taken.length if fixed and takes(network) != "wave" else None
+    said = {TAKES: takes(network), LENGTH: length, ALONG: _is_along(network, taken), BUFFERS: values}
     onnx.helper.set_model_props(model, {key: json.dumps(value, sort_keys=True) for key, value in said.items()})
     if model.ByteSize() >= LIMIT:
         raise Refused(f"{name}, of {model.ByteSize() >> 20} MB, is too large for one ONNX file: 2048 at most")
@@ -158,7 +154,7 @@ def _checked(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor], fi
 def _difference(network: nn.Module, content: bytes, taken: Input, fixed: bool) -> float:
     """The largest one of any output, of recordings of other numbers and lengths than the exporter saw."""
     other, length = onnx_network.of_bytes(content, {}, "the file"), taken.length
-    if network.TAKES == "wave":
+    if takes(network) == "wave":
         batches = [[length], [length] * 3]
     else:
         batches = [[length], [length * 4 // 5 - 1, length // 3 + 1, length // 2], [length // 2 + 1]]
@@ -170,29 +166,29 @@ def _difference(network: nn.Module, content: bytes, taken: Input, fixed: bool) -
 
 def _inputs(network: nn.Module, taken: Input, lengths: list[int]) -> tuple[Tensor, ...]:
     """Noise in the form that a network takes, with recordings of these lengths."""
-    shape = (len(lengths), *([taken.rows] if network.TAKES == "features" else []), max(lengths))
+    shape = (len(lengths), *([taken.rows] if takes(network) == "features" else []), max(lengths))
     noise = 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(len(lengths)))
-    return (noise,) if network.TAKES == "wave" else (noise, torch.tensor(lengths))
+    return (noise,) if takes(network) == "wave" else (noise, torch.tensor(lengths))
 
 
 @torch.inference_mode()
 def _is_along(network: nn.Module, taken: Input) -> bool:
     """Whether what comes out has as many samples as what goes in."""
-    if network.TAKES != "waves":
+    if takes(network) != "waves":
         return False
     return Output(network)(*_inputs(network, taken, [taken.length])).shape[-1] == taken.length
 
 
 def _model(network: nn.Module, taken: Input, fixed: bool) -> onnx.ModelProto:
-    shorter = taken.length if network.TAKES == "wave" else taken.length * 3 // 4
+    given = takes(network)
+    shorter = taken.length if given == "wave" else taken.length * 3 // 4
     example = _inputs(network, taken, [taken.length, shorter])  # of one alone the exporter takes the number for fixed
-    longer = {0: BATCH} if fixed else {0: BATCH, example[0].ndim - 1: LONG[network.TAKES]}
+    longer = {0: BATCH} if fixed else {0: BATCH, example[0].ndim - 1: LONG[given]}
     dynamic = [longer, {0: BATCH}][: len(example)]
-    names = {"input_names": list(INPUTS[network.TAKES]), "output_names": [OUTPUT]}
     with quiet():
         program = torch.onnx.export(
-            Output(form(network)).eval(), example, dynamo=True, opset_version=OPSET, verbose=False,
-            dynamic_shapes=(tuple(dynamic),), **names,
+            Output(form(network)).eval(), example, input_names=list(INPUTS[given]), output_names=[OUTPUT], dynamo=True,
+            opset_version=OPSET, verbose=False, dynamic_shapes=(tuple(dynamic),),
         )  # fmt: skip
         program.optimize()  # type: ignore[union-attr]
     return program.model_proto  # type: ignore[union-attr]

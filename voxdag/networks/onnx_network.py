@@ -54,6 +54,14 @@ def of_bytes(content: bytes, buffers: Mapping[str, Tensor], where: str) -> ONNXN
     return ONNXNetwork(session, held[TAKES], held[LENGTH], held[ALONG], values).eval()
 
 
+def takes(network: nn.Module) -> str:
+    """What a network is given, one of INPUTS. Raises Refused for one that says nothing of it, or something else."""
+    said = getattr(network, "TAKES", None)
+    if said not in INPUTS:
+        raise Refused(f"{type(network).__name__} takes {said}; expected one of {', '.join(INPUTS)}")
+    return said
+
+
 class ONNXNetwork(nn.Module):
     """Looks like the network whose file it runs: TAKES, its task's buffers, and a forward on tensors."""
 

@@ -14,6 +14,8 @@ import onnx
 CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")  # loggers
 OPSET = 20
 
+Part = onnx.GraphProto | onnx.FunctionProto | onnx.NodeProto | onnx.TensorProto | onnx.ValueInfoProto  # of a model
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -39,7 +41,7 @@ def bare(model: onnx.ModelProto) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def _strip(part: object) -> None:
+def _strip(part: Part) -> None:
     part.doc_string = ""
     del part.metadata_props[:]
 
