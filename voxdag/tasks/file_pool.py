@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -52,13 +52,15 @@ class FileRows:
 
 
 class Worker(Protocol):
-    """Networks, opened.
+    """Networks, opened."""
 
-    system, weights  whose they are, and the hashes of their files
-    """
+    @property
+    def system(self) -> str:
+        """Whose they are."""
 
-    system: str
-    weights: str
+    @property
+    def weights(self) -> str:
+        """The hashes of their files."""
 
     @property
     def header(self) -> list[str]:
@@ -115,19 +117,19 @@ def _size(file: Path) -> int:
         return 0
 
 
-def rows(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:
+def rows(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Generator[FileRows, None, None]:
     """What there is of each file, in order, by `count` processes. worker: that of `work`, opened here.
 
     Raises Refused where a process was killed.
     """
-    on_cpu = worker.device.type == "cpu"
-    if count == 1 or (not on_cpu and worker.hearing is None):
-        yield from worker(jobs)
-    elif on_cpu:
+    hearing = worker.hearing
+    if count > 1 and worker.device.type == "cpu":
         yield from _in_processes(work, worker, jobs, count)
-    else:
+    elif count > 1 and hearing is not None:
         with _pool(count) as pool:
-            yield from worker(jobs, _ahead(worker.hearing, [path for path, _ in jobs], pool, count))
+            yield from worker(jobs, _ahead(hearing, [path for path, _ in jobs], pool, count))
+    else:
+        yield from worker(jobs)
 
 
 def _in_processes(work: Work, worker: Worker, jobs: Sequence[Job], count: int) -> Iterator[FileRows]:

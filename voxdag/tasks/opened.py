@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -23,6 +24,18 @@ from voxdag.tasks.sources import Source
 OF_CORPORA = {"max_quarantined": 0.0, "shard_megabytes": 1}  # settings of features that no single file has a use for
 
 
+class InferenceSettings(Protocol):
+    """What the settings of inference have in every task (see `voxdag.tasks.contract`)."""
+
+    @property
+    def batch_size(self) -> int:
+        """Recordings, or segments, at once."""
+
+    @property
+    def samples(self) -> int:
+        """Of a recording, or of the longest stretch of it, that a network is given at once."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """What a command line names: networks, and how their task runs them.
@@ -31,7 +44,7 @@ class Opened:
     """
 
     inference: ModuleType
-    settings: object
+    settings: InferenceSettings
     features: Features
     networks: list[nn.Module]
     hashes: list[str]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,14 +69,14 @@ class Predictor:
     def __call__(self, jobs: Sequence[Job], heard: Iterable[Heard | Said] | None = None) -> Iterator[FileRows]:
         """The rows of files, in order; drawn where a job says so. heard: see `Scorer.said`."""
         for said, (path, picture) in zip(self.scorer.said([path for path, _ in jobs], heard), jobs, strict=True):
-            if picture is not None and said.pooled is not None:
+            if picture is not None:
                 self.plot(said, picture)
             seconds, in_part = (said.heard.seconds, said.heard.in_part) if said.heard is not None else (0.0, False)
             yield FileRows(path, list(self.rows(said)), seconds, said.pooled is None, in_part)
 
     def rows(self, said: Said) -> Iterator[dict]:
         """The rows of a file: one, or one for each segment; those without a value of a column lack it."""
-        own = {"path": text_of(said.path), "system": self.system, "weights": self.weights, "error": said.error}
+        own: dict = {"path": text_of(said.path), "system": self.system, "weights": self.weights, "error": said.error}
         if said.heard is not None:
             own["seconds"] = said.heard.seconds
         if said.heard is None or said.pooled is None:
@@ -100,24 +101,27 @@ class Predictor:
         return (starts + min(window, len(samples)) / 2) / heard.rate, table
 
     def plot(self, said: Said, picture: Path) -> None:
-        """Draw waveform, spectrogram and the output along the recording, with what is said of the whole."""
+        """Draw waveform, spectrogram and the output along the recording, with what is said of the whole; nothing of a
+        file without an output."""
+        heard, pooled, inference = said.heard, said.pooled, self.scorer.inference
+        if heard is None or pooled is None:
+            return
         from voxdag.figures import png, waveform  # a second to import, and most have no use for it
 
-        samples, rate, inference = said.heard.samples, said.heard.rate, self.scorer.inference
-        centres, table = self.along(said.heard)
+        centres, table = self.along(heard)
         known = {name: label for name, label in inference.DRAWN.items() if table[name].notna().any()}
         drawn = {label: table[name].to_numpy() for name, label in known.items()}
-        axis, threshold = inference.DRAWN_AXIS, said.pooled.get("threshold")
-        figure = waveform.figure(samples / INT16_SCALE, rate, centres, drawn, axis, threshold)
-        figure.axes[0].set_title(self._title(said), fontsize=6, loc="left", parse_math=False)
+        axis, threshold = inference.DRAWN_AXIS, pooled.get("threshold")
+        figure = waveform.figure(heard.samples / INT16_SCALE, heard.rate, centres, drawn, axis, threshold)
+        figure.axes[0].set_title(self._title(said.path, pooled), fontsize=6, loc="left", parse_math=False)
         png.save_png(figure, picture)
 
-    def _title(self, said: Said) -> str:
+    def _title(self, path: Path, pooled: Mapping[str, Any]) -> str:
         first = self.scorer.inference.OUTPUTS[0]
-        value, decision = said.pooled[first], said.pooled.get("decision")
+        value, decision = pooled[first], pooled.get("decision")
         values = [f"{first} {value:.3f}" if isinstance(value, float) else f"{first} {value}"]
         values += [f"decision {decision}"] if decision not in (None, value) else []
-        name = text_of(Path(said.path.name))
+        name = text_of(Path(path.name))
         short = name if len(name) <= TITLE_CHARACTERS else f"…{name[1 - TITLE_CHARACTERS :]}"
         return f"{short}: {', '.join(values)}\n{self.system}, weights {self.weights}"
 
@@ -143,7 +147,7 @@ class Scoring:
         """Read the networks. Raises Refused as `opened` does."""
         there, task = opened(self.found, self.run), self.found.scoring.task
         decision = load_optional("voxdag.tasks.{task}.decision", task=task)
-        decide = partial(decision.decide, fitted=self.fitted) if self.fitted is not None else None
+        decide = None if decision is None or self.fitted is None else partial(decision.decide, fitted=self.fitted)
         calibrate = _calibrate(decision, self.fitted, there.hashes)
         scorer = Scorer(
             there.networks, there.inference, there.settings, there.features, there.device, self.pool, decide, calibrate
@@ -155,7 +159,7 @@ class Scoring:
 
 def _calibrate(decision: ModuleType | None, fitted: pd.DataFrame | None, weights: list[str]) -> list[Calibrate]:
     """Of each weights file what calibrates its outputs; none where nothing was fitted, or can be."""
-    if fitted is None or decisions.WEIGHTS not in fitted or not hasattr(decision, "calibrated"):
+    if decision is None or fitted is None or decisions.WEIGHTS not in fitted or not hasattr(decision, "calibrated"):
         return []
     rows = fitted.set_index(decisions.WEIGHTS)
     return [partial(decision.calibrated, fitted=rows.loc[name]) for name in weights]
