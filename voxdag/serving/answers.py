@@ -22,11 +22,10 @@ from voxdag.audio.decode import INT16_SCALE, Frames, to_int16
 from voxdag.core import runtime
 from voxdag.core.errors import Refused
 from voxdag.serving.limits import Budget, TooLong
-from voxdag.serving.offered import Offered
+from voxdag.serving.offered import Networks, Offered
 from voxdag.tasks.file_enhancing import EnhancedRows
-from voxdag.tasks.file_pool import Worker
 from voxdag.tasks.predictor import Predictor
-from voxdag.tasks.scorer import Said
+from voxdag.tasks.scorer import Heard
 from voxdag.tasks.shown import Enhanced, Scored, Shown
 
 log = logging.getLogger(__name__)
@@ -85,10 +84,10 @@ class Desk:
     def __init__(self, offered: Iterable[Offered], folder: Path):
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, "networks")
-        self._open: dict[str, tuple[Offered, Worker]] = {}
+        self._open: dict[str, tuple[Offered, Networks]] = {}
         for one in offered:
             try:
-                self._open[one.name] = (one, self._thread.submit(one.work.open).result())
+                self._open[one.name] = (one, self._thread.submit(one.open).result())
             except Refused as reason:
                 refused = reason
                 log.warning("not offered: %s: %s", one.name, reason)
@@ -118,10 +117,10 @@ class Desk:
         """Let the thread end."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _answer(self, offered: Offered, worker: Worker, uploads: Sequence[Upload], budget: Budget | None) -> Answer:
+    def _answer(self, offered: Offered, worker: Networks, uploads: Sequence[Upload], budget: Budget | None) -> Answer:
         runtime.setup(offered.work.run)
-        kind = OfWaves if isinstance(worker, EnhancedRows) else OfRows
-        says = kind(worker, offered.page, self._folder)
+        page, folder = offered.page, self._folder
+        says = OfWaves(worker, page, folder) if isinstance(worker, EnhancedRows) else OfRows(worker, page, folder)
         alone = len(uploads) == 1
         files = [_guarded(one, worker, says, budget, alone) for one in uploads]
         return Answer(offered, says.columns, says.segment_columns, files)
@@ -130,7 +129,7 @@ class Desk:
 Says = Callable[[Upload, bool], OfFile]
 
 
-def _guarded(upload: Upload, worker: Worker, says: Says, budget: Budget | None, alone: bool) -> OfFile:
+def _guarded(upload: Upload, worker: Networks, says: Says, budget: Budget | None, alone: bool) -> OfFile:
     """What is said of a file, or why nothing is. A bug is one file's, and the log has it."""
     try:
         if budget is not None:
@@ -160,23 +159,24 @@ class OfRows:
         """What is said of a file; shown where it is alone."""
         (said,) = self.predictor.scorer.said([upload.path])
         (row,) = _named(self.predictor.rows(said), upload)
-        if said.pooled is None:
+        heard = said.heard
+        if heard is None or said.pooled is None:
             return OfFile(upload.name, row)
         segments = list(_named(self._by_segment().rows(said), upload))
         if not alone:
             return OfFile(upload.name, row, segments)
-        shown = self.page.shown(self._scored(said, row))
-        heard = {"What the system heard": flac(said.heard.samples[:, None] / INT16_SCALE, said.heard.rate)}
-        return OfFile(upload.name, row, segments, shown, heard)
+        shown = self.page.shown(self._scored(heard, row, said.segments))
+        audio = {"What the system heard": flac(heard.samples[:, None] / INT16_SCALE, heard.rate)}
+        return OfFile(upload.name, row, segments, shown, audio)
 
     def _by_segment(self) -> Predictor:
         own = self.predictor
         return Predictor(own.scorer, own.columns, own.system, own.weights, by_segment=True)
 
-    def _scored(self, said: Said, row: dict) -> Scored:
-        times, along = self.predictor.along(said.heard, HOPS, MOST)
-        window = min(self.predictor.scorer.settings.samples, len(said.heard.samples)) / said.heard.rate
-        return Scored(said.heard, row, said.segments, times, along, window)
+    def _scored(self, heard: Heard, row: dict, segments: Sequence[dict]) -> Scored:
+        times, along = self.predictor.along(heard, HOPS, MOST)
+        window = min(self.predictor.scorer.settings.samples, len(heard.samples)) / heard.rate
+        return Scored(heard, row, segments, times, along, window)
 
 
 class OfWaves:

@@ -11,11 +11,14 @@ from types import ModuleType
 from voxdag.core import params
 from voxdag.core.errors import Refused
 from voxdag.core.modules import load_module, load_optional
-from voxdag.tasks import file_enhancing, opened, predictor, results, sources
-from voxdag.tasks.file_pool import Work
+from voxdag.tasks import opened, predictor, results, sources
+from voxdag.tasks.file_enhancing import EnhancedRows, Enhancing
+from voxdag.tasks.predictor import Predictor, Scoring
 from voxdag.tasks.sources import Source
 
 log = logging.getLogger(__name__)
+
+Networks = Predictor | EnhancedRows  # of a system, opened
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Offered:
 
     name: str
     corpus: str
-    work: Work
+    work: Scoring | Enhancing
     page: ModuleType
 
     @property
@@ -54,12 +57,16 @@ class Offered:
         """Whether it has heard simulated recordings alone, as far as params.yaml says."""
         return self.corpus.endswith("(simulated)")
 
+    def open(self) -> Networks:
+        """Read its networks. Raises Refused where they are not as its work needs them."""
+        return self.work.open()
+
 
 def offered(named: Named) -> list[Offered]:
     """The systems, in the order of params.yaml. Raises Refused as `sources` and `predictor.fitted` do, and where none
     can be offered; what is named by nobody and cannot be offered is left out with a word."""
     if named.weights is not None:
-        return [_offer(_of_weights(named), named)]
+        return [_offer(_of_weights(named.weights, named), named)]
     if named.preset is not None or named.config is not None:
         raise Refused("--preset and --config say what weights of others are: name these with --weights")
     if named.systems:
@@ -77,13 +84,13 @@ def offered(named: Named) -> list[Offered]:
     return found
 
 
-def _of_weights(named: Named) -> Source:
+def _of_weights(weights: Path, named: Named) -> Source:
     if len(named.systems) > 1:
-        raise Refused(f"--weights {named.weights} is of one system, and --system names {len(named.systems)}")
+        raise Refused(f"--weights {weights} is of one system, and --system names {len(named.systems)}")
     name = named.systems[0] if named.systems else None
     if named.preset is not None:
-        return sources.of_preset(named.weights, named.preset, name, named.config)
-    return sources.of_header(named.weights, name, named.config)
+        return sources.of_preset(weights, named.preset, name, named.config)
+    return sources.of_header(weights, name, named.config)
 
 
 def _offer(found: Source, named: Named) -> Offered:
@@ -94,9 +101,9 @@ def _offer(found: Source, named: Named) -> Offered:
     if page is None:
         raise Refused(f"{found.name} is of the task {task}, which has no page.py to show it by")
     if hasattr(inference, "enhance"):
-        work: Work = file_enhancing.Enhancing(found, run)
+        work: Scoring | Enhancing = Enhancing(found, run)
     else:
-        work = predictor.Scoring(found, run, found.pool, predictor.fitted(found, named.asked), by_segment=False)
+        work = Scoring(found, run, found.pool, predictor.fitted(found, named.asked), by_segment=False)
     return Offered(found.name, _corpus(found, named), work, page)
 
 

@@ -41,7 +41,7 @@ def _heading(answer: Answer) -> str:
 
 def _alone(answer: Answer) -> str:
     (one,) = answer.files
-    if one.error:
+    if one.shown is None:
         return _error(one)
     parts = [_result(answer, one), markup.facts(one.shown.facts), *_players(one)]
     parts += [markup.picture(picture) for picture in one.shown.pictures]

@@ -55,7 +55,8 @@ class Address:
     def names(self) -> frozenset[str]:
         """By which browsers call it."""
         own = {self.host, socket.gethostname()} - set(WILD)
-        return frozenset(name.lower() for name in (own | {urlsplit(self.behind).hostname} if self.behind else own))
+        proxy = urlsplit(self.behind).hostname if self.behind else None
+        return frozenset(name.lower() for name in (own if proxy is None else own | {proxy}))
 
 
 def _is_web(address: str) -> bool:

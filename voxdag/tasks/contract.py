@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -273,7 +273,7 @@ class Page(Protocol):
     TITLE: str
     ABOUT: str
 
-    def headline(self, row: Mapping[str, object]) -> str:
+    def headline(self, row: Mapping[str, Any]) -> str:
         """What a row comes down to, in a few words."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,8 @@ class Scored:
     """
 
     heard: Heard
-    row: Mapping[str, object]
-    segments: Sequence[Mapping[str, object]]
+    row: Mapping[str, Any]
+    segments: Sequence[Mapping[str, Any]]
     times: np.ndarray
     along: pd.DataFrame
     window: float
@@ -41,7 +42,7 @@ class Scored:
 class Enhanced:
     """A file and what was made of it: waves (n, channels) with full scale at 1, at `rate` Hz."""
 
-    row: Mapping[str, object]
+    row: Mapping[str, Any]
     before: np.ndarray
     after: np.ndarray
     rate: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.figures import path, waveform
@@ -20,7 +21,7 @@ MEANS = {"valence": "from -1, unpleasant, to 1, pleasant", "arousal": "from -1, 
 WIDTH = 6.2  # inches, of the picture over time
 
 
-def headline(row: Mapping[str, object]) -> str:
+def headline(row: Mapping[str, Any]) -> str:
     """Both, with their signs."""
     valence, arousal = (row[name] for name in PREDICTED)
     return f"Valence {valence:+.2f}, arousal {arousal:+.2f}"
@@ -37,8 +38,9 @@ def shown(scored: Scored) -> Shown:
 
 def _plane(scored: Scored) -> Picture:
     valence, arousal = (scored.along[column].to_numpy() for column in PREDICTED)
-    whole = tuple(scored.row[column] for column in PREDICTED)
-    figure = path.figure(valence, arousal, scored.times, whole, tuple(name.capitalize() for name in DIMENSIONS))
+    x, y = (scored.row[column] for column in PREDICTED)
+    across, up = (name.capitalize() for name in DIMENSIONS)
+    figure = path.figure(valence, arousal, scored.times, (x, y), (across, up))
     caption = f"Each dot is a window of {scored.window:.2f} s that moves along; the cross is the recording as a whole."
     return Picture(figure, f"The valence-arousal plane. {headline(scored.row)}.", caption)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ WORDS = {"bonafide": "Bona fide", "spoof": "Spoof"}
 WIDTH = 6.2  # inches, of pictures
 
 
-def headline(row: Mapping[str, object]) -> str:
+def headline(row: Mapping[str, Any]) -> str:
     """The decision; where nothing is decided, the score."""
     return WORDS[row["decision"]] if known(row.get("decision")) else f"Score {row['score']:.3f}, nothing decided"
 
@@ -31,12 +32,12 @@ def shown(scored: Scored) -> Shown:
     return Shown(_facts(scored.row), [_picture(scored)], [_segments(scored)])
 
 
-def _facts(row: Mapping[str, object]) -> list[Fact]:
+def _facts(row: Mapping[str, Any]) -> list[Fact]:
     decided = known(row.get("threshold"))
-    score, *threshold = told_apart([row["score"], row["threshold"]] if decided else [row["score"]])
-    facts = [Fact("Score", score, "higher is more bona fide")]
+    numbers = told_apart([row["score"], row["threshold"]] if decided else [row["score"]])
+    facts = [Fact("Score", numbers[0], "higher is more bona fide")]
     if decided:
-        facts += [Fact("Threshold", *threshold, "a score above it is called bona fide"), *_expected(row)]
+        facts += [Fact("Threshold", numbers[1], "a score above it is called bona fide"), *_expected(row)]
     if known(row.get("p_bonafide")):
         prior = f"calibrated on dev, where {100 * row['prior']:g} % of all recordings are bona fide; decides nothing"
         ratio = "natural log-likelihood ratio of bona fide speech to spoofs, calibrated on dev; 0 favours neither"
@@ -45,7 +46,7 @@ def _facts(row: Mapping[str, object]) -> list[Fact]:
     return facts
 
 
-def _expected(row: Mapping[str, object]) -> list[Fact]:
+def _expected(row: Mapping[str, Any]) -> list[Fact]:
     if known(row.get("expected_miss_rate")):
         miss, alarm = row["expected_miss_rate"], row["expected_false_alarm_rate"]
         said = "of dev's bona fide recordings were called spoof there, of its spoofs were called bona fide"

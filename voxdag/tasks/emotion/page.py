@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.figures import waveform
@@ -17,7 +18,7 @@ ABOUT = (
 WIDTH = 6.2  # inches, of pictures
 
 
-def headline(row: Mapping[str, object]) -> str:
+def headline(row: Mapping[str, Any]) -> str:
     """The likeliest class and its probability."""
     return f"{str(row['predicted']).capitalize()}, {100 * row['confidence']:.0f} %"
 
@@ -31,7 +32,7 @@ def shown(scored: Scored) -> Shown:
     return Shown([*facts, _expected(row)], [_picture(scored, list(classes))])
 
 
-def _expected(row: Mapping[str, object]) -> Fact:
+def _expected(row: Mapping[str, Any]) -> Fact:
     """How often a recording of dev that was called so was another."""
     if not known(row.get("expected_error_rate")):
         why = "dev's was of recordings of one segment" if row["segments"] > 1 else "dev fitted none for these weights"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ LOWEST, HIGHEST = 1.0, 5.0  # of a rating
 WIDTH = 6.2  # inches, of pictures
 
 
-def headline(row: Mapping[str, object]) -> str:
+def headline(row: Mapping[str, Any]) -> str:
     """The overall rating before and after."""
     before, after = (row[f"dnsmos_ovrl_{when}"] for when in (BEFORE, AFTER))
     return f"DNSMOS {before:.2f} before, {after:.2f} after" if known(before) and known(after) else "Enhanced"
@@ -58,7 +59,7 @@ def _rated(wave: np.ndarray, rate: int) -> dict[str, float]:
     return judges.dnsmos(np.clip(resample(mono, rate, judges.RATE), -1, 1).astype(np.float32))
 
 
-def _change(row: Mapping[str, object], name: str) -> str:
+def _change(row: Mapping[str, Any], name: str) -> str:
     before, after = (row[f"{name}_{when}"] for when in (BEFORE, AFTER))
     return f"{before:.2f} → {after:.2f}" if known(before) and known(after) else "not defined"
 
