@@ -166,7 +166,8 @@ def _others(found: Source) -> dict[str, Path]:
     names = [DENOISERS[front_end["denoise"]]] if front_end.get("denoise") in DENOISERS else []
     files: dict[str, Path] = {}
     waiting = [_base(file) for file in found.files]
-    for name in (*names, *filter(None, waiting)):
+    for first in (*names, *filter(None, waiting)):
+        name: str | None = first
         while name is not None and name not in files:
             manifest.check_name(name, f"a weights file of {found.name}")
             files[name] = by_name.weights_file(name)
@@ -181,8 +182,8 @@ def _base(file: Path) -> str | None:
     return str(header["base"]) if header.get("frozen") else None
 
 
-def _of_repository() -> Files:
-    found: Files = {name: Path(name) for name in COPIED} | {f"{RUN}/{name}": Path(name) for name in OF_RUN}
+def _of_repository() -> dict[str, Path]:
+    found = {name: Path(name) for name in COPIED} | {f"{RUN}/{name}": Path(name) for name in OF_RUN}
     for path in found.values():
         if not path.is_file():
             raise NotHere(f"{path} is not here, which belongs into a bundle: run from the repository's root")

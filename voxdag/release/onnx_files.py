@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ from voxdag.data.shards import ABOUT, Shards
 from voxdag.networks import onnx_network, streaming
 from voxdag.tasks.opened import Opened
 from voxdag.tasks.scorer import WHOLE_SECONDS
+
+if TYPE_CHECKING:
+    from voxdag.networks.onnx_export import Input
 
 TOLERANCE = 1e-4  # of any output of a task; of waves, full scale is 1
 RECORDINGS = 8  # of dev, evenly over the split
@@ -120,7 +124,7 @@ def _window(there: Opened) -> int:
     return min(there.settings.samples, round(WHOLE_SECONDS / 6 * there.inference.RATE))
 
 
-def _taken(there: Opened) -> onnx_export.Input:  # noqa: F821 (imported where it is used)
+def _taken(there: Opened) -> Input:
     from voxdag.networks.onnx_export import Input
 
     samples = there.settings.samples
@@ -134,8 +138,8 @@ def _taken(there: Opened) -> onnx_export.Input:  # noqa: F821 (imported where it
 
 def _interface(there: Opened, length: int | None) -> dict:
     """What goes into a file and comes out, for who runs it by onnxruntime alone. length: that is always to go in."""
-    network, rate = there.networks[0], there.inference.RATE
-    names = onnx_network.INPUTS[network.TAKES]
+    rate = there.inference.RATE
+    names = onnx_network.INPUTS[onnx_network.takes(there.networks[0])]
     given = {
         "wave": f"(recordings, {there.settings.samples}) float32, full scale 1, at {rate} Hz",
         "waves": f"(recordings, samples) float32, full scale 1, at {rate} Hz, zeros behind the shorter ones",

@@ -40,17 +40,19 @@ class Bundle:
         Raises Refused for a member that is not in it, and for ONNX files that are not.
         """
         about, held = self.about, self._members(member)
-        if onnx and any(one.onnx is None for one in held):
+        files = [one.onnx for one in held if one.onnx is not None] if onnx else []
+        if onnx and len(files) < len(held):
             raise Refused(f"--onnx is given, and {self.path} has no ONNX file: {about.onnx.get('reason', 'not made')}")
+        network, config, changes = (about.network.get(word) for word in WORDS[:3])
         return Source(
             about.system,
             tuple(self.folder / one.weights for one in held),
             about.scoring,
-            tuple(about.network.get(word) for word in WORDS[:3]),
+            (network, config, changes),
             said_in=f"{FILE} of the bundle {self.path}",
             run=about.run,
             decisions=None if about.decisions is None else self.folder / about.decisions,
-            onnx=tuple(self.folder / one.onnx for one in held) if onnx else (),
+            onnx=tuple(self.folder / name for name in files),
         )
 
     def _members(self, member: str | None) -> list[Held]:
