@@ -74,7 +74,7 @@ def _counted(path: Path, most: Length) -> Length:
 
     found = NOTHING
     try:
-        with path.open("rb") as file, av.open(file, options=ffmpeg.OPTIONS) as container:
+        with path.open("rb") as file, av.open(file, "r", options=ffmpeg.OPTIONS) as container:
             if not container.streams.audio:
                 return found
             for frame in container.decode(container.streams.audio[0]):

@@ -129,7 +129,7 @@ def _known(folder: Path) -> Iterator[tuple[str, ...]]:
     with ExitStack() as stack:
         try:
             file = stack.enter_context(tempfile.NamedTemporaryFile(prefix=PREFIX, dir=folder))
-            names = (Path(file.name).name,)
+            names: tuple[str, ...] = (Path(file.name).name,)
         except OSError:  # nothing may be written there
             names = tuple(sorted(path.name for path in folder.iterdir())[:FEW])
         yield names

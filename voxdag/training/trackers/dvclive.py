@@ -6,6 +6,7 @@ It stays out of the pipeline: by default it would write a dvc.yaml, an experimen
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from dvclive import Live
 
@@ -25,7 +26,8 @@ class DvcLive:
             monitor_system=False,
         )
         if not training.resumed:
-            self.live.log_params(dict(training.settings))
+            settings: dict[str, Any] = dict(training.settings)
+            self.live.log_params(settings)
 
     def tell(self, number: int, axis: str, place: int, values: Mapping[str, float]) -> None:
         self.live.step = place

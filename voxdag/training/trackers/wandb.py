@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import wandb
 
@@ -28,7 +29,7 @@ class WeightsAndBiases:
         folder = None if "WANDB_DIR" in os.environ else training.folder
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        flushes = {FLUSH: 1.0} if FLUSH in wandb.Settings.model_fields else {}
+        flushes: dict[str, Any] = {FLUSH: 1.0} if FLUSH in wandb.Settings.model_fields else {}
         self.run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             group=training.group,
