@@ -54,7 +54,7 @@ def share(network: nn.Module) -> None:
     """Make every batch norm of a network one over the processes. The modules, parameters and names stay."""
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
-            module.__class__, module.process_group = SharedBatchNorm, None
+            module.__class__, module.process_group = SharedBatchNorm, None  # type: ignore[assignment]
 
 
 def shared_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,10 +72,10 @@ def shared_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def follow_statistics(bn: nn.Module, mean: Tensor, variance: Tensor, count: Tensor | int) -> None:
     """Update the running statistics as bn(x) in training does, by the batch's mean and variance of `count` values."""
     with torch.no_grad():
-        bn.num_batches_tracked.add_(1)
+        bn.num_batches_tracked.add_(1)  # type: ignore[operator]
         step = bn.num_batches_tracked.reciprocal().to(mean.dtype) if bn.momentum is None else bn.momentum
-        bn.running_mean.lerp_(mean, step)
-        bn.running_var.lerp_((variance * (count / (count - 1))).to(mean.dtype), step)
+        bn.running_mean.lerp_(mean, step)  # type: ignore[arg-type, operator]
+        bn.running_var.lerp_((variance * (count / (count - 1))).to(mean.dtype), step)  # type: ignore[arg-type, operator]
 
 
 def _channels(values: Tensor, x: Tensor) -> Tensor:

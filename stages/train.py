@@ -202,7 +202,7 @@ def train_member(member: Member, name: str, several: bool) -> tuple[pd.DataFrame
     out = layout.checkpoints(name, member.name)
     with run_state.alone():
         trackers = Trackers(run_state.folder, name, member.name, about, tracking.chosen())
-        loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state, trackers)
+        loop = Loop(learner, recipe_of(name, system), member.seed, device, run_state, trackers)  # type: ignore[arg-type]
         summary = train(loop, out)
         if ranks.is_first():
             artifacts.write_json(out / "summary.json", summary)

@@ -242,10 +242,10 @@ def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
             parameter.grad = torch.zeros_like(parameter)
     for _, group in groupby(chosen, key=lambda parameter: (parameter.dtype, parameter.device)):
         gradients = [parameter.grad for parameter in group]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        flat = torch.cat([gradient.flatten() for gradient in gradients])  # type: ignore[union-attr]
         dist.all_reduce(flat)
-        for gradient, summed in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
-            gradient.copy_(summed.view_as(gradient))
+        for gradient, summed in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):  # type: ignore[union-attr]
+            gradient.copy_(summed.view_as(gradient))  # type: ignore[union-attr]
 
 
 def check_alike(networks: Mapping[str, nn.Module], when: str) -> None:
@@ -255,5 +255,5 @@ def check_alike(networks: Mapping[str, nn.Module], when: str) -> None:
     digest = hashlib.sha256()
     for network in networks.values():
         for tensor in trained_state(network).values():
-            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
     ranks.agree(f"the hash of the weights {when}", digest.hexdigest()[:12])
