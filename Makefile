@@ -5,7 +5,7 @@
 # make prove     after a run: whether it gave what the committed dvc.lock says, stage by stage
 # make test      the tests, in the same environment, in two processes
 # make lint      style
-# make types     types, by mypy: newer rooms are not clean yet
+# make types     types, by mypy, which reads those of the page's packages too: it brings these as `make serve` does
 # make workflows what GitHub runs: zizmor, and actionlint where it is on PATH
 # make judges    what judges enhanced speech beside DNSMOS (350 MB, optional): requirements-judges.txt
 # make trackers  Weights & Biases, TensorBoard, MLflow and DVCLive (200 MB, optional): requirements-trackers.txt
@@ -48,7 +48,7 @@ test: $(READY)
 lint: $(READY)
 	ruff check . && ruff format --check .
 
-types: $(LINT)
+types: serve $(LINT)
 	mypy
 
 workflows: $(LINT)
