@@ -38,6 +38,7 @@ VARIANTS = [
     MFCC,
     dataclasses.replace(MFCC, deltas=2),
     dataclasses.replace(LOG_MEL, deltas=1, cmvn="utterance"),
+    dataclasses.replace(LOG_MEL, cmvn="recording"),
     FBANK,
     dataclasses.replace(FBANK, deltas=1, cmvn="utterance"),
 ]
@@ -200,6 +201,22 @@ def test_utterance_cmvn_gives_each_recording_mean_zero_and_deviation_one():
         assert torch.count_nonzero(row[:, count:]) == 0
 
 
+def test_recording_cmvn_keeps_the_shape_of_the_spectrum_and_takes_away_level_and_range():
+    features, frames = 5 + 3 * noise(2, 7, 90) + torch.arange(7.0)[:, None], torch.tensor([90, 33])
+    normal = normalise(features, frames, "recording")
+    for row, given, count in zip(normal, features, frames.tolist(), strict=True):
+        own, before = row[:, :count], given[:, :count]
+        torch.testing.assert_close(own, (before - before.mean()) / before.std(correction=0), atol=1e-5, rtol=0)
+        assert torch.count_nonzero(row[:, count:]) == 0
+    louder = normalise(2 * features + 3, frames, "recording")
+    torch.testing.assert_close(louder, normal, atol=1e-5, rtol=0)
+
+
+def test_a_louder_recording_has_the_same_features_with_recording_cmvn():
+    wave, settings = noise(8000), dataclasses.replace(LOG_MEL, cmvn="recording")
+    torch.testing.assert_close(alone(settings, 0.5 * wave), alone(settings, wave), atol=1e-3, rtol=0)
+
+
 def test_speaker_cmvn_is_that_of_the_speakers_recordings_laid_end_to_end():
     features, frames = 5 + 3 * noise(3, 4, 50), torch.tensor([50, 20, 31])
     speakers = torch.tensor([1, 0, 1])
@@ -233,7 +250,7 @@ def test_a_row_that_does_not_vary_becomes_zero_and_not_nan():
     [
         ({"kind": "plp"}, "kind is 'plp', expected one of log_mel, mfcc, fbank"),
         ({"kind": "fbank", "bands": 3}, "bands is 3, expected 4 or more of fbank"),
-        ({"cmvn": "global"}, "cmvn is 'global', expected one of none, utterance, speaker"),
+        ({"cmvn": "global"}, "cmvn is 'global', expected one of none, utterance, recording, speaker"),
         ({"deltas": 3}, "deltas is 3, expected one of 0, 1, 2"),
         ({"bands": 0}, "bands is 0, expected 1 or more"),
         ({"coefficients": 65}, "coefficients is 65, expected 1 to the number of bands, 64"),
@@ -276,7 +293,7 @@ def test_wrong_batches_are_refused():
 
 def test_wrong_normalisations_are_refused():
     features, frames = noise(2, 3, 4), torch.tensor([4, 4])
-    with pytest.raises(ValueError, match="cmvn is 'corpus', expected one of none, utterance, speaker"):
+    with pytest.raises(ValueError, match="cmvn is 'corpus', expected one of none, utterance, recording, speaker"):
         normalise(features, frames, "corpus")
     with pytest.raises(ValueError, match="needs the statistics"):
         normalise(features, frames, "speaker")

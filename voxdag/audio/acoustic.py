@@ -24,7 +24,8 @@ from voxdag.core import bounds
 from voxdag.core.errors import Refused
 
 KINDS = ("log_mel", "mfcc", "fbank")
-CMVN = ("none", "utterance", "speaker")
+CMVN = ("none", "utterance", "recording", "speaker")
+ALONE = ("utterance", "recording")  # kinds of CMVN that look at no other recording
 DELTAS = (0, 1, 2)
 DELTA_FRAMES = 5  # of the regression: two frames to either side
 LOG_FLOOR = 1e-8  # power added before the log: a bin's share of 16-bit rounding noise (2^-30 / 12 times sum(window^2))
@@ -44,7 +45,8 @@ class Acoustic:
                   Of fbank it is a symmetric Hann window
     hop_ms        between frames
     deltas        0, 1 (static and delta) or 2 (and delta-delta)
-    cmvn          none; utterance, over a recording's own frames; speaker, over all of its speaker's recordings
+    cmvn          none; utterance, each row over a recording's own frames; recording, all rows alike, so that the shape
+                  of its spectrum stays; speaker, each row over all of its speaker's recordings
 
     Raises Refused for a value outside these.
     """
@@ -77,8 +79,8 @@ class Acoustic:
 class Extractor(nn.Module):
     """Features of a batch of recordings at `rate` (Hz), in float32 whatever the autocast setting.
 
-    With `cmvn: utterance` they are normalised; with `cmvn: speaker` they are not: `normalise` does it with the
-    statistics of each recording's speaker, which `statistics` gathers from these features.
+    With `cmvn: utterance` and `recording` they are normalised; with `cmvn: speaker` they are not: `normalise` does it
+    with the statistics of each recording's speaker, which `statistics` gathers from these features.
 
     MFCC as in Davis and Mermelstein (1980), in torchaudio's form: HTK mel scale (2595 log10(1 + Hz / 700)), triangles
     of unit height on power, orthonormal DCT, no liftering. Departures: a floor of 1e-8 (torchaudio: 1e-6 or 80 dB below
@@ -125,7 +127,8 @@ class Extractor(nn.Module):
             frames = self.frames(lengths.long())
             features = self.with_deltas(self.static(waves), frames)  # (B, F, T)
             features = features * mask(frames, features.shape[2])[:, None]
-        return (normalise(features, frames, "utterance") if self.acoustic.cmvn == "utterance" else features), frames
+        alone = self.acoustic.cmvn in ALONE
+        return (normalise(features, frames, self.acoustic.cmvn) if alone else features), frames
 
     def frames(self, lengths: Tensor) -> Tensor:
         """(B,) frames of recordings of so many samples."""
@@ -253,7 +256,9 @@ def normalise(features: Tensor, frames: Tensor, kind: str, statistics: tuple[Ten
     """Cepstral mean and variance normalisation of features (B, F, T) with frames (B,); padded frames become zero.
 
     none       no change
-    utterance  by mean and standard deviation over each recording's own frames
+    utterance  by mean and standard deviation of each row over each recording's own frames
+    recording  by one mean and one standard deviation, over a recording's own frames and all rows: how loud it is goes,
+               what it has more of at one frequency than at another stays
     speaker    by `statistics`, the (mean, std) of each recording's speaker, (B, F) each. With an unseen speaker's own
                recordings, unlabelled as they are, this is a transductive protocol: report it as such.
 
@@ -265,16 +270,24 @@ def normalise(features: Tensor, frames: Tensor, kind: str, statistics: tuple[Ten
         raise Refused(f"cmvn is {kind!r}, expected one of {', '.join(CMVN)}")
     if kind == "none":
         return features
-    mean, std = _own(features, frames) if kind == "utterance" else _given(features, statistics)
+    if kind == "speaker":
+        mean, std = _given(features, statistics)
+    else:
+        mean, std = _own(features, frames, kind == "recording")
     own = mask(frames, features.shape[2])[:, None]
     return (features - mean[:, :, None]) / std.clamp(min=MIN_STD)[:, :, None] * own
 
 
-def _own(features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+def _own(features: Tensor, frames: Tensor, alike: bool) -> tuple[Tensor, Tensor]:
+    """(B, F) each, or (B, 1) of all rows alike."""
     own, count = mask(frames, features.shape[2])[:, None], frames[:, None]
-    mean = (features * own).sum(2) / count  # (B, F)
-    variance = ((features - mean[:, :, None]) * own).square().sum(2) / count
-    return mean, variance.sqrt()
+
+    def mean_of(values: Tensor) -> Tensor:
+        means = (values * own).sum(2) / count  # (B, F)
+        return means.mean(1, keepdim=True) if alike else means
+
+    mean = mean_of(features)
+    return mean, mean_of(((features - mean[:, :, None]) * own).square()).sqrt()
 
 
 def _given(features: Tensor, statistics: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:

@@ -52,7 +52,7 @@ def test_settings_are_those_of_params(scoring):
     assert params.bind(inference.Settings, tree, "systems.ast.inference") == scoring()
     with pytest.raises(Refused, match="systems.ast.inference.crops is 0, expected 1 to 100"):
         params.bind(inference.Settings, tree | {"crops": 0}, "systems.ast.inference")
-    with pytest.raises(Refused, match="acoustic.cmvn is 'speaker', expected one of none, utterance"):
+    with pytest.raises(Refused, match="acoustic.cmvn is 'speaker', expected one of none, utterance, recording"):
         scoring(cmvn="speaker")
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from voxdag.audio.acoustic import MIN_STD, Acoustic, Extractor, mask, statistics
+from voxdag.audio.acoustic import ALONE, MIN_STD, Acoustic, Extractor, mask, statistics
 from voxdag.core import bounds
 from voxdag.core.errors import Refused
 from voxdag.data.shards import PackedTrack, Shards
@@ -38,14 +38,14 @@ OUTPUTS = PREDICTED
 DRAWN = dict(zip(PREDICTED, DIMENSIONS, strict=True))  # along a recording
 DRAWN_AXIS = "Valence and arousal (-1 to 1)"
 CROPS = True  # of `samples`: a file is heard whole, in as many as it takes (see `tasks.scorer`)
-CMVN = ("none", "utterance")
+CMVN = ("none", *ALONE)
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a recording becomes features, and how many are scored at once.
 
-    acoustic    its `cmvn` is none, or utterance, which takes away how loud a recording is, and so a cue of arousal
+    acoustic    its `cmvn` is none; utterance and recording take away how loud a recording is, and so a cue of arousal
     samples     of a crop; of the training crops too
     crops       of a recording that is longer, placed evenly from its start to its end; where it is 1, the middle
     batch_size  recordings at once, with all of their crops

@@ -33,6 +33,9 @@ DRAWN = {f"p_{label}": label for label in LABELS}  # along a recording
 DRAWN_AXIS = "Probability"
 CROPS = False
 OUTPUTS = ("predicted", "confidence", *DRAWN)
+# Samples (0.32 s): batches are as long as a multiple of it. The library that convolves keeps what it compiles for each
+# length that it meets, and of lengths as they come there are hundreds: gigabytes
+STEP = 5120
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ def score(
 
 
 class Inputs:
-    """What a network is given of a batch: features, or the waves themselves. Raises Refused as `transductive` does.
+    """What a network is given of a batch, its length rounded up: features, or the waves themselves. Raises Refused as
+    `transductive` does.
 
     speakers: of the recordings that batches are of, for `cmvn: speaker`
     """
@@ -164,6 +168,7 @@ class Inputs:
 
     def __call__(self, batch: Tensor, lengths: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """Of waves (B, N) in -1..1 and lengths (B,), the recordings `rows`: features (B, F, T) and frames (B,)."""
+        batch = nn.functional.pad(batch, (0, -batch.shape[1] % STEP))
         if self._extractor is None:
             return batch, lengths
         features, frames = self._extractor(batch, lengths)
