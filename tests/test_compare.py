@@ -1,5 +1,6 @@
 """Two revisions of one system: what is read of them, and what is refused."""
 
+import shutil
 import subprocess
 import sys
 
@@ -69,3 +70,16 @@ def repository(tmp_path, monkeypatch):
 def test_what_is_not_there_is_named_with_its_revision(repository, tmp_path, name, message):
     with pytest.raises(NotHere, match=rf"{message}.*not in DVC's cache"):
         compare.read(name, "aasist", tmp_path / "copy")
+
+
+def test_a_folder_of_which_the_cache_has_nothing_is_named_with_its_revision(repository, tmp_path):
+    folder = repository / "data/predictions/aasist"
+    folder.mkdir(parents=True)
+    (folder / "dev.csv").write_text("id\n")
+    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", str(folder)], check=True)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "a run"], check=True)
+    shutil.rmtree(repository / ".dvc/cache")
+    with pytest.raises(NotHere, match=r"HEAD: .*predictions.*not in DVC's cache"):
+        compare.read("HEAD", "aasist", tmp_path / "copy")

@@ -43,6 +43,7 @@ def fetched(name: str, only: str | None, folder: Path) -> dict[str, str]:
     from dvc.api import DVCFileSystem  # not at the top: it takes a second to import
     from dvc.exceptions import DvcException
     from dvc.scm import RevError
+    from dvc_data.index.index import DataIndexError  # of a folder of which not even the list of files is there
 
     try:
         files = DVCFileSystem(rev=None if name == WORKSPACE else name)
@@ -51,7 +52,7 @@ def fetched(name: str, only: str | None, folder: Path) -> dict[str, str]:
         systems = {only: params.system(tree, only).task} if only else _tasks(tree)
         for path in _paths(systems):
             files.get(path.as_posix(), (folder / path).as_posix(), recursive=True)
-    except (RevError, DvcException, FileNotFoundError) as reason:
+    except (RevError, DvcException, DataIndexError, FileNotFoundError) as reason:
         raise NotHere(f"{name}: {reason} (not in DVC's cache? `dvc pull`, or run it again)") from reason
     return systems
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import pickle
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
@@ -16,6 +17,7 @@ from typing import Any
 
 import dask
 from distributed import Client, rpc
+from distributed.comm.addressing import get_address_host_port
 from distributed.scheduler import KilledWorker
 
 from voxdag.core.cluster import carrier, session
@@ -30,7 +32,8 @@ RETRIES = 2  # times that work is begun anew where its process was killed; dask 
 PATIENCE, DEFAULT_PATIENCE = "VOXDAG_SCHEDULER_SECONDS", "60"  # that work waits for a worker while there is none
 SECOND = 1.0  # between two looks at who is there
 MEMORY = "where memory ran out there, start fewer workers or threads"
-THEIRS = ("distributed", "distributed.client")  # loggers; the second has a level of its own
+THEIRS = ("distributed", "distributed.client", "tornado.application")  # loggers; the second has a level of its own
+GONE = f"the scheduler that {SCHEDULER} names is gone. Start it, and the same command again"
 SETTINGS = {
     "distributed.comm.timeouts.connect": f"{CONNECT}s",
     "distributed.admin.large-graph-warning-threshold": "1GB",  # payloads hold audio
@@ -79,7 +82,7 @@ class Workers(Executor):
 
     def __init__(self, client: Client, ours: Session, patience: float):
         self._client, self._session, self._patience = client, ours, patience
-        self._packed = pickle.dumps(ours)
+        self._packed, self._address = pickle.dumps(ours), client.scheduler.address
         self._dask = client.get_executor(pure=False, retries=RETRIES)
         self._lock, self._ended = Lock(), Event()
         self._open: set[Future] = set()
@@ -121,18 +124,30 @@ class Workers(Executor):
                 self.slots = sum(self._client.nthreads().values())
             except Exception:  # of many kinds, where no scheduler answers
                 self.slots = 0
+                if _refuses(self._address):  # the client may go on trying to reach it for long
+                    self._lose(GONE)
             if self.slots or not self._open:
                 last = time.monotonic()
             elif time.monotonic() - last > self._patience:
-                self._lose()
+                self._lose(
+                    f"the scheduler that {SCHEDULER} names has had no worker for {self._patience:g} s, or does not "
+                    f"answer. Start workers, and the same command again; {PATIENCE} has it wait longer"
+                )
 
-    def _lose(self) -> None:
-        error = Lost(
-            f"the scheduler that {SCHEDULER} names has had no worker for {self._patience:g} s, or does not answer. "
-            f"Start workers, and the same command again; {PATIENCE} has it wait longer"
-        )
+    def _lose(self, reason: str) -> None:
         for found in list(self._open):
-            self._settle(found, None, error)
+            self._settle(found, None, Lost(reason))
+
+
+def _refuses(address: str) -> bool:
+    """Whether nothing listens at an address any more."""
+    try:
+        socket.create_connection(get_address_host_port(address), timeout=SECOND).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _answer(task: Future, program: str | None) -> tuple[Any, BaseException | None]:
@@ -140,7 +155,7 @@ def _answer(task: Future, program: str | None) -> tuple[Any, BaseException | Non
     try:
         result, error, trace = session.load(task.result(), {program: MAIN} if program else {})
     except CancelledError:
-        return None, Lost(f"the scheduler that {SCHEDULER} names is gone. Start it, and the same command again")
+        return None, Lost(GONE)
     except KilledWorker as reason:
         return None, Lost(f"{reason.last_worker.address}, a worker, was killed over it, as others before: {MEMORY}")
     except carrier.Ended as reason:
