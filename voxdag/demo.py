@@ -65,6 +65,7 @@ def main() -> None:
         if status:
             sys.exit(status)
     picture = folder / layout.plots(SYSTEM) / f"{PICTURE}.png"
+    print("60 recordings and a few steps: these numbers say that everything runs, and nothing of the system.")
     print(f"the first picture: {picture}; the others lie beside it. The real run: make repro")
 
 

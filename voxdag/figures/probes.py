@@ -32,6 +32,6 @@ def draw(told: pd.DataFrame, of: str) -> Plot:
         axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, 1))
         axes.tick_params(axis="y", length=0)
         axes.set_title(name, loc="left")
-        axes.set_xlabel(f"Recall of {of}, unweighted mean over classes (%); dashed: chance")
+        axes.set_xlabel(f"Unweighted average recall of {of} (%); dashed: chance")
         style.percent_axis(axes, "x")
     return Plot(told.reset_index(drop=True), canvas, intervals=True)
