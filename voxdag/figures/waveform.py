@@ -1,6 +1,9 @@
 """A recording and what a network says along it, on one time axis."""
 
+import re
+import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +18,9 @@ HOP_SECONDS = 0.010
 FRAMES = 1200  # at most; more columns than a column-wide picture has pixels
 MOST_DOTS = 60  # values that are marked one by one
 FLOOR_DB = -80.0  # below the loudest cell
+LABEL_CHARACTERS = 17  # of a line of an axis label, as many as the lowest panel is high
+TRACKS = (*style.PALETTE, "#882255", "#B5B5B5")  # and a wine red and a grey that are told apart from the house's
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 
 def spectrogram(wave: NDArray[np.floating], rate: int) -> tuple[NDArray[np.float64], float]:
@@ -58,9 +64,29 @@ def figure(
     _draw_wave(panels[0], wave, rate)
     _draw_spectrogram(panels[1], wave, rate)
     _draw_tracks(panels[2], times, tracks, threshold)
-    panels[2].set(xlabel="Time (s)", ylabel=ylabel, xlim=(0, wave.size / rate))
+    panels[2].set(xlabel="Time (s)", ylabel=on_lines(ylabel), xlim=(0, wave.size / rate))
     canvas.align_ylabels(panels)
     return canvas
+
+
+def on_lines(words: str) -> str:
+    """An axis label on lines that the lowest panel is high enough for; what stands in brackets stays together."""
+    together = re.sub(r"\([^)]*\)", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), words)
+    lines = textwrap.wrap(together, LABEL_CHARACTERS, break_long_words=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def track_looks(count: int) -> list[dict[str, Any]]:
+    """Colour, dashes and marker of each track: up to 9 have a colour and a marker of their own, and neighbours differ
+    in their dashes, so that nobody depends on colours alone."""
+    return [
+        {
+            "color": TRACKS[i % len(TRACKS)],
+            "linestyle": style.DASHES[i % 2 + 2 * (i // len(TRACKS) % 2)],
+            "marker": MARKERS[i % len(MARKERS)],
+        }
+        for i in range(count)
+    ]
 
 
 def _draw_wave(panel: Axes, wave: NDArray[np.floating], rate: int) -> None:
@@ -93,10 +119,10 @@ def _draw_spectrogram(panel: Axes, wave: NDArray[np.floating], rate: int) -> Non
 def _draw_tracks(
     panel: Axes, times: NDArray[np.floating], tracks: Mapping[str, NDArray[np.floating]], threshold: float | None
 ) -> None:
-    dots = "." if len(times) <= MOST_DOTS else None
-    looks = style.line_looks(len(tracks)) if len(tracks) > 1 else [{"color": style.BLACK}]
+    looks = track_looks(len(tracks)) if len(tracks) > 1 else [{"color": style.BLACK, "marker": "."}]
+    size = (2.5 if len(tracks) > 1 else 4) if len(times) <= MOST_DOTS else 0
     for (name, track), look in zip(tracks.items(), looks, strict=True):
-        panel.plot(times, track, marker=dots, markersize=4, label=name, **look)
+        panel.plot(times, track, markersize=size, label=name, **look)
     if len(tracks) > 1:
         panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=5.5)
     if threshold is not None:
