@@ -31,7 +31,8 @@ def test_text_of_others_begins_no_element_attribute_or_template(made):
 def test_a_table_says_what_it_is_and_can_be_scrolled_by_keys():
     made = markup.table(("a", "b"), [("1", "<b>2</b>")], "Two values", marked_up=("b",))
     assert made == (
-        '<div class="wide" role="region" tabindex="0" aria-label="Two values"><table><caption>Two values</caption>'
+        '<p class="caption">Two values</p>'
+        '<div class="wide" role="region" tabindex="0" aria-label="Two values"><table aria-label="Two values">'
         '<thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead>'
         "<tbody><tr><td>1</td><td><b>2</b></td></tr></tbody></table></div>"
     )
@@ -41,6 +42,10 @@ def test_a_table_says_what_it_is_and_can_be_scrolled_by_keys():
 def test_a_share_is_a_bar_that_is_not_read_aloud(share, width):
     bar = f'<span class="bar" aria-hidden="true"><span style="width:{width}"></span></span>'
     assert bar in markup.facts([Fact("p", "", "", share)])
+
+
+def test_a_mark_is_a_line_on_the_bar():
+    assert '<i style="left:95.0%"></i></span>' in markup.facts([Fact("p", "", "", 0.5, 0.95)])
 
 
 def luminance(colour):

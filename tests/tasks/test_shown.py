@@ -2,7 +2,7 @@
 
 import pytest
 
-from voxdag.tasks.shown import told_apart
+from voxdag.tasks.shown import percent, told_apart
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,11 @@ from voxdag.tasks.shown import told_apart
 )
 def test_values_that_differ_read_differently(values, expected):
     assert told_apart(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.9499, "95.0 %"), (0.9994, "> 99.9 %"), (1.0, "> 99.9 %"), (0.0006, "< 0.1 %"), (0.0, "< 0.1 %")],
+)
+def test_no_probability_is_written_as_certain(share, expected):
+    assert percent(share) == expected

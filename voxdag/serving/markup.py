@@ -32,18 +32,23 @@ def element(tag: str, inner: str | Iterable[str], kind: str = "", **attributes: 
 
 
 def facts(listed: Iterable[Fact]) -> str:
-    """Numbers by their words, with what they mean and a bar where they are a share of something."""
+    """Numbers by their words, with what they mean, and a bar where they are a share of something."""
     return element("dl", map(_fact, listed), "facts")
 
 
 def _fact(fact: Fact) -> str:
     bar = ""
     if fact.share is not None:
-        filled = element("span", "", style=f"width:{100 * min(max(fact.share, 0), 1):.1f}%")
-        bar = element("span", filled, "bar", aria_hidden="true")
+        filled = element("span", "", style=f"width:{_per_cent(fact.share)}")
+        marked = "" if fact.mark is None else element("i", "", style=f"left:{_per_cent(fact.mark)}")
+        bar = element("span", filled + marked, "bar", aria_hidden="true")
     note = text("span", fact.note, "note") if fact.note else ""
     value = element("dd", text("span", fact.value, "value") + bar + note)
     return element("div", text("dt", fact.words) + value)
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * min(max(share, 0), 1):.1f}%"
 
 
 def picture(shown: Picture) -> str:
@@ -62,7 +67,7 @@ def listing(shown: Listing) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, marked_up: Sequence[str] = ()) -> str:
-    """A table that scrolls by itself where it is wide, and can be scrolled by keys.
+    """A table that scrolls by itself where it is wide, and can be scrolled by keys; its caption does not scroll.
 
     marked_up: the columns whose cells are HTML.
     """
@@ -77,8 +82,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, m
         )
         for row in rows
     )
-    whole = text("caption", caption) + element("thead", head) + element("tbody", body)
-    return element("div", element("table", whole), "wide", role="region", tabindex="0", aria_label=caption)
+    whole = element("table", element("thead", head) + element("tbody", body), aria_label=caption)
+    return text("p", caption, "caption") + element(
+        "div", whole, "wide", role="region", tabindex="0", aria_label=caption
+    )
 
 
 def player(words: str, content: bytes, name: str) -> str:

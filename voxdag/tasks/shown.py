@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from voxdag.tasks.scorer import Heard
 
 CUT = 0.05  # seconds: silence that is cut at the start, from which on it is worth a word
+SURE = 0.999  # a probability beyond it is written as more than that
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,18 @@ class Enhanced:
 
 @dataclass(frozen=True)
 class Fact:
-    """words: what it is; value: as text; note: what it means; share: of a bar's whole length (0..1), None: no bar."""
+    """A number in words.
+
+    words  what it is     value  as text     note  what it means
+    share  of a bar's whole length (0..1); None: no bar
+    mark   where on the bar a line stands (0..1); None: there is none
+    """
 
     words: str
     value: str
     note: str = ""
     share: float | None = None
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,13 @@ class Shown:
 def known(value: object) -> bool:
     """Whether a cell of a row has a value."""
     return value is not None and not pd.isna(value)
+
+
+def percent(share: float) -> str:
+    """A probability in per cent, which is never written as certain."""
+    if share >= SURE:
+        return f"> {100 * SURE:.1f} %"
+    return f"{100 * share:.1f} %" if share > 1 - SURE else f"< {100 * (1 - SURE):.1f} %"
 
 
 def told_apart(values: Sequence[float], decimals: int = 3, most: int = 9) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.figures import segments, waveform
 from voxdag.tasks.antispoof.inference import DRAWN_AXIS
-from voxdag.tasks.shown import Fact, Listing, Picture, Scored, Shown, known, told_apart
+from voxdag.tasks.shown import Fact, Listing, Picture, Scored, Shown, known, percent, told_apart
 
 TITLE = "Anti-spoofing"
 ABOUT = (
@@ -18,6 +20,8 @@ ABOUT = (
     "channels that a system has not heard it may know nothing, and a decision about one recording is no proof."
 )
 WORDS = {"bonafide": "Bona fide", "spoof": "Spoof"}
+POOLED = {"mean": "the mean over", "min": "the lowest of"}  # of several segments
+MOST_TIMES = 1000  # that a likelihood ratio is written as; a dev set of hundreds of recordings bears out no more
 WIDTH = 6.2  # inches, of pictures
 
 
@@ -26,33 +30,107 @@ def headline(row: Mapping[str, Any]) -> str:
     return WORDS[row["decision"]] if known(row.get("decision")) else f"Score {row['score']:.3f}, nothing decided"
 
 
+def listed(row: Mapping[str, Any]) -> dict[str, str]:
+    """Score and threshold, and the evidence, as the recording alone gives it."""
+    numbers = dict(zip(("Score", "Threshold"), _numbers(row), strict=False))
+    if not known(row.get("llr")):
+        return numbers
+    return numbers | {"LLR": _signed(row["llr"]), "Bona fide, even odds": percent(expit(row["llr"]))}
+
+
 def shown(scored: Scored) -> Shown:
-    """Score, probability, threshold and its expected errors; waveform, spectrogram and the score over time; segments
-    with their part in the decision."""
-    return Shown(_facts(scored.row), [_picture(scored)], [_segments(scored)])
+    """Score and threshold with its expected errors, evidence and what it makes of a prior; waveform, spectrogram and
+    the score over time; segments with their part in the decision."""
+    return Shown(_facts(scored), [_picture(scored)], [_segments(scored)])
 
 
-def _facts(row: Mapping[str, Any]) -> list[Fact]:
-    decided = known(row.get("threshold"))
-    numbers = told_apart([row["score"], row["threshold"]] if decided else [row["score"]])
-    facts = [Fact("Score", numbers[0], "higher is more bona fide")]
-    if decided:
-        facts += [Fact("Threshold", numbers[1], "a score above it is called bona fide"), *_expected(row)]
-    if known(row.get("p_bonafide")):
-        prior = f"calibrated on dev, where {100 * row['prior']:g} % of all recordings are bona fide; decides nothing"
-        ratio = "natural log-likelihood ratio of bona fide speech to spoofs, calibrated on dev; 0 favours neither"
-        facts.append(Fact("Evidence", f"{row['llr']:+.2f}", ratio))
-        facts.append(Fact("Probability of bona fide", f"{100 * row['p_bonafide']:.1f} %", prior, row["p_bonafide"]))
-    return facts
+def _facts(scored: Scored) -> list[Fact]:
+    row, numbers = scored.row, _numbers(scored.row)
+    if not known(row.get("threshold")):
+        return [Fact("Score", numbers[0], "higher is more bona fide"), *_evidence(row)]
+    facts = [
+        Fact("Score", numbers[0], f"{_beside(row)}; higher is more bona fide"),
+        Fact("Threshold", numbers[1], "a score above it is called bona fide; nothing else decides"),
+    ]
+    return [*facts, *_expected(scored), *_evidence(row)]
 
 
-def _expected(row: Mapping[str, Any]) -> list[Fact]:
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    """The score and, where there is one, the threshold."""
+    return told_apart([row["score"], row["threshold"]] if known(row.get("threshold")) else [row["score"]])
+
+
+def _beside(row: Mapping[str, Any]) -> str:
+    """On which side of the threshold a score lies, how far from it, and what it is called for that."""
+    called = WORDS["bonafide" if row["score"] > row["threshold"] else "spoof"].lower()
+    distance = row["score"] - row["threshold"]
+    if distance == 0:
+        return f"at the threshold, so called {called}"
+    far = f"{abs(distance):.{_decimals(_numbers(row)[0])}f}"
+    return f"{far} {'above' if distance > 0 else 'below'} the threshold, so called {called}"
+
+
+def _expected(scored: Scored) -> list[Fact]:
+    """The error rates of dev; those of the first segment, as which alone dev's recordings were scored, where a file has
+    several."""
+    row, first, words = scored.row, scored.segments[0], "Expected errors"
     if known(row.get("expected_miss_rate")):
-        miss, alarm = row["expected_miss_rate"], row["expected_false_alarm_rate"]
-        said = "of dev's bona fide recordings were called spoof there, of its spoofs were called bona fide"
-        return [Fact("Expected errors", f"{100 * miss:.1f} % and {100 * alarm:.1f} %", said)]
-    why = "dev's were of recordings of one segment" if row["segments"] > 1 else "dev fitted none for this threshold"
-    return [Fact("Expected errors", "not known", why)]
+        rates = f"{100 * row['expected_miss_rate']:.1f} % and {100 * row['expected_false_alarm_rate']:.1f} %"
+        said = "of dev's bona fide recordings were called spoof at this threshold, and of its spoofs bona fide"
+        return [Fact(words, rates, said)]
+    if not known(first.get("expected_miss_rate")):
+        return [Fact(words, "not known", "dev fitted none for this threshold")]
+    seconds = f"{scored.heard.window / scored.heard.rate:.2f} s"
+    why = f"of {_pooled(row)}: of dev's recordings the first {seconds} alone were scored"
+    rates = f"{100 * first['expected_miss_rate']:.1f} % of bona fide recordings were called spoof"
+    alarms = f"{100 * first['expected_false_alarm_rate']:.1f} % of spoofs bona fide"
+    said = f"so called by its first {seconds} alone, as dev's recordings were: there {rates}, and {alarms}"
+    return [Fact(words, "not known", why), Fact("First segment", f"{_numbers(first)[0]}, {headline(first)}", said)]
+
+
+def _evidence(row: Mapping[str, Any]) -> list[Fact]:
+    """The likelihood ratio, which is the recording's, and probabilities, which are also the prior's."""
+    if not known(row.get("p_bonafide")):
+        return []
+    llr, prior, per_cent = row["llr"], row["prior"], f"{100 * row['prior']:g}\N{NO-BREAK SPACE}%"
+    several = f"; {_pooled(row)}, where dev's were first segments alone" if row["segments"] > 1 else ""
+    ratio = f"{_times(llr)}: natural log-likelihood ratio, calibrated on dev{several}"
+    silent = "of all recordings are bona fide: the line in the bar, at which a recording that says nothing stays"
+    facts = [
+        Fact("Evidence (LLR)", _signed(llr), ratio),
+        Fact("Bona fide, at even odds", percent(expit(llr)), f"probability where half {silent}", expit(llr), 0.5),
+    ]
+    if prior == 0.5:
+        return facts
+    said, p = f"probability where {per_cent} {silent}", row["p_bonafide"]
+    return [*facts, Fact(f"Bona fide, at a prior of {per_cent}", percent(p), said, p, prior)]
+
+
+def _times(llr: float) -> str:
+    """What a natural log-likelihood ratio says of a score."""
+    if abs(llr) > math.log(MOST_TIMES):
+        times = f"more than {MOST_TIMES:,}"
+    else:
+        ratio = math.exp(abs(llr))
+        times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+    if times == "1.0":
+        return "such a score is as likely of bona fide speech as of a spoof"
+    one, other = ("bona fide speech", "a spoof") if llr > 0 else ("a spoof", "bona fide speech")
+    return f"such a score is {times} times as likely of {one} as of {other}"
+
+
+def _pooled(row: Mapping[str, Any]) -> str:
+    return f"{POOLED[row['pool']]} {row['segments']} segments"
+
+
+def _signed(llr: float) -> str:
+    shown = f"{llr:+.2f}"
+    return shown[1:] if float(shown) == 0 else shown
+
+
+def _decimals(number: str) -> int:
+    """Behind the point of a number in words."""
+    return len(number.partition(".")[2])
 
 
 def _picture(scored: Scored) -> Picture:
@@ -68,8 +146,10 @@ def _picture(scored: Scored) -> Picture:
 
 
 def _caption(scored: Scored) -> str:
-    one = "Thick lines: the score of each segment; the file's is their mean. "
-    colours = "Blue: above the threshold, for bona fide; vermillion: below, for spoof. " if _threshold(scored) else ""
+    pooled = f"; the file's is {_pooled(scored.row)}" if len(scored.segments) > 1 else ""
+    one, colours = f"Thick lines: the score of each segment{pooled}. ", ""
+    if _threshold(scored) is not None:
+        colours = "Blue: above the threshold, for bona fide; vermillion: below, for spoof. "
     thin = f"Thin line: the score of a window of {scored.window:.2f} s that moves along, drawn at its middle."
     return one + colours + thin
 
@@ -88,10 +168,13 @@ def _segments(scored: Scored) -> Listing:
     shares = (_scores(scored) - threshold) / count
     caption = (
         f"Where it is decided: the score is the mean over {count} segments, so each moves it from the threshold by its "
-        f"own distance divided by {count}. Above 0 speaks for bona fide, below for spoof; the sum decides."
+        f"own distance divided by {count}. Above 0 speaks for bona fide, below for spoof. Their "
+        f"sum decides: the score is {_beside(scored.row)}."
     )
     return Listing(
-        caption, [*columns, "Moves the score by"], [[*row, f"{by:+.2g}"] for row, by in zip(rows, shares, strict=True)]
+        caption,
+        [*columns, "Moves the score by"],
+        [[*row, f"{by:+.{_decimals(row[-1])}f}"] for row, by in zip(rows, shares, strict=True)],
     )
 
 
