@@ -16,7 +16,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.text, self.open = [], "", []
+        self.elements, self.text, self.open, self.within = [], "", [], []
         self.feed(html)
         assert self.open == []  # every element that is begun is ended
 
@@ -30,9 +30,13 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += f"{data} "
+        self.within.append((self.open[-1] if self.open else "", data))
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+    def of(self, tag):
+        return [data for name, data in self.within if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,8 @@ def test_the_csv_that_is_saved_is_the_row(one):
 def test_a_decision_is_said_with_its_threshold_its_errors_and_its_segments(one):
     text = Page(one["aasist"]).text
     assert "Spoof" in text and "1000.250" in text and "a score above it is called bona fide" in text
-    assert "not known" in text and "of recordings of one segment" in text
+    assert "not known" in text and "of dev's recordings the first 0.50 s alone were scored" in text
+    assert "First segment" in text and "of spoofs bona fide" in text
     assert "Where it is decided: the score is the mean over 3 segments" in text
 
 
@@ -98,7 +103,11 @@ def test_several_files_are_a_table_to_save(desk, tmp_path, name):
         Upload(tmp_path / "t/empty.wav", "e.wav"),
     ]
     page = Page(report.of_answers([desk.answer(name, files, None)]))
-    assert "3 files, 1 without output" in page.text and "no output: empty file" in page.text
+    assert page.text.count("3 files, 1 without output") == 1 and "no output: empty file" in page.text
+    first = {"aasist": ["Score", "Threshold", "LLR"], "bsrnn": ["Listen", "Speech", "Background"]}[name]
+    heads = [words.strip() for words in page.of("th")]
+    assert heads[: 2 + len(first)] == ["File", "Result", *first] and heads[-1] == "Seconds"
+    assert not [words for words in page.of("td") if re.fullmatch(r"[-+]?\d+[.]\d{4,}", words)]  # long numbers
     assert len(page.all("tr")) == 4 and page.all("img") == []
     (link,) = [link for link in page.all("a") if link["download"] == f"{name}.csv"]
     assert base64.b64decode(link["href"].partition(",")[2]).decode().count("\n") == 4

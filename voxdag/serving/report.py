@@ -12,7 +12,8 @@ from voxdag.serving import markup
 from voxdag.serving.answers import Answer, OfFile
 
 LISTENED = 150  # seconds of a recording, at most, that can be listened to; what was enhanced can be, however long
-OF_ALL = ("path", "system", "weights", "error")  # columns that are said elsewhere, where a table is of several files
+LISTEN = "Listen"  # the column of players
+SHORTENED = "Numbers are shortened; the CSV file has all columns and all digits."
 SIMULATED = "What it says of real recordings is no evidence."
 
 
@@ -91,26 +92,25 @@ def _several(answer: Answer) -> str:
     failed = sum(bool(one.error) for one in answer.files)
     caption = f"{len(answer.files)} files" + (f", {failed} without output" if failed else "")
     link = markup.download("Save the table as CSV", content, _csv_name(answer))
-    result = markup.text("p", caption, "result")
-    return result + markup.element("p", link, "links") + _table(answer, caption, content)
+    table = _table([_line(answer, one) for one in answer.files], f"{caption}. {SHORTENED}")
+    return markup.element("div", table, "files") + markup.element("p", link, "links")
 
 
-def _table(answer: Answer, caption: str, content: str) -> str:
-    """What differs from file to file; the columns without a value are left out."""
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in cells(content)]
-    shown = [name for name in answer.columns if name not in OF_ALL and any(row[name] for row in rows)]
-    listen = any(one.audio for one in answer.files)
-    columns = ["file", "result", *(["listen"] if listen else []), *shown]
-    body = [
-        _line(answer, one, [row[name] for name in shown], listen) for one, row in zip(answer.files, rows, strict=True)
-    ]
-    return markup.table(columns, body, caption, marked_up=("listen",))
+def _table(lines: Sequence[Mapping[str, str]], caption: str) -> str:
+    """What lines have, by column, in the order of the line that has most; what one lacks is empty."""
+    columns = list(dict.fromkeys(name for line in sorted(lines, key=len, reverse=True) for name in line))
+    return markup.table(columns, [[line.get(name, "") for name in columns] for line in lines], caption, (LISTEN,))
 
 
-def _line(answer: Answer, one: OfFile, values: Sequence[str], listen: bool) -> list[str]:
-    result = f"no output: {one.error}" if one.error else answer.offered.page.headline(one.row)
+def _line(answer: Answer, one: OfFile) -> dict[str, str]:
+    """Of one of several files: what is asked first comes first."""
+    if one.error:
+        return {"File": one.name, "Result": f"no output: {one.error}"}
+    page = answer.offered.page
     players = [markup.player(words, content, _saved_as(one.name, words)) for words, content in one.audio.items()]
-    return [one.name, result, *(["".join(players)] if listen else []), *values]
+    heard = {LISTEN: "".join(players)} if players else {}
+    said = {"File": one.name, "Result": page.headline(one.row)} | heard | page.listed(one.row)
+    return said | {"Seconds": f"{one.row['seconds']:.2f}"}
 
 
 def _csv_name(answer: Answer, what: str = "") -> str:

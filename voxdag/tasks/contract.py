@@ -276,6 +276,10 @@ class Page(Protocol):
     def headline(self, row: Mapping[str, Any]) -> str:
         """What a row comes down to, in a few words."""
 
+    def listed(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Of one of several files, what stands beside the headline: shortened numbers by what they are, in the order in
+        which they are asked for."""
+
 
 class RowPage(Page, Protocol):
     """Of a task whose predictions are rows."""

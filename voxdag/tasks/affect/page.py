@@ -27,6 +27,11 @@ def headline(row: Mapping[str, Any]) -> str:
     return f"Valence {valence:+.2f}, arousal {arousal:+.2f}"
 
 
+def listed(row: Mapping[str, Any]) -> dict[str, str]:
+    """Both numbers."""
+    return {name.capitalize(): f"{row[column]:+.3f}" for name, column in zip(DIMENSIONS, PREDICTED, strict=True)}
+
+
 def shown(scored: Scored) -> Shown:
     """Both numbers; the way through the plane, and both over time."""
     facts = [

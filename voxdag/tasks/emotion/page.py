@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from voxdag.audio.decode import INT16_SCALE
 from voxdag.figures import waveform
 from voxdag.tasks.emotion.inference import DRAWN, DRAWN_AXIS
-from voxdag.tasks.shown import Fact, Picture, Scored, Shown, known
+from voxdag.tasks.shown import Fact, Picture, Scored, Shown, known, percent
 
 TITLE = "Speech emotion"
 ABOUT = (
@@ -23,25 +23,36 @@ def headline(row: Mapping[str, Any]) -> str:
     return f"{str(row['predicted']).capitalize()}, {100 * row['confidence']:.0f} %"
 
 
+def listed(row: Mapping[str, Any]) -> dict[str, str]:
+    """The class that is next to the likeliest, and the errors that dev lets expect."""
+    following = [f"{label.capitalize()}, {100 * value:.0f} %" for label, value in _ranked(row)[1:2]]
+    return {"Then": "".join(following), "Expected errors": _expected(row).value}
+
+
 def shown(scored: Scored) -> Shown:
     """Probabilities, the likeliest first; waveform, spectrogram and probabilities over time."""
-    row = scored.row
+    ranked = _ranked(scored.row)
+    facts = [Fact(label.capitalize(), percent(value), "", value) for label, value in ranked]
+    return Shown([*facts, _expected(scored.row)], [_picture(scored, dict(ranked))])
+
+
+def _ranked(row: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """The classes that the weights know, with their probabilities, the likeliest first."""
     classes = {label: row[name] for name, label in DRAWN.items() if known(row[name])}
-    ranked = sorted(classes.items(), key=lambda pair: -pair[1])
-    facts = [Fact(label.capitalize(), f"{100 * value:.1f} %", "", value) for label, value in ranked]
-    return Shown([*facts, _expected(row)], [_picture(scored, list(classes))])
+    return sorted(classes.items(), key=lambda pair: -pair[1])
 
 
 def _expected(row: Mapping[str, Any]) -> Fact:
     """How often a recording of dev that was called so was another."""
     if not known(row.get("expected_error_rate")):
-        why = "dev's was of recordings of one segment" if row["segments"] > 1 else "dev fitted none for these weights"
+        cut = f"dev's recordings were heard whole; this one was cut into {row['segments']} segments, whose mean it is"
+        why = cut if row["segments"] > 1 else "dev fitted none for these weights"
         return Fact("Expected errors", "not known", why)
     said = f"of dev's recordings that were called {row['predicted']} were of another emotion"
     return Fact("Expected errors", f"{100 * row['expected_error_rate']:.0f} %", said)
 
 
-def _picture(scored: Scored, classes: list[str]) -> Picture:
+def _picture(scored: Scored, classes: Container[str]) -> Picture:
     heard = scored.heard
     tracks = {label: scored.along[name].to_numpy() for name, label in DRAWN.items() if label in classes}
     figure = waveform.figure(heard.samples / INT16_SCALE, heard.rate, scored.times, tracks, DRAWN_AXIS)

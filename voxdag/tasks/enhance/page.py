@@ -33,6 +33,16 @@ def headline(row: Mapping[str, Any]) -> str:
     return f"DNSMOS {before:.2f} before, {after:.2f} after" if known(before) and known(after) else "Enhanced"
 
 
+def listed(row: Mapping[str, Any]) -> dict[str, str]:
+    """The ratings that the headline lacks, and how many samples were clipped, where some were."""
+    ratings = {
+        words.removesuffix(" alone").capitalize(): _change(row, name)
+        for name, words in RATED.items()
+        if name != "dnsmos_ovrl"
+    }
+    return ratings | ({"Clipped": f"{row['clipped']}"} if row["clipped"] else {})
+
+
 def measured(before: np.ndarray, after: np.ndarray, rate: int) -> dict[str, float]:
     """The DNSMOS ratings of both, of the mean of the channels and the first RATED_SECONDS; NaN of digital silence."""
     ratings = {when: _rated(wave, rate) for when, wave in ((BEFORE, before), (AFTER, after))}
@@ -42,7 +52,7 @@ def measured(before: np.ndarray, after: np.ndarray, rate: int) -> dict[str, floa
 def shown(enhanced: Enhanced) -> Shown:
     """Ratings before and after, and spectrograms of both."""
     row, rate = enhanced.row, enhanced.rate
-    facts = [Fact(f"DNSMOS, {words}", _change(row, name), _means(name)) for name, words in RATED.items()]
+    facts = [Fact(f"DNSMOS, {words}", _change(row, name), _means(row)) for name, words in RATED.items()]
     beyond = "samples of the output lay beyond full scale, and were cut there"
     facts += [Fact("Clipped", f"{row['clipped']}", beyond)] if row["clipped"] else []
     waves = {"Before": enhanced.before.mean(axis=1), "After": enhanced.after.mean(axis=1)}
@@ -64,6 +74,6 @@ def _change(row: Mapping[str, Any], name: str) -> str:
     return f"{before:.2f} → {after:.2f}" if known(before) and known(after) else "not defined"
 
 
-def _means(name: str) -> str:
-    first = f" (the first {RATED_SECONDS:g} s)"
-    return f"from {LOWEST:g} to {HIGHEST:g}, higher is better{first if name == 'dnsmos_ovrl' else ''}"
+def _means(row: Mapping[str, Any]) -> str:
+    first = f"; of the first {RATED_SECONDS:g} s" if row["seconds"] > RATED_SECONDS else ""
+    return f"from {LOWEST:g} to {HIGHEST:g}, higher is better{first}"
