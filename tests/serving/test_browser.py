@@ -161,6 +161,37 @@ def test_several_files_are_a_table(page, page_of_countermeasure, tmp_path):
     assert left(page_of_countermeasure) == []
 
 
+SHOWN = """() => {
+    const answer = document.querySelector("#answer .voxdag"), right = answer.getBoundingClientRect().right;
+    const all = [...answer.querySelectorAll("*")].filter(e => !e.closest(".wide table"));
+    const beyond = all.filter(e => e.getBoundingClientRect().right > right + 0.5).map(e => e.outerHTML.slice(0, 80));
+    const narrow = [...answer.querySelectorAll(".note, .caption")]
+        .filter(e => e.innerText.length > 40 && e.clientWidth < 0.6 * answer.clientWidth).map(e => e.innerText);
+    const page = document.documentElement;
+    return [beyond, narrow, page.scrollWidth - page.clientWidth];
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 400, 800])
+def test_on_a_narrow_screen_nothing_is_cut_and_no_sentence_is_squeezed(page, tmp_path, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    run(page, speech(tmp_path / "a voice.wav"))
+    assert page.locator("#answer .bar").count() == 2
+    beyond, narrow, sideways = page.evaluate(SHOWN)
+    assert beyond == [] and sideways == 0
+    assert narrow == [] or width > 400  # beside its number, where there is room
+
+
+def test_the_table_of_several_files_fits_a_desk_and_shows_where_it_scrolls(page, tmp_path):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    run(page, *(speech(tmp_path / f"a_recording_with_a_rather_long_name_{i}.wav", 0.6) for i in range(2)))
+    wide = page.locator("#answer .wide")
+    assert wide.evaluate("e => e.scrollWidth <= e.clientWidth")
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert wide.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert wide.evaluate("e => getComputedStyle(e, '::-webkit-scrollbar').height") == "10px"
+
+
 def test_pressing_run_with_nothing_says_what_is_missing(page):
     page.get_by_role("button", name="Run").click()
     assert page.locator("#answer .error").inner_text() == "There is no file: add one or more, or record."
