@@ -114,3 +114,12 @@ def test_of_several_files_the_score_comes_first_and_prior_free_evidence_after_it
         "LLR": "-0.70",
         "Bona fide, even odds": "33.2 %",  # 1 / (1 + e^0.7)
     }
+
+
+def test_a_small_distance_from_the_threshold_does_not_fill_the_picture():
+    (near,) = page.shown(scored(row(2.986, 2.993))).pictures
+    low, high = near.figure.axes[-1].get_ylim()
+    assert high - low == pytest.approx(2.0) and low < 2.986 < 2.993 < high
+    (far,) = page.shown(scored(row(9.0, 3.0))).pictures
+    low, high = far.figure.axes[-1].get_ylim()
+    assert 6 < high - low < 7  # as it was: both, and a margin

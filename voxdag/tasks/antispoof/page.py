@@ -22,6 +22,7 @@ ABOUT = (
 WORDS = {"bonafide": "Bona fide", "spoof": "Spoof"}
 POOLED = {"mean": "the mean over", "min": "the lowest of"}  # of several segments
 MOST_TIMES = 1000  # that a likelihood ratio is written as; a dev set of hundreds of recordings bears out no more
+LEAST_SPAN = 2.0  # of the axis of scores, which are logits, so that a small difference does not look large
 WIDTH = 6.2  # inches, of pictures
 
 
@@ -140,6 +141,9 @@ def _picture(scored: Scored) -> Picture:
         wave, heard.rate, scored.times, {"score": scored.along["score"].to_numpy()}, DRAWN_AXIS, threshold
     )
     segments.mark(figure, _spans(scored), scores, threshold)
+    low, high = figure.axes[-1].get_ylim()
+    spare = max(0.0, LEAST_SPAN - (high - low)) / 2
+    figure.axes[-1].set_ylim(low - spare, high + spare)
     figure.set_figwidth(WIDTH)
     words = f"Waveform, spectrogram and score over time of {len(wave) / heard.rate:.2f} s of speech."
     return Picture(figure, words, _caption(scored) + scored.heard_in_words())
