@@ -18,7 +18,10 @@ def test_of_several_files_the_next_class_and_the_expected_errors_are_listed():
     ("segments", "why"),
     [
         (1, "dev fitted none for these weights"),
-        (3, "dev's recordings were heard whole; this one was cut into 3 segments, whose mean it is"),
+        (
+            3,
+            "dev's recordings were heard whole; this one was cut into 3 segments, and these are means",
+        ),
     ],
 )
 def test_why_errors_are_not_known_is_said(segments, why):

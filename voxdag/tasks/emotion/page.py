@@ -45,7 +45,9 @@ def _ranked(row: Mapping[str, Any]) -> list[tuple[str, float]]:
 def _expected(row: Mapping[str, Any]) -> Fact:
     """How often a recording of dev that was called so was another."""
     if not known(row.get("expected_error_rate")):
-        cut = f"dev's recordings were heard whole; this one was cut into {row['segments']} segments, whose mean it is"
+        cut = (
+            f"dev's recordings were heard whole; this one was cut into {row['segments']} segments, and these are means"
+        )
         why = cut if row["segments"] > 1 else "dev fitted none for these weights"
         return Fact("Expected errors", "not known", why)
     said = f"of dev's recordings that were called {row['predicted']} were of another emotion"
