@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,18 @@ BATCH = Dim("batch", min=1, max=1 << 16)
 LONG = {"features": Dim("frames", min=16, max=1 << 20), "waves": Dim("length", min=64, max=1 << 24)}
 CLOSE = 1e-4  # of outputs
 LIMIT = 2 << 30  # bytes of a file: protobuf's
+REASONS = {  # class of what the exporter raises (by name: they lie in places that torch moves) -> it in words
+    "GuardOnDataDependentSymNode": "what it does depends on the values of what goes in",
+    "UserError": "lengths of what goes in are bound in a way that it cannot keep free",
+    "ConstraintViolationError": "lengths of what goes in are bound in a way that it cannot keep free",
+    "Unsupported": "it has a step that cannot be followed",
+    "DispatchError": "it has an operator that ONNX has no form of",
+    "UnsupportedOperatorError": "it has an operator that ONNX has no form of",
+    "MemoryError": "the memory was not enough",
+    "Exception": "the exporter fails at it",
+}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,8 @@ def form(network: nn.Module) -> nn.Module:
 def exported(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor]) -> bytes:
     """The network as an ONNX file: the same bytes every time.
 
-    Raises Refused, with what the exporter says, for one that it cannot write, or writes as another function.
+    Raises Refused for one that it cannot write, or writes as another function, in words that are the same every time;
+    what the exporter itself says, in an order and with names that are not, is logged.
     """
     if takes(network) != "wave":
         try:
@@ -137,7 +151,8 @@ def _checked(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor], fi
     try:
         model = _model(network, taken, fixed)
     except Exception as reason:  # the exporter's own, of many classes
-        raise Refused(f"torch.onnx cannot write {name}: {_line(reason)}") from None
+        log.info("torch.onnx, of %s: %s", name, _line(reason))
+        raise Refused(f"torch.onnx cannot write {name}: {_in_words(reason)}") from None
     values = {name: getattr(network, name).tolist() for name in buffers}
     length = taken.length if fixed and takes(network) != "wave" else None
     said = {TAKES: takes(network), LENGTH: length, ALONG: _is_along(network, taken), BUFFERS: values}
@@ -146,7 +161,8 @@ def _checked(network: nn.Module, taken: Input, buffers: Mapping[str, Tensor], fi
         raise Refused(f"{name}, of {model.ByteSize() >> 20} MB, is too large for one ONNX file: 2048 at most")
     content = bare(model)
     if not (found := _difference(network, content, taken, fixed)) <= CLOSE:
-        raise Refused(f"torch.onnx writes {name} as another function: outputs differ by {found:.2g}")
+        log.info("torch.onnx, of %s: outputs differ by %.2g", name, found)
+        raise Refused(f"torch.onnx writes {name} as another function: outputs differ by more than {CLOSE:g}")
     return content
 
 
@@ -194,9 +210,20 @@ def _model(network: nn.Module, taken: Input, fixed: bool) -> onnx.ModelProto:
     return program.model_proto  # type: ignore[union-attr]
 
 
-def _line(reason: BaseException) -> str:
-    """What was the cause of all that the exporter says, in a line."""
+def _in_words(reason: BaseException) -> str:
+    """What kind of reason it was: the exporter's own text may hold sets, addresses and names that it made up."""
+    names = {kind.__name__ for kind in type(_cause(reason)).__mro__}
+    return next((words for name, words in REASONS.items() if name in names), REASONS["Exception"])
+
+
+def _cause(reason: BaseException) -> BaseException:
+    """What was the cause of all that the exporter says."""
     while reason.__cause__ is not None:
         reason = reason.__cause__
-    line = (str(reason).strip().splitlines() or [""])[0]
-    return f"{type(reason).__name__}: {line[:300]}"
+    return reason
+
+
+def _line(reason: BaseException) -> str:
+    """The exporter's own text, in a line."""
+    line = (str(_cause(reason)).strip().splitlines() or [""])[0]
+    return f"{type(_cause(reason)).__name__}: {line[:300]}"
