@@ -48,6 +48,7 @@ def test_a_lock_is_read():
         outs={"data/checkpoints/a": "3.dir"},
         deps=("data/code/train/a.txt", "data/features/t/train"),
         settings={"num_threads": 2, "systems.a.train": {"lr": 0.1}},
+        read={"data/code/train/a.txt": 1, "data/features/t/train": "2.dir"},
     )
     assert read["code"] == Stage(outs={"data/code": "4.dir"}, deps=(), settings={})
 

@@ -27,11 +27,12 @@ GONE, OTHER = ("deleted", "not in cache"), ("modified", "new")
 
 @dataclass(frozen=True)
 class Stage:
-    """outs: path -> hash; deps: paths; settings: params, dotted name -> value."""
+    """outs, read: path -> hash, of what it wrote and what it read; settings: params, dotted name -> value."""
 
     outs: Mapping[str, str]
     deps: tuple[str, ...]
     settings: Mapping[str, Any]
+    read: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def _stage(entry: Mapping) -> Stage:
         outs={out["path"]: out["md5"] for out in entry.get("outs", ())},
         deps=tuple(dep["path"] for dep in entry.get("deps", ())),
         settings={name: value for file in entry.get("params", {}).values() for name, value in file.items()},
+        read={dep["path"]: dep["md5"] for dep in entry.get("deps", ()) if "md5" in dep},
     )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -51,8 +52,12 @@ def card(name: str, license: str | None = None, out: Path = Path()) -> str:
     return of_commit(name, origin.commit(out), license)
 
 
-def of_commit(name: str, commit: origin.Commit | None, license: str | None = None) -> str:
+def of_commit(
+    name: str, commit: origin.Commit | None, license: str | None = None, use: Sequence[str] | None = None
+) -> str:
     """The card of a system that was made with a commit; None: with none that is known.
+
+    use: the paragraphs that say how it is used, where it lies with other files than a checkpoint
 
     Raises Refused for a name that is no system of params.yaml, for a licence that is no identifier, and, as NotHere,
     where the system has not been measured.
@@ -66,7 +71,7 @@ def of_commit(name: str, commit: origin.Commit | None, license: str | None = Non
     if name not in task.measured:
         raise NotHere(f"metrics/{name}/intervals.csv is not here: `dvc repro evaluate@{name}` writes it")
     front = yaml.safe_dump(front_matter(task, name, system, license), sort_keys=False, allow_unicode=True, width=120)
-    return f"---\n{front}---\n\n" + "\n\n".join(_body(tree, task, name, system, commit)) + "\n"
+    return f"---\n{front}---\n\n" + "\n\n".join(_body(tree, task, name, system, commit, use)) + "\n"
 
 
 def front_matter(task: Task, name: str, system: System, license: str | None) -> dict[str, Any]:
@@ -116,7 +121,12 @@ def _corpus(task: Task) -> str:
 
 
 def _body(
-    tree: Mapping[str, Any], task: Task, name: str, system: System, commit: origin.Commit | None
+    tree: Mapping[str, Any],
+    task: Task,
+    name: str,
+    system: System,
+    commit: origin.Commit | None,
+    use: Sequence[str] | None,
 ) -> Iterator[str]:
     """The parts of the card behind its front matter."""
     explained = task.explained
@@ -134,7 +144,14 @@ def _body(
     yield from _evaluation(task, name)
     yield "## Limits"
     yield markdown.items([*limits.of_task(_alone(task, name), tree), *limits.explained([task]), *limits.OF_ALL])
-    yield from _use(task, name, system, commit)
+    yield "## How to use"
+    yield from _of_weights(task, system) if use is None else use
+    yield from _anew(name, commit)
+    yield "## Citation"
+    yield markdown.fenced(CITATION, "bibtex")
+    source = _source(system.network)
+    if source:
+        yield f"The network: {markdown.text(source)}"
 
 
 def _training(tree: Mapping[str, Any], task: Task, name: str, system: System) -> Iterator[str]:
@@ -192,23 +209,29 @@ def _alone(task: Task, name: str) -> Task:
     return replace(task, chosen=kept, intervals=shown, breakdown=breakdown)
 
 
-def _use(task: Task, name: str, system: System, commit: origin.Commit | None) -> Iterator[str]:
+def result(explained: ModuleType | None) -> str:
+    """What `voxdag.predict` is told of where the answer of a task goes; explained: its words."""
+    return "-o enhanced" if explained is not None and explained.HUB_TASK == AUDIO else "> scores.csv"
+
+
+def _of_weights(task: Task, system: System) -> Iterator[str]:
     file = f"{system.evaluate.checkpoint}.safetensors"
-    makes_audio = task.explained is not None and task.explained.HUB_TASK == AUDIO
-    yield "## How to use"
     yield "With voxdag installed; the weights say themselves how files are scored with them:"
-    result = "-o enhanced" if makes_audio else "> scores.csv"
-    yield markdown.fenced(f"python -m voxdag.predict --weights {file} recordings {result}", "sh")
+    yield markdown.fenced(f"python -m voxdag.predict --weights {file} recordings {result(task.explained)}", "sh")
+
+
+def _anew(name: str, commit: origin.Commit | None) -> Iterator[str]:
+    """How the run is made again, by the commit that has it, and what speaks against that."""
+    code = origin.code_behind(name)
     yield "To make them anew, in a clone of the repository:"
     checkout = f"git checkout {commit.name}\n" if commit else ""
     yield markdown.fenced(f"{checkout}dvc repro evaluate@{name}", "sh")
+    if commit and not commit.of_run:
+        yield "No commit has the dvc.lock of this run: the one above is that which its folder stood on."
+    if code.behind:
+        yield f"The checkout that this card was written in has other code than made these results ({code.words})."
     if commit and commit.changed:
-        yield f"When this card was written {len(commit.changed)} files were not as in that commit."
-    yield "## Citation"
-    yield markdown.fenced(CITATION, "bibtex")
-    source = _source(system.network)
-    if source:
-        yield f"The network: {markdown.text(source)}"
+        yield f"When this card was written {len(commit.changed)} files were not as committed."
 
 
 def _source(network: str) -> str:

@@ -7,19 +7,20 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from voxdag.core import artifacts, lock, params, presets
+from voxdag.core import artifacts, code, lock, params, presets
 from voxdag.core.errors import Refused
 from voxdag.core.workspace import workspace
 from voxdag.data.shards import INDEX
 
 RECORDS = Path("data/runs")  # what `train` writes of each training (stages/train.py)
+CODE = Path("data/code")  # the code that each stage depends on, as the checkout has it (stages/code.py)
 SPREAD = Path("metrics/spread.json")  # says which class of machine made the committed result
 PINS = Path("requirements.in")
 DIRECT = re.compile(r"([\w.-]+)==(\S+)")
@@ -30,13 +31,16 @@ ABSENT = "(not there)"
 class Commit:
     """The commit that a run stands on.
 
-    changed: files that are not as committed, but for the report itself
+    changed   files that are not as committed, but for the report itself
+    of_run    whether it is the last that changed dvc.lock, which is as committed: what lies here is its run. Else it is
+              the one that the folder stands on
     """
 
     name: str
     date: str
     subject: str
     changed: tuple[str, ...]
+    of_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,27 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Which results are of other code than the checkout, whose code data/code writes down (stages/code.py).
+
+    behind  the stages whose results are
+    known   whether data/code is here: it is no part of what git keeps
+    """
+
+    behind: tuple[str, ...] = ()
+    known: bool = True
+
+    @property
+    def words(self) -> str:
+        """The stages in words, those of one name together; nothing where there are none."""
+        items: dict[str, list[str]] = {}
+        for stage in self.behind:
+            name, _, item = stage.partition("@")
+            items.setdefault(name, []).append(item)
+        return "; ".join(f"{name} {', '.join(filter(None, some))}".strip() for name, some in items.items())
+
+
+@dataclass(frozen=True)
 class Proof:
     """dvc.lock, and what contradicts it.
 
@@ -56,12 +81,14 @@ class Proof:
     stages    how many there are
     files     files of the report that are other ones than it says
     settings  parameters of stages that are other ones than params.yaml says now
+    code      whether their code is that of the checkout
     """
 
     digest: str
     stages: int
     files: tuple[str, ...]
     settings: tuple[str, ...]
+    code: Code
 
 
 @dataclass(frozen=True)
@@ -74,12 +101,15 @@ class Machine:
 
 
 def commit(out: Path) -> Commit | None:
-    """The commit that the folder stands on; None where git does not know its params.yaml."""
+    """The commit that the run is of: that which has this dvc.lock. Where none has it, the one that the folder stands
+    on; None where git does not know its params.yaml."""
     if lock.committed(params.FILE) is None:
         return None
-    name, date, subject = _git("show", "-s", "--format=%H%n%cs%n%s", lock.COMMIT).split("\n")[:3]
-    itself = {out.as_posix(), _relative(out)}
-    return Commit(name, date, subject, tuple(sorted(set(lock.uncommitted()) - itself)))
+    changed = tuple(sorted(set(lock.uncommitted()) - {out.as_posix(), _relative(out)}))
+    of_run = lock.committed(lock.LOCK) is not None and lock.LOCK not in changed
+    only = ["--", lock.LOCK] if of_run else []
+    name, date, subject = _git("log", "-1", "--format=%H%n%cs%n%s", lock.COMMIT, *only).split("\n")[:3]
+    return Commit(name, date, subject, changed, of_run)
 
 
 def base(revision: str, preset: str | None) -> tuple[str, Mapping[str, Any]] | None:
@@ -118,7 +148,20 @@ def proof(tree: Mapping[str, Any], files: Sequence[Path]) -> Proof | None:
         stages=len(stages),
         files=tuple(file.as_posix() for file in files if _md5(file) != outs.get(file.as_posix())),
         settings=tuple(key for key, value in settings.items() if _differs(tree, key, value)),
+        code=_code_of(stages),
     )
+
+
+def code_behind(system: str) -> Code:
+    """Of the results of a system and of all that they were made of. Raises Refused for a damaged dvc.lock."""
+    path = Path(lock.LOCK)
+    if not path.is_file():
+        return Code(known=False)
+    stages = lock.stages(path.read_text(encoding="utf-8"))
+    above = lock.in_order(stages)
+    own = {name for name in stages if name.partition("@")[2] == system}
+    wanted = own.union(*(above[name] for name in own))
+    return _code_of({name: stages[name] for name in above if name in wanted})
 
 
 def machines(tree: Mapping[str, Any], systems: Sequence[str]) -> list[Machine]:
@@ -142,6 +185,47 @@ def recorded_class() -> dict[str, str]:
 def pins() -> dict[str, str]:
     """The packages that the pipeline asks for itself, with the versions that it pins; nothing where no list is here."""
     return dict(DIRECT.findall(PINS.read_text(encoding="utf-8"))) if PINS.is_file() else {}
+
+
+def _code_of(stages: Mapping[str, lock.Stage]) -> Code:
+    """DVC's own question, of code alone: `dvc status` would look at all data too."""
+    if not CODE.is_dir():
+        return Code(known=False)
+    older = _older()
+    return Code(tuple(name for name, stage in stages.items() if any(_is_other(*dep, older) for dep in _of_code(stage))))
+
+
+def _of_code(stage: lock.Stage) -> Iterator[tuple[Path, str]]:
+    yield from ((Path(path), md5) for path, md5 in stage.read.items() if Path(path).is_relative_to(CODE))
+
+
+def _is_other(path: Path, md5: str, older: frozenset[str]) -> bool:
+    """Whether the lock names other code than data/code does, or data/code is older than the checkout."""
+    files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+    if not all(file.is_file() for file in files):
+        return False  # an item that params.yaml does not have any more
+    found = lock.folder_hash(path) if path.is_dir() else _md5(path)
+    return found != md5 or any(line in older for file in files for line in file.read_text("utf-8").splitlines())
+
+
+def _older() -> frozenset[str]:
+    """The lines of data/code that are not of the files as they lie here: these were changed, and `stages.code` has not
+    run since."""
+    listed = {line for file in CODE.rglob("*.txt") for line in file.read_text("utf-8").splitlines()}
+    by_file = {line.split()[0]: line for line in listed if line.split()[0].endswith(".py")}
+    looked_at = by_file.keys() & _changed_since_the_run(by_file)
+    there = [file for file in looked_at if Path(file).is_file()]
+    modules = [file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in there]
+    now = code.describe(modules, {}, Path.cwd()).splitlines() if modules else []
+    return frozenset(by_file[file] for file in looked_at) - frozenset(now)
+
+
+def _changed_since_the_run(files: Iterable[str]) -> set[str]:
+    """Those that are other ones than in the commit that has this dvc.lock; all where none has it."""
+    if lock.committed(lock.LOCK) != Path(lock.LOCK).read_text(encoding="utf-8"):
+        return set(files)
+    name = _git("log", "-1", "--format=%H", lock.COMMIT, "--", lock.LOCK).strip()
+    return set(_git("diff", "--name-only", "--relative", "-z", name).split("\0"))
 
 
 def _git(*words: str) -> str:
