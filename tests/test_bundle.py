@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -145,6 +146,27 @@ def test_the_package_alone_scores_from_an_empty_folder(repository, made, tmp_pat
     assert done.returncode == 0, done.stderr
     (row,) = csv.DictReader(done.stdout.splitlines())
     assert row["system"] == "one" and row["decision"] and not list((tmp_path / "empty").iterdir())
+
+
+def test_the_readme_of_a_bundle_says_what_can_be_done_with_it_where_it_lies(made, repository, capsys, monkeypatch):
+    out, text = made[0], (made[0] / "README.md").read_text()
+    use = text.partition("## How to use")[2].partition("## Citation")[0]
+    named = set(re.findall(r"[\w./<>-]+\.(?:safetensors|onnx)\b", use))
+    assert named == {"onnx/seed-1.onnx"} and (out / "onnx/seed-1.onnx").is_file()
+    assert "pip install ." in use and "last.safetensors" not in text
+    assert "goes in as `wave`: (recordings, 4000) float32" in use and "always 4000 samples, which are 0.25 s" in use
+    assert "comes out as `output`: logits" in use and "first of spoofed, then of bona fide" in use
+    monkeypatch.chdir(out)
+    monkeypatch.setenv("VOXDAG_JOBS", "1")
+    for line in re.findall(r"python -m voxdag\.predict ([^>\n`]*)", use):
+        (row,) = scored(capsys, *line.replace("FILE", str(repository / "0.wav")).split())
+        assert row["system"] == "one"
+
+
+def test_the_readme_of_a_bundle_without_onnx_files_says_why(here, tmp_path):
+    text = (bundled(tmp_path / "a") / "README.md").read_text()
+    assert "no ONNX file of the whole network. Left away when the bundle was made (--no-onnx)." in text
+    assert "seed-1.onnx" not in text
 
 
 def test_the_same_run_gives_the_same_bytes(here, tmp_path):

@@ -22,7 +22,7 @@ from voxdag.data import layout
 from voxdag.networks import by_name
 from voxdag.networks.official import DENOISERS
 from voxdag.networks.weights import read_weights
-from voxdag.release import crate, manifest, onnx_files, sbom
+from voxdag.release import crate, manifest, onnx_files, sbom, use
 from voxdag.release.manifest import Checked, Held, Manifest, json_text
 from voxdag.reporting import card, origin
 from voxdag.tasks import decisions, opened, sources
@@ -33,14 +33,6 @@ WEIGHTS, ONNX, OTHERS, RUN = "weights", "onnx", "others", "run"  # folders of a 
 DECISIONS, CARD, BILL, LICENCES = "decisions.csv", crate.README, "sbom.cdx.json", "licences.json"
 COPIED = ("LICENSE", "CITATION.cff")
 OF_RUN = ("dvc.yaml", lock.LOCK, params.FILE)
-USE = """
-## This bundle
-`bundle.json` says what is in it, with the SHA-256 of each file. With voxdag installed, from any folder:
-
-```sh
-python -m voxdag.predict --bundle FOLDER recordings
-```
-"""
 LEFT_AWAY = "left away when the bundle was made (--no-onnx)"
 
 log = logging.getLogger(__name__)
@@ -79,7 +71,7 @@ def contents(asked: Asked) -> tuple[Manifest, Files]:
     made = _onnx(asked, there, names, found.scoring.recordings)
     used = _licences(tree, found, others)
     files = weights | fitted | {f"{OTHERS}/{name}": path for name, path in others.items()} | made.files
-    files |= _of_repository() | {LICENCES: json_text(used).encode(), CARD: _card(asked.system).encode()}
+    files |= _of_repository() | {LICENCES: json_text(used).encode(), CARD: _card(found, names, made.about).encode()}
     files[BILL] = json_text(sbom.of_checkout(manifest.product())).encode()
     made_of = {name: layout.checkpoints(asked.system).as_posix() for name in weights}
     made_of |= {name: layout.predictions(asked.system).as_posix() for name in fitted}
@@ -102,10 +94,18 @@ def contents(asked: Asked) -> tuple[Manifest, Files]:
     return about, files
 
 
-def _card(system: str) -> str:
-    """The model card, and how a bundle is used. What else lies uncommitted beside the run is no part of it."""
-    commit = origin.commit(Path())
-    return card.of_commit(system, replace(commit, changed=()) if commit is not None else None) + USE
+def _card(found: Source, members: list[str], onnx: dict) -> str:
+    """The model card, which says how a bundle is used. What else lies uncommitted beside the run is no part of it."""
+    commit, explained = origin.commit(Path()), load_optional("voxdag.tasks.{task}.explained", task=found.scoring.task)
+    packed = use.Packed(
+        version=manifest.product()["version"],
+        result=card.result(explained),
+        members=members,
+        onnx=onnx,
+        says=explained.NETWORK_SAYS if explained is not None else "",
+    )
+    own = replace(commit, changed=()) if commit is not None else None
+    return card.of_commit(found.name, own, use=list(use.paragraphs(packed)))
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def _whole(there: Opened, members: Sequence[str], folder: str) -> tuple[dict[str
         files[member] = onnx_export.exported(network, _taken(there), there.inference.BUFFERS)
         worst = max(worst, difference(there, network, files[member], signals))
         if not worst <= TOLERANCE:
-            raise Refused(f"what ONNX says of {member} differs from torch by {worst:.2g}, more than {TOLERANCE:g}")
+            log.info("what ONNX says of %s differs from torch by %.2g", member, worst)
+            raise Refused(f"what ONNX says of {member} differs from torch by more than {TOLERANCE:g}")
     return files, worst, heard
 
 
@@ -150,7 +151,19 @@ def _interface(there: Opened, length: int | None) -> dict:
     inputs = {name: given[name] for name in names}
     if length is not None:
         inputs[names[0]] += f"; always {length} of them, with zeros behind"
-    return {"inputs": inputs, "output": OUTPUTS[hasattr(there.inference, "enhance")]}
+    outputs = OUTPUTS[hasattr(there.inference, "enhance")]
+    return {"inputs": inputs, "length": _how_long(there, names[0], length), "output": outputs}
+
+
+def _how_long(there: Opened, given: str, length: int | None) -> str:
+    """How much of a recording goes in at once, in words."""
+    window = f"{there.settings.samples} samples, which are {there.settings.samples / there.inference.RATE:g} s"
+    if given == "wave":
+        return f"always {window}: voxdag takes such crops of a longer recording, and repeats a shorter one"
+    if length is not None:
+        return f"always what {window}, give, with zeros behind a shorter recording"
+    bounded = there.inference.CROPS or hasattr(there.inference, "enhance")
+    return f"any length; voxdag gives at most {window}, at once" if bounded else "any; voxdag gives whole recordings"
 
 
 def _steps(there: Opened, members: Sequence[str]) -> tuple[dict[str, bytes], dict]:

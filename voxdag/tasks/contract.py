@@ -373,8 +373,9 @@ class Explained(Protocol):
 
     TITLE, QUESTION   its name, and what is learned
     USE, MISUSE       what a system of it is for, and what it is not for: sentences of a model card
-    APART             what no two splits share
+    APART             what no two splits share, and what intervals draw: speakers, or what a corpus has in their place
     HUB_TASK, TAGS    how the model hub names such systems (pipeline_tag, tags)
+    NETWORK_SAYS      what comes out of a network, for who runs its ONNX file alone
     LEADING           the metrics that stand for a system, the first before the others
     MEASURES          metric -> its words, unit and digits, of those of intervals, breakdown and matrix
     FIGURES           name of a figure -> what it shows
@@ -388,6 +389,7 @@ class Explained(Protocol):
     APART: str
     HUB_TASK: str
     TAGS: tuple[str, ...]
+    NETWORK_SAYS: str
     LEADING: tuple[str, ...]
     MEASURES: Mapping[str, Measure]
     FIGURES: Mapping[str, str]

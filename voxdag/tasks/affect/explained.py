@@ -14,6 +14,7 @@ MISUSE = "Any statement on what a listener feels. Labels are means over few anno
 APART = "song"
 HUB_TASK = "audio-classification"
 TAGS = ("music-emotion-recognition", "regression")
+NETWORK_SAYS = "valence and arousal, from -1 to 1: the mean over the crops of a recording is its answer"
 LEADING = ("ccc", "ccc_valence", "ccc_arousal", "rmse", "r2_valence", "r2_arousal")
 
 _CCC = "Concordance correlation coefficient"

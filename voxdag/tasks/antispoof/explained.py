@@ -20,6 +20,10 @@ MISUSE = (
 APART = "speaker"
 HUB_TASK = "audio-classification"
 TAGS = ("anti-spoofing", "deepfake-detection")
+NETWORK_SAYS = (
+    "first of spoofed, then of bona fide speech: the score is the second less the first (or, as scoring.inference in "
+    "bundle.json says, the second alone)"
+)
 LEADING = ("eer", "min_dcf", "act_dcf", "cllr", "min_tdcf_legacy2019", "min_tdcf_revised2021")
 
 _COSTS = "at the costs of ASVspoof 5; 0 is perfect, 1 is as bad as deciding without listening"

@@ -14,6 +14,10 @@ MISUSE = (
 APART = "speaker"
 HUB_TASK = "audio-classification"
 TAGS = ("speech-emotion-recognition",)
+NETWORK_SAYS = (
+    "one for each of neutral, calm, happy, sad, angry, fearful, disgust, surprised, bored: the metadata of the file "
+    "(`buffers`) say which were in training, and the temperature that divides them before a softmax"
+)
 LEADING = ("uar", "war", "macro_f1", "ece")
 MEASURES = {
     "uar": Measure(

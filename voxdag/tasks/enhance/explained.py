@@ -14,6 +14,7 @@ MISUSE = (
 APART = "speaker"
 HUB_TASK = "audio-to-audio"
 TAGS = ("speech-enhancement", "noise-suppression")
+NETWORK_SAYS = "as long as what went in, full scale 1"
 LEADING = ("estoi", "si_sdr", "dnsmos_ovrl", "pesq", "stoi")
 MEASURES = {
     "estoi": Measure("ESTOI", "Extended short-time objective intelligibility, -1 to 1; 1 is the clean recording."),
