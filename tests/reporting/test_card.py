@@ -70,5 +70,10 @@ def test_what_has_no_card_is_refused(run):
         card("erm")
 
 
+def test_outside_a_bundle_it_says_how_a_checkpoint_is_used(run):
+    assert "python -m voxdag.predict --weights best_eer.safetensors recordings > scores.csv" in card("aasist")
+    assert "--bundle" not in card("aasist") and "ONNX" not in card("aasist")
+
+
 def test_every_fence_closes(run):
     assert len(re.findall(r"^```", card("aasist"), re.MULTILINE)) % 2 == 0

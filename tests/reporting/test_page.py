@@ -5,17 +5,21 @@ import re
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
 
+from tests.reporting import standing_in
 from tests.reporting.reading import Page
 from tests.reporting.standing_in import GIT, HOSTILE, intervals, pairs, params_text
 from voxdag.core import artifacts, params
 from voxdag.core.errors import Refused
-from voxdag.reporting import page
+from voxdag.reporting import heard, page
+from voxdag.reporting.card import card
 from voxdag.reporting.page import Asked
+from voxdag.scoring.tables import group_metrics
 
 ROOT = Path(__file__).parents[2]
 OUT = Path("report.html")
@@ -79,7 +83,7 @@ def test_a_reader_who_cannot_see_is_told_the_same(run):
     found = read()
     assert found.of("html") == [{"lang": "en"}] and found.open == []
     assert all(about["alt"] and int(about["width"]) for about in found.of("img"))
-    assert all(about.get("scope") in ("col", "row") for about in found.of("th"))
+    assert all(about.get("scope") in ("col", "row", "rowgroup") for about in found.of("th"))
     levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
@@ -200,6 +204,82 @@ def test_folds_and_easier_protocols_are_told(run):
     assert found.row("Speech emotion recognition: eval of simulated_emotional", "tier1")[0][0].startswith(
         "78.0leakytrans"
     )
+
+
+def test_who_heard_other_recordings_stands_apart(run):
+    run["coded"] = {"lossy": {"recordings": "features/antispoof"}}
+    run["systems"]["erm"]["recordings"] = "coded/lossy"
+    run["transfers"] = {"wild": {"task": "antispoof", "recordings": "coded/lossy"}}
+    Path("params.yaml").write_text(params_text(run))
+    rows = [("own eval", 0.3), ("wild", 0.41), ("mean", 0.41), ("worst", 0.41)]
+    about = {"system": "erm", "metric": "eer", "low": None, "high": None}
+    matrix = pd.DataFrame([{**about, "column": column, "value": value} for column, value in rows])
+    artifacts.write_table(Path("compare/antispoof/matrix.csv"), matrix)
+    found, said = read(), "aasist: eval as it is; erm: eval through lossy. Figures of different recordings"
+    heads = [row[0][0] for row in found.tables["EER (%); lower is better"][1:]]
+    assert heads[:4] == ["Eval as it is", "aasist", "Eval through lossy", "erm"]
+    assert [row[0][0] for row in found.tables[RESULTS][1:]] == ["aasistas it is", "ermthrough lossy"]
+    assert found.text.count(said) >= 3  # results, all metrics, groups
+    assert any(said in about["alt"] for about in found.of("img")) and "aasist, simulated_la." in rendered()
+    assert "own eval: each system's eval of Results (as it is of aasist; through lossy of erm)." in found.text
+    assert "worst and mean: over wild, not over own eval." in found.text and "wild: eval through lossy." in found.text
+    assert "different recordings" not in read(tasks=["enhance"]).text
+    assert "eval through lossy, which nothing was chosen on" in " ".join(card("erm").split()).lower()
+    assert "(through lossy)" not in card("aasist") and "simulated_la (simulated), through lossy" in card("erm")
+
+
+def test_each_table_says_what_its_intervals_draw(run):
+    text, of_card = read().text, card("aasist")
+    assert "by attack Intervals draw recordings. They are no intervals over speakers, as those of Results are." in text
+    assert f"{RESULTS} Intervals draw speakers." in text and "verdicts Intervals draw speakers." in text
+    assert "Intervals draw recordings. They are no intervals over speakers" in of_card
+    assert "Intervals draw speakers." in of_card and "intervals over speakers. Thresholds" not in of_card
+
+
+def test_groups_draw_what_the_report_says():
+    # no table of groups has a column of it: the word is that of what makes them
+    class Scores(list):
+        def intervals(self, by, *_):
+            self.append(by)
+            return {}
+
+        values = mean = dict
+
+    scores = Scores([None])
+    scores.values = {}
+    scoring = SimpleNamespace(replicates=1, confidence=0.95)
+    group_metrics(scores, ["eer"], scoring, None)
+    assert scores[1:] == [heard.GROUPS_DRAW]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("speakers, seeds of a", "songs and seeds of the first"), ("utterances", "utterances"), ("speakers", "songs")],
+)
+def test_what_pairs_draw_is_said_in_the_words_of_the_task(written, told):
+    assert heard.in_pairs(SimpleNamespace(apart="songs"), written) == told
+
+
+def test_what_a_corpus_has_in_the_place_of_speakers_is_called_so(run):
+    product = yaml.safe_load((ROOT / "params.yaml").read_text())
+    run["tasks"]["affect"] = product["tasks"]["affect"]
+    run["systems"], run["baselines"] = {}, {"ridge": product["baselines"]["ridge"]}
+    Path("params.yaml").write_text(params_text(run))
+    intervals("affect", "ridge", {"ccc": (0.5, 0.4, 0.6)})
+    rows = pd.DataFrame({"id": ["a", "b"], "speaker": ["1", "2"]})
+    artifacts.write_table(Path("data/manifest/affect/train/utterances.csv"), rows)
+    text = read(tasks=["affect"]).text
+    assert "train: 2 recordings of 2 songs" in text and "Intervals draw songs." in text and "2 speakers" not in text
+
+
+def test_a_column_of_groups_is_called_as_readers_call_it(run):
+    run["systems"] = {"bsrnn": run["systems"]["bsrnn"]}
+    Path("params.yaml").write_text(params_text(run))
+    columns = [*standing_in.types("enhance", "BREAKDOWN")]
+    row = {"protocol": "speaker_independent", "column": "snr", "value": "2.5", "members": 1, "n": 8, "estoi": 0.6}
+    table = pd.DataFrame([row | {"estoi_low": 0.5, "estoi_high": 0.7}], columns=columns)
+    artifacts.write_table(Path("metrics/bsrnn/breakdown.csv"), table)
+    assert read(tasks=["enhance"]).tables["ESTOI by SNR (dB)"][0][0][0] == "SNR (dB)"
 
 
 def test_published_lines_stand_beside_ours_on_their_corpus_alone(run):

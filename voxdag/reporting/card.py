@@ -21,7 +21,7 @@ import models
 from voxdag.core import params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.core.params import System
-from voxdag.reporting import cells, limits, markdown, measured, origin, tables
+from voxdag.reporting import cells, heard, limits, markdown, measured, origin, tables
 from voxdag.reporting.cells import Table, Value
 from voxdag.reporting.chosen import Chosen, choose
 from voxdag.reporting.measured import SIMULATED, Task
@@ -89,15 +89,15 @@ def front_matter(task: Task, name: str, system: System, license: str | None) -> 
         "tags": ["audio", *(explained.TAGS if explained else ()), system.network, *(["simulated"] * task.simulated)],
         "datasets": list(dict.fromkeys([task.trained_on, task.corpus])),
         "metrics": [row["metric"] for row in rows],
-        "model-index": [{"name": name, "results": [_result(task, rows)]}],
+        "model-index": [{"name": name, "results": [_result(task, name, rows)]}],
     }
 
 
-def _result(task: Task, rows: list[Mapping]) -> dict[str, Any]:
+def _result(task: Task, name: str, rows: list[Mapping]) -> dict[str, Any]:
     """The one result of the index: all metrics on eval of the corpus."""
     return {
         "task": {"type": task.explained.HUB_TASK if task.explained else task.name, "name": task.title},
-        "dataset": {"type": task.corpus, "name": _corpus(task), "split": "eval"},
+        "dataset": {"type": task.corpus, "name": _heard(task, name), "split": "eval"},
         "metrics": [
             {"type": row["metric"], "name": _named(task, row["metric"]), "value": float(row["value"])} for row in rows
         ],
@@ -118,6 +118,12 @@ def _named(task: Task, metric: str) -> str:
 
 def _corpus(task: Task) -> str:
     return f"{task.corpus} (simulated)" if task.simulated else task.corpus
+
+
+def _heard(task: Task, name: str) -> str:
+    """The corpus of eval in words, and the codecs that it was heard through."""
+    codecs = task.heard.get(name, "")
+    return f"{_corpus(task)}, {heard.words(codecs)}" if codecs else _corpus(task)
 
 
 def _body(
@@ -177,8 +183,8 @@ def _evaluation(task: Task, name: str) -> Iterator[str]:
     yield "## Evaluation"
     confidence = f"{100 * task.scoring.confidence:g} %"
     yield (
-        f"On eval, which nothing was chosen on; in brackets {confidence} bootstrap intervals over speakers. "
-        "Thresholds, temperatures and checkpoints are dev's."
+        f"On eval {heard.words(task.heard.get(name, ''))}, which nothing was chosen on; in brackets {confidence} "
+        "bootstrap intervals. What they draw stands at each table. Thresholds, temperatures and checkpoints are dev's."
     )
     yield markdown.table(tables.headline(_alone(task, name)))
     judged = tables.judged(task)

@@ -47,20 +47,24 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: its head, whether that is a baseline, and its cells: values, differences, or words."""
+    """A row of a table: its head, whether that is a baseline, its cells (values, differences, or words), and what sets
+    it apart from other rows."""
 
     head: str
     cells: Sequence[Value | Difference | str]
     baseline: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: what it holds, the heads of its columns (that of the rows first), and its rows."""
+    """A table: what it holds, the heads of its columns (that of the rows first), its rows, and what is to be known of
+    its figures: sentences."""
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Row]
+    note: str = ""
 
 
 def value(task: Task, row: Mapping) -> Value:

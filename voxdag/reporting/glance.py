@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from voxdag.reporting import cells, tables
+from voxdag.reporting import cells, heard, tables
 from voxdag.reporting.cells import Value
 from voxdag.reporting.measured import Task
+from voxdag.scoring import verdicts
 
 MARGIN = 0.06  # of the scale, left free at both ends
 STEPS = (1, 2, 2.5, 5)
@@ -41,13 +42,15 @@ class Glance:
     """label   metric and unit
     better  which end of it is the better
     ticks   of the scale
-    dots    in the order of params.yaml
+    dots    in the order of params.yaml, by how they heard eval (in words)
+    drawn   what their intervals draw, in a sentence
     """
 
     label: str
     better: str
     ticks: Sequence[Tick]
-    dots: Sequence[Dot]
+    dots: Mapping[str, Sequence[Dot]]
+    drawn: str
 
 
 def glance(task: Task) -> Glance | None:
@@ -72,7 +75,11 @@ def glance(task: Task) -> Glance | None:
     measure = task.measure(metric)
     scale = [Tick(_tick(measure, value), place(value)) for value in _ticks(first, last)]
     better = "higher is better" if task.higher(metric) else "lower is better"
-    return Glance(cells.head(measure), better, scale, [dot(*one) for one in shown])
+    dots = [dot(*one) for one in shown]
+    groups = {how: [one for one in dots if one.name in names] for how, names in heard.by_recordings(task).items()}
+    leading = task.means[task.means["metric"].map(verdicts.measured) == metric]
+    drawn = heard.drawn(task, dict.fromkeys(leading.loc[leading["low"].notna(), heard.COLUMN]))
+    return Glance(cells.head(measure), better, scale, {how: some for how, some in groups.items() if some}, drawn)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def _of_corpus(task: Task) -> Iterator[str]:
         yield f"Trained on {task.trained_on} and measured on {task.corpus}: another corpus, as it is meant here."
     speakers = _speakers(task)
     if speakers and speakers < FEW_SPEAKERS:
-        yield f"Eval has {speakers} speakers: intervals draw these again and again, and say little of others."
+        yield f"Eval has {speakers} {task.apart}: intervals draw these again and again, and say little of others."
 
 
 def _of_members(task: Task, tree: Mapping[str, Any]) -> Iterator[str]:

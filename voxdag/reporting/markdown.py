@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from voxdag.reporting.cells import Difference, Table, Value
+from voxdag.reporting.cells import Difference, Row, Table, Value
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
@@ -27,9 +27,13 @@ def cell(one: Value | Difference | str) -> str:
 
 def table(one: Table) -> str:
     """A table with its caption above; columns of numbers to the right."""
-    rows = [[f"{text(row.head)}{' (baseline)' if row.baseline else ''}", *map(cell, row.cells)] for row in one.rows]
+    rows = [
+        [f"{text(row.head)}{' (baseline)' if row.baseline else ''}{_note(row)}", *map(cell, row.cells)]
+        for row in one.rows
+    ]
     rule = ["---", *(["---:"] * (len(one.head) - 1))]
-    return "\n".join([f"*{text(one.caption)}*", "", *map(_line, [list(map(text, one.head)), rule, *rows])])
+    said = [text(one.note), ""] if one.note else []
+    return "\n".join([f"*{text(one.caption)}*", "", *said, *map(_line, [list(map(text, one.head)), rule, *rows])])
 
 
 def items(lines: Iterable[object]) -> str:
@@ -41,6 +45,10 @@ def fenced(content: str, language: str = "") -> str:
     """A block of code, behind a fence that is longer than any in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", content)), default=0))
     return f"{fence}{language}\n{content.rstrip()}\n{fence}"
+
+
+def _note(row: Row) -> str:
+    return f" ({text(row.note)})" if row.note else ""
 
 
 def _line(cells: Sequence[str]) -> str:

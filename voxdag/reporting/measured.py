@@ -36,6 +36,8 @@ class Task:
     matrix      systems by further recordings; no row where there are none
     shown       metrics that the matrix is shown in, with their words
     quality     entry of `synthetic` -> its measures
+    heard       system or baseline -> the entry of `coded` that it hears recordings through; "": as they are
+    transfers   column of the matrix that is an entry of `transfers` -> the same
     missing     what was not there, with the command that makes it
     files       that all this was read from
     """
@@ -52,6 +54,8 @@ class Task:
     matrix: pd.DataFrame
     shown: Mapping[str, str]
     quality: Mapping[str, pd.DataFrame]
+    heard: Mapping[str, str] = field(default_factory=dict)
+    transfers: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     files: tuple[Path, ...] = field(default=(), repr=False)
 
@@ -64,6 +68,11 @@ class Task:
     def title(self) -> str:
         """As a reader calls it."""
         return self.explained.TITLE if self.explained else self.name
+
+    @property
+    def apart(self) -> str:
+        """Who speaks in recordings, or what a corpus has in their place: no two splits share any."""
+        return f"{self.explained.APART}s" if self.explained else "speakers"
 
     @property
     def simulated(self) -> bool:
@@ -144,6 +153,12 @@ def read(tree: Mapping[str, Any], chosen: Chosen) -> Task:
         matrix=_rows_of(matrix, chosen, tree),
         shown={metric: words for metric, (words, _) in transfer.SHOWN.items()} if transfer else {},
         quality={entry: table for entry, table in quality.items() if table is not None},
+        heard={system: _heard(tree, system) for system in chosen.names},
+        transfers={
+            entry: params.coded_by(tree, str(about["recordings"]))
+            for entry, about in (tree["transfers"] or {}).items()
+            if about["task"] == name
+        },
         missing=tuple(reader.missing),
         files=tuple(reader.files),
     )
@@ -152,6 +167,12 @@ def read(tree: Mapping[str, Any], chosen: Chosen) -> Task:
 def counts(columns: Sequence[str]) -> Iterator[str]:
     """The columns of a table that are counts of recordings."""
     return (name for name in columns if name == "n" or (name.startswith("n_") and name != "n_classes"))
+
+
+def _heard(tree: Mapping[str, Any], name: str) -> str:
+    """As stages/compare.py tells who is compared with whom; baselines hear recordings as they are."""
+    system = (tree["systems"] or {}).get(name)
+    return params.coded_by(tree, str(system["recordings"])) if system else ""
 
 
 class _Reader:

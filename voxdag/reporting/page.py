@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from voxdag.core import params
-from voxdag.reporting import glance, left_out, limits, measured, origin, pictures, tables
+from voxdag.reporting import glance, heard, left_out, limits, measured, origin, pictures, tables
 from voxdag.reporting.cells import Difference, Table, Value
 from voxdag.reporting.chosen import Chosen, choose
 from voxdag.reporting.measured import Task
@@ -51,6 +51,7 @@ class Section:
     unpaired: Sequence[str]
     groups: Sequence[Table]
     matrix: Sequence[Table]
+    matrix_words: str
     quality: Sequence[Table]
     published: Table | None
     drawn: Sequence[pictures.Picture]
@@ -87,6 +88,7 @@ def render(asked: Asked) -> str:
             marked=limits.explained([one.task for one in sections]),
             measures=_words(sections),
             confidences=" or ".join(dict.fromkeys(f"{100 * one.task.scoring.confidence:g} %" for one in sections)),
+            apart=any(len(heard.by_recordings(one.task)) > 1 for one in sections),
             missing=[line for one in sections for line in one.task.missing],
         )
     )
@@ -106,6 +108,7 @@ def section(tree: Mapping[str, Any], chosen: Chosen) -> Section:
         unpaired=tables.unpaired(task),
         groups=list(tables.groups(task)),
         matrix=list(tables.matrix(task)),
+        matrix_words=tables.matrix_words(task),
         quality=[tables.quality(entry, table) for entry, table in task.quality.items()],
         published=tables.published(task),
         drawn=pictures.of_comparison(task),

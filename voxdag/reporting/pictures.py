@@ -15,9 +15,11 @@ from PIL import Image, UnidentifiedImageError
 
 from voxdag.core.errors import Refused
 from voxdag.data import layout
+from voxdag.reporting import heard
 from voxdag.reporting.measured import Task
 
 COLOURS = 256
+COLUMN = 460  # pixels of the page: half of its width
 DENSITY = 1.6  # pixels of the picture for each of the page: sharp on a telephone
 
 
@@ -35,20 +37,27 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def wide(self) -> bool:
+        """Whether it takes the width of the page to be read."""
+        return self.width > COLUMN
+
 
 def of_comparison(task: Task) -> list[Picture]:
     """Those that show all systems of a task."""
     if not task.chosen.whole:  # they would show others too
         return []
     folder = layout.comparison(task.name) / "figures"
-    return [_read(path, f"{task.figure(path.stem)}; eval of {task.corpus}") for path in _files(folder, task)]
+    said = heard.note(task).removesuffix(".")
+    of = f"eval of {task.corpus}{f'. {said}' if said else ''}"
+    return [_read(path, f"{task.figure(path.stem)}; {of}") for path in _files(folder, task)]
 
 
 def of_system(task: Task, system: str) -> list[Picture]:
     """Those of one system."""
-    return [
-        _read(path, f"{task.figure(path.stem)}; {system}, {task.corpus}") for path in _files(layout.plots(system), task)
-    ]
+    codecs = task.heard.get(system, "")
+    of = f"{system}, {task.corpus}{f' {heard.words(codecs)}' if codecs else ''}"
+    return [_read(path, f"{task.figure(path.stem)}; {of}") for path in _files(layout.plots(system), task)]
 
 
 def of_synthetic(task: Task, entry: str) -> list[Picture]:

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from voxdag.data.members import Member
-from voxdag.reporting import cells
+from voxdag.reporting import cells, heard
 from voxdag.reporting.cells import EMPTY, Difference, Row, Table, Value
 from voxdag.reporting.measured import Task, counts, marks
 from voxdag.scoring import verdicts
+from voxdag.tasks import results
 from voxdag.tasks.explained import MINUS, NONE, PERCENT
 
 COUNTED = {"n": "recordings", "n_bonafide": "bona fide"}  # columns of counts in words
+COLUMNS = {"snr": "SNR (dB)"}  # of a breakdown, where a reader calls it otherwise
 QUALITY = {  # of the stage `quality`: measure -> what it says
     "auc": "can a network tell them from train? 0.5: no",
     "frechet": "Fréchet distance to dev, of a network's features",
@@ -42,7 +44,7 @@ def headline(task: Task) -> Table:
         for name in task.measured
     ]
     head = ["System", *(cells.head(task.measure(metric)) for metric in metrics), "Trainings"]
-    return Table(f"{task.title}: eval of {task.corpus}", head, rows)
+    return Table(f"{task.title}: eval of {task.corpus}", head, rows, _of_means(task))
 
 
 def every_metric(task: Task) -> Table:
@@ -54,7 +56,7 @@ def every_metric(task: Task) -> Table:
         for metric in metrics
         if means.loc[means["metric"].map(verdicts.measured) == metric, "value"].notna().any()
     ]
-    return Table(f"All metrics on eval of {task.corpus}", ["Metric", *names], rows)
+    return Table(f"All metrics on eval of {task.corpus}", ["Metric", *names], rows, _of_means(task))
 
 
 def members(task: Task) -> Table | None:
@@ -67,7 +69,7 @@ def members(task: Task) -> Table | None:
             title = Member("" if pd.isna(fold) else str(fold), None if pd.isna(seed) else int(seed)).title
             rows.append(Row(f"{name}, {title}", [_found(task, some, name, metric) for metric in task.leading]))
     head = ["Training", *(cells.head(task.measure(metric)) for metric in task.leading)]
-    return Table("Each training alone", head, rows) if rows else None
+    return Table("Each training alone", head, rows, _joined(heard.note(task), _drawn(task, alone))) if rows else None
 
 
 def judged(task: Task) -> Table | None:
@@ -87,7 +89,8 @@ def judged(task: Task) -> Table | None:
     for (a, b), some in chosen.groupby(["system_a", "system_b"], sort=False):
         by_metric = {verdicts.measured(row["metric"]): row for row in some.to_dict("records")}
         rows.append(Row(f"{a} {MINUS} {b}", [_difference(task, by_metric.get(metric)) for metric in metrics]))
-    return Table("Paired differences and verdicts", ["First − second", *_heads_with_margins(task, metrics)], rows)
+    head = ["First − second", *_heads_with_margins(task, metrics)]
+    return Table("Paired differences and verdicts", head, rows, heard.drawn_of_pairs(task, chosen))
 
 
 def unpaired(task: Task) -> list[str]:
@@ -102,12 +105,13 @@ def every_pair(task: Task) -> Table | None:
     """All paired differences, a row each pair and metric."""
     if task.pairs is None or task.pairs.empty:
         return None
-    head = ["First − second", "Metric", "Difference and verdict", "p", "Drawn", "Recordings", "Speakers"]
+    head = ["First − second", "Metric", "Difference and verdict", "p", "Drawn", "Recordings", task.apart.capitalize()]
     rows = []
     for row in task.pairs.to_dict("records"):
         words = cells.head(task.measure(row["metric"]))
         p = f"{row['p']:.3f}" if math.isfinite(row["p"]) else NONE
         about = [NONE if pd.isna(row[name]) else str(row[name]) for name in ("resampled", "utterances", "speakers")]
+        about[0] = heard.in_pairs(task, about[0])
         rows.append(Row(f"{row['system_a']} {MINUS} {row['system_b']}", [words, _difference(task, row), p, *about]))
     return Table("All paired differences", head, rows)
 
@@ -137,6 +141,13 @@ def matrix(task: Task) -> Iterator[Table]:
             unit = task.measure(metric).unit
             named = f"{words} (%)" if unit == PERCENT else words
             yield Table(named, ["System", *columns], lines)
+
+
+def matrix_words(task: Task) -> str:
+    """What the columns of these tables are, and what their intervals draw."""
+    return _joined(
+        heard.columns_of_matrix(task, list(dict.fromkeys(task.matrix["column"]))), heard.drawn(task, [results.BY])
+    )
 
 
 def quality(entry: str, table: pd.DataFrame) -> Table:
@@ -170,7 +181,20 @@ def published(task: Task) -> Table | None:
 
 
 def _row(task: Task, name: str, found: list) -> Row:
-    return Row(name, found, baseline=name in task.chosen.baselines)
+    return Row(name, found, baseline=name in task.chosen.baselines, note=heard.tag(task, name))
+
+
+def _of_means(task: Task) -> str:
+    return _joined(heard.note(task), _drawn(task, task.means))
+
+
+def _drawn(task: Task, rows: pd.DataFrame) -> str:
+    """What the intervals of some rows draw, where any of them has one."""
+    return heard.drawn(task, dict.fromkeys(rows.loc[rows["low"].notna(), heard.COLUMN])) if len(rows) else ""
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _found(task: Task, rows: pd.DataFrame, name: str, metric: str) -> Value | str:
@@ -222,7 +246,10 @@ def _groups(task: Task, column: str, rows: pd.DataFrame, metric: str) -> Table:
         shown = [_count(row[name] for row in of_group) for name in counted]
         lines.append(Row(str(group), [*(_group_cell(task, found.get((s, group)), metric) for s in systems), *shown]))
     words = [COUNTED.get(name, name.removeprefix("n_")) for name in counted]
-    return Table(f"{cells.head(task.measure(metric))} by {column}", [column.capitalize(), *systems, *words], lines)
+    named = COLUMNS.get(column, column)
+    head = [named[:1].upper() + named[1:], *systems, *words]
+    caption = f"{cells.head(task.measure(metric))} by {named}"
+    return Table(caption, head, lines, _joined(heard.note(task), heard.drawn_of_groups(task, rows)))
 
 
 def _group_cell(task: Task, row: dict | None, metric: str) -> Value | str:
