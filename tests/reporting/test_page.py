@@ -254,7 +254,11 @@ def test_groups_draw_what_the_report_says():
 
 @pytest.mark.parametrize(
     ("written", "told"),
-    [("speakers, seeds of a", "songs and seeds of the first"), ("utterances", "utterances"), ("speakers", "songs")],
+    [
+        ("speakers, seeds of a", "songs and seeds of the first"),
+        ("speakers, seeds of a and b", "songs and seeds of both, each by itself"),
+        ("speakers", "songs"),
+    ],
 )
 def test_what_pairs_draw_is_said_in_the_words_of_the_task(written, told):
     assert heard.in_pairs(SimpleNamespace(apart="songs"), written) == told

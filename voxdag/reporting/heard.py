@@ -18,6 +18,7 @@ from voxdag.tasks.transferred import MEAN, OWN, WORST
 AS_IT_IS = "as it is"
 GROUPS_DRAW = "utterance"  # what voxdag.scoring.tables.group_metrics draws; tables of groups have no column of it
 COLUMN = "resampled_by"
+SEEDS = {"of a": "of the first", "of b": "of the second", "of a and b": "of both, each by itself"}  # as `paired` says
 
 
 def words(codecs: str) -> str:
@@ -81,5 +82,6 @@ def drawn_of_pairs(task: Task, pairs: pd.DataFrame) -> str:
 
 def in_pairs(task: Task, text: str) -> str:
     """What `paired` says that it drew, in the words of the task; in a sentence."""
-    told = text.replace("speakers", task.apart).replace(", seeds", " and seeds")
-    return told.replace("seeds of a", "seeds of the first").replace("seeds of b", "seeds of the second")
+    what, _, seeds = text.partition(", seeds ")
+    who = what.replace("speakers", task.apart)
+    return f"{who} and seeds {SEEDS.get(seeds, seeds)}" if seeds else who
