@@ -303,6 +303,16 @@ def test_members_are_in_their_natural_order_and_one_can_be_asked_for(tmp_path, m
         sources.checkpoints("b", "last", (1,), None)
 
 
+def test_a_system_that_is_trained_in_part_is_refused_and_says_what_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("fold-1_seed-1", "fold-1_seed-2", "fold-2_seed-1"):
+        Path("data/checkpoints/a", name).mkdir(parents=True)
+        Path("data/checkpoints/a", name, "last.safetensors").touch()
+    with pytest.raises(Refused, match=r"a is trained in part: fold-2_seed-2 of its 4 members have no last.safetensors"):
+        sources.checkpoints("a", "last", (1, 2), None)
+    assert len(sources.checkpoints("a", "last", (1, 2), "fold-2_seed-1")) == 1
+
+
 def drawn(figure):
     """The title of a figure, which can be drawn."""
     figure.savefig(io.BytesIO(), format="png")
@@ -336,7 +346,7 @@ def test_folders_that_are_no_member_of_params_yaml_are_not_looked_at(tmp_path, m
     for member in ("seed-1", "seed-7", "seed-1.bak", "fold-2_seed-1"):
         (tmp_path / "data/checkpoints/a" / member).mkdir(parents=True)
         (tmp_path / f"data/checkpoints/a/{member}/last.safetensors").touch()
-    found = [path.parent.name for path in sources.checkpoints("a", "last", (1, 2), None)]
+    found = [path.parent.name for path in sources.checkpoints("a", "last", (1,), None)]
     assert found == ["fold-2_seed-1", "seed-1"]
 
 
@@ -389,6 +399,27 @@ def test_a_run_goes_on_with_the_rows_of_one_that_was_interrupted(tmp_path, many,
     assert [float(row["score"]) for row in found] == pytest.approx([float(row["score"]) for row in expected], abs=2e-6)
     done = int(re.search(r"(\d+) of 20 files have their rows already", caplog.text)[1])
     assert 3 < done < 17 and f"{20 - done} files, " in caplog.text
+
+
+def test_rows_of_other_options_are_not_gone_on_with_and_stay(tmp_path, weights, capsys):
+    paths, rows = [audio(tmp_path / f"{name}.wav", 5) for name in "abc"], tmp_path / "rows.csv"
+    run(capsys, "--weights", weights, "--threshold", "0.5", "--resume", rows, *paths[:2])
+    before = rows.read_text()
+    with pytest.raises(
+        Refused, match=r"the rows that are there are of threshold 0.5, this run's are of 9.0: name anoth"
+    ):
+        run(capsys, "--weights", weights, "--threshold", "9", "--resume", rows, *paths)
+    assert rows.read_text() == before[: before.index(str(paths[1]))]
+    run(capsys, "--weights", weights, "--threshold", "0.5", "--resume", rows, *paths)
+    assert [row["path"] for row in csv.DictReader(rows.read_text().splitlines())] == list(map(str, paths))
+
+
+def test_a_file_without_output_counts_however_often_the_run_goes_on(tmp_path, weights, capsys):
+    (tmp_path / "empty.wav").touch()
+    paths, rows = [tmp_path / "empty.wav", audio(tmp_path / "b.wav", 5)], tmp_path / "rows.csv"
+    for _ in range(2):
+        with pytest.raises(Refused, match="1 of 2 files have no output"):
+            run(capsys, "--weights", weights, "--resume", rows, *paths)
 
 
 def test_rows_of_other_weights_are_not_gone_on_with(tmp_path, weights, others, capsys):

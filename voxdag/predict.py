@@ -44,10 +44,11 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +56,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from voxdag.core import command, params
+from voxdag.core.artifacts import DECIMALS
 from voxdag.core.errors import Refused
 from voxdag.core.files import text_of, writing
-from voxdag.core.resumed_rows import resumed
+from voxdag.core.resumed_rows import Asked, Kept, resumed
 from voxdag.core.rows import Rows
 from voxdag.corpora import file_list
 from voxdag.corpora.corpus import AUDIO_SUFFIXES
@@ -67,6 +69,8 @@ from voxdag.tasks import file_enhancing, file_pool, opened, predictor, sources
 from voxdag.tasks.file_pool import FileRows, Job, Work, Worker
 from voxdag.tasks.scorer import POOLS
 from voxdag.tasks.sources import Source
+
+ALIKE = frozenset(("pool", "threshold", "prior"))  # columns that are of a run, and not of a file
 
 log = logging.getLogger(__name__)
 
@@ -138,23 +142,24 @@ def check_output(output: Path | None, files: Sequence[Path], word: str = "--outp
 
 
 @contextmanager
-def rows_of(arguments: argparse.Namespace, worker: Worker) -> Iterator[tuple[Rows, set[str]]]:
-    """Where the rows go, and the paths that have rows there already. Raises Refused as `resumed` does, and for a
-    standard output that is closed."""
+def rows_of(arguments: argparse.Namespace, worker: Worker, files: Sequence[Path]) -> Iterator[tuple[Rows, Kept]]:
+    """Where the rows go, and those that are there already. Raises Refused as `resumed` does, and for a standard output
+    that is closed."""
     columns, as_json = worker.header, arguments.json
     if arguments.resume is not None:
         same = {"system": worker.system, "weights": worker.weights}
-        with resumed(arguments.resume, columns, as_json, same) as (file, done):
-            yield Rows(file, columns, as_json, go_on=file.tell() > 0), done
+        asked = Asked(same, {text_of(file) for file in files}, arguments.segments)
+        with resumed(arguments.resume, columns, as_json, asked) as (lines, kept):
+            yield Rows(lines, columns, as_json, go_on=lines.tell() > 0), kept
     elif arguments.output is not None:
         with writing(arguments.output) as file:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-            yield Rows(text, columns, as_json), set()
+            yield Rows(text, columns, as_json), Kept()
             text.detach()  # the file is closed by who opened it
     elif sys.stdout is None:
         raise Refused("standard output is closed: --output FILE or --resume FILE takes the rows")
     else:
-        yield Rows(sys.stdout, columns, as_json), set()
+        yield Rows(sys.stdout, columns, as_json), Kept()
 
 
 @dataclass
@@ -180,17 +185,39 @@ class Tally:
         return f"{self.files} files, {self.seconds / 60:.1f} minutes of audio, in {took:.1f} s: {rates}"
 
 
-def work(made: Iterable[FileRows], rows: Rows, total: int) -> Tally:
-    """Write the rows of each file as they come, with a bar where a terminal has room for one; gives what was done."""
+def work(made: Iterable[FileRows], rows: Rows, total: int, kept: Kept) -> Tally:
+    """Write the rows of each file as they come, with a bar where a terminal has room for one; gives what was done.
+
+    Raises Refused before the first row with an output where those that are there were made in another way.
+    """
     tally, start = Tally(), time.perf_counter()
     hidden = sys.stderr is None or not sys.stderr.isatty() or (rows.file is sys.stdout and sys.stdout.isatty())
     for one in tqdm(made, total=total, unit="file", disable=hidden):
         for row in one.rows:
+            if not row.get("error"):
+                _check_alike(kept, row)
             rows.write(row)
         tally.add(one)
     if tally.files:
         log.info("%s", tally.speed(time.perf_counter() - start))
     return tally
+
+
+def _check_alike(kept: Kept, row: Mapping[str, object]) -> None:
+    """Raises Refused where a row was made with other options than those that stay."""
+    for name in ALIKE & row.keys() & (kept.last or {}).keys():
+        before, now = kept.last[name], row[name]  # type: ignore[index]
+        if _as_number(before) != _as_number(now):
+            raise Refused(f"the rows that are there are of {name} {before}, this run's are of {now}: name another file")
+
+
+def _as_number(value: object) -> object:
+    """A number as rows have it, whatever it was read from; nothing is None."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None if value in (None, "") else value
+    return round(number, DECIMALS) if math.isfinite(number) else None
 
 
 @contextmanager
@@ -226,19 +253,20 @@ def predict(arguments: argparse.Namespace, bundle: Bundle | None) -> None:
     check_output(arguments.resume, listed.files, "--resume")
     asked = work_of(arguments, bundle)
     jobs, worker = jobs_of(arguments, listed.files), asked.open()
-    with rows_of(arguments, worker) as (rows, done):
-        left = [job for job in jobs if text_of(job[0]) not in done]
-        if done:
+    with rows_of(arguments, worker, listed.files) as (rows, kept):
+        left = [job for job in jobs if text_of(job[0]) not in kept.paths]
+        if kept.paths:
             log.info("%d of %d files have their rows already", len(jobs) - len(left), len(jobs))
         count = file_pool.processes([file for file, _ in left], command.jobs())
         with closing(file_pool.rows(asked, worker, left, count)) as made:
-            tally = work(made, rows, len(left))
+            tally = work(made, rows, len(left), kept)
     if tally.in_part:
         log.warning("of %d files the first segment alone was scored; --pool mean scores all of them", tally.in_part)
     if passed_over := listed.passed_over():
         log.info("passed over: %s", passed_over)
-    if tally.failed:
-        raise Refused(f"{tally.failed} of {tally.files} files have no output; the column error says why")
+    failed = tally.failed + sum(text_of(file) in kept.failed for file, _ in jobs)
+    if failed:
+        raise Refused(f"{failed} of {len(jobs)} files have no output; the column error says why")
 
 
 def _path(text: str) -> Path:

@@ -7,7 +7,7 @@ import multiprocessing
 import pytest
 
 from voxdag.core.errors import Refused
-from voxdag.core.resumed_rows import resumed
+from voxdag.core.resumed_rows import Asked, resumed
 from voxdag.core.rows import Rows
 
 COLUMNS = ["path", "start", "score", "system", "weights", "error"]
@@ -33,9 +33,9 @@ def whole(as_json):
 
 
 def go_on(path, as_json):
-    with resumed(path, COLUMNS, as_json, SAME) as (file, done):
-        write_all(Rows(file, COLUMNS, as_json, go_on=file.tell() > 0), done)
-    return done
+    with resumed(path, COLUMNS, as_json, Asked(SAME, NAMES, by_parts=True)) as (file, kept):
+        write_all(Rows(file, COLUMNS, as_json, go_on=file.tell() > 0), kept.paths)
+    return kept.paths
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -100,3 +100,25 @@ def test_a_file_that_another_process_writes_is_refused(tmp_path):
             go_on(tmp_path / "rows", as_json=False)
         end.set()
         other.join()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_last_file_that_is_not_asked_for_stays_where_it_is_whole(tmp_path, as_json):
+    path = tmp_path / "rows"
+    path.write_bytes(whole(as_json))
+    with resumed(path, COLUMNS, as_json, Asked(SAME, ["new.wav"])) as (_, kept):
+        assert kept.paths == set(NAMES) and kept.failed == {"é.wav"} and kept.last["path"] == "z.wav"
+    assert path.read_bytes() == whole(as_json)
+
+
+@pytest.mark.parametrize(("by_parts", "cut"), [(True, False), (False, True)])
+def test_a_last_file_that_may_be_there_in_part_is_refused_where_it_is_not_asked_for(tmp_path, by_parts, cut):
+    path, content = tmp_path / "rows", whole(as_json=False)
+    content = content[:-1] if cut else content  # its last row has all columns, and no end of line
+    path.write_bytes(content)
+    with (
+        pytest.raises(Refused, match="ends with rows of z.wav, which may be there in part"),
+        resumed(path, COLUMNS, False, Asked(SAME, ["new.wav"], by_parts)),
+    ):
+        pass
+    assert path.read_bytes() == content

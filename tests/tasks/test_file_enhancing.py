@@ -172,3 +172,12 @@ def test_outputs_that_would_be_lost_are_refused(tmp_path, monkeypatch, files, ou
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Refused, match=message):
         outputs([file_enhancing.Path(name) for name in files], file_enhancing.Path(out))
+
+
+def test_two_files_never_share_an_output_and_none_lies_outside_the_folder(tmp_path):
+    names = ("a.flac", "a.wav", "a.flac.flac", "b.wav", "sub/../../old/c.wav")
+    files = [tmp_path / "in" / name for name in names]
+    found = file_enhancing.places(files, tmp_path / "out", ".wav")
+    assert len({path.resolve() for path in found.values()}) == len(files)
+    assert all(path.resolve().is_relative_to(tmp_path / "out") for path in found.values())
+    assert found[files[3]].name == "b.wav" and found[files[4]].name == "c.wav"

@@ -9,6 +9,7 @@ cannot be read in parts (see `decode.Frames`).
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -165,14 +166,19 @@ def write(out: Path, frames: Frames, stretches: Iterator[np.ndarray]) -> int:
 def places(files: Sequence[Path], folder: Path, ending: str) -> dict[Path, Path]:
     """A name in `folder` for what is made of each file, below the folders that tell the files apart.
 
-    Files that differ in their endings alone keep those in front of the new one.
+    Files that differ in their endings alone keep those in front of the new one, as do those whose names would be one.
+    A `..` in a path leads to no place outside.
     """
-    below = apart(files)
-    stems = Counter(path.with_suffix("") for path in set(below.values()))
-    return {
-        file: folder / (path.with_suffix(ending) if stems[path.with_suffix("")] == 1 else f"{path}{ending}")
-        for file, path in below.items()
-    }
+    plain = {file: Path(os.path.normpath(file.absolute())) for file in files}
+    below = apart(list(plain.values()))
+    kept: set[Path] = set()  # files that keep their ending
+    while True:
+        names = {path: f"{path}{ending}" if path in kept else str(path.with_suffix(ending)) for path in below.values()}
+        counts = Counter(names.values())
+        more = {path for path, name in names.items() if counts[name] > 1} - kept
+        if not more:
+            return {file: folder / names[below[plain[file]]] for file in files}
+        kept |= more
 
 
 def outputs(files: Sequence[Path], out: Path) -> dict[Path, Path]:

@@ -105,14 +105,23 @@ def _words(system: System) -> tuple[str, str, Mapping]:
 
 
 def checkpoints(name: str, chosen: str, seeds: Collection[int], member: str | None) -> list[Path]:
-    """The weights called `chosen` of all members of these seeds that are trained, or of one. Raises Refused with those
-    there are. Other folders beside theirs (a copy, a seed that is no more) are not looked at."""
+    """The weights called `chosen` of all members of these seeds, or of one. Raises Refused with those there are where
+    that is not trained, or some are not. Other folders (a copy, a seed that is no more) are not looked at.
+    """
     folder = layout.checkpoints(name)
     found = sorted(folder.glob(f"*/{chosen}.safetensors"), key=lambda path: _natural(path.parent.name))
     found = [path for path in found if seed_of(path.parent.name) in seeds]
     if not found:
         raise Refused(f"{name} is not trained: no {folder}/*/{chosen}.safetensors; `dvc repro` trains it")
     if member is None:
+        members = {path.parent.name for path in found}
+        folds = {name.rpartition("seed-")[0] for name in members}
+        lacking = sorted({f"{fold}seed-{seed}" for fold in folds for seed in seeds} - members, key=_natural)
+        if lacking:
+            raise Refused(
+                f"{name} is trained in part: {', '.join(lacking)} of its {len(members) + len(lacking)} members have no "
+                f"{chosen}.safetensors; `dvc repro train@{name}` trains them, --member takes one"
+            )
         return found
     asked = [path for path in found if path.parent.name == member]
     if not asked:
