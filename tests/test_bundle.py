@@ -1,6 +1,7 @@
 """A system as a bundle, and files scored with it: the same digits as in the repository, by nothing but the bundle."""
 
 import csv
+import functools
 import json
 import os
 import re
@@ -11,10 +12,12 @@ import zipfile
 
 import pytest
 import torch
+import yaml
 
 from tests.clone import ROOT
 from tests.release import released
 from voxdag import bundle, predict
+from voxdag.core import params
 from voxdag.core.errors import NotHere, Refused
 from voxdag.release import manifest
 
@@ -248,6 +251,17 @@ def test_nothing_is_written_over_what_is_there(here, tmp_path):
     (tmp_path / "new").mkdir()
     bundled(tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "here", "new", "there.zip"]
+
+
+@pytest.mark.parametrize("key", ["systems.one.train", "tasks.antispoof.prepare"])
+def test_settings_that_the_run_was_not_made_with_are_refused(here, tmp_path, key):
+    tree = params.read()
+    *path, last = key.split(".")
+    branch = functools.reduce(lambda at, name: at[name], path, tree)
+    branch[last] = branch[last] | {"lr" if last == "train" else "corpus": 9.9}
+    (here / "params.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(Refused, match=rf"params.yaml is not what one was made with \({key}\): `git checkout"):
+        bundled(tmp_path / "made")
 
 
 def test_weights_and_decisions_that_the_lock_does_not_prove_are_refused(here, tmp_path):

@@ -1,6 +1,7 @@
 """A small repository with a run behind it, of which bundles are made: a countermeasure, its decisions, a lock that
 proves them, and what the repository has beside its run."""
 
+import functools
 import shutil
 
 import pandas as pd
@@ -83,4 +84,9 @@ def weights(name, seed):
 def prove(folder):
     """A lock of what lies here now."""
     text = LOCK.replace("CHECKPOINTS", lock.folder_hash(folder / "data/checkpoints/one"))
-    (folder / "dvc.lock").write_text(text.replace("PREDICTIONS", lock.folder_hash(folder / "data/predictions/one")))
+    proved = yaml.safe_load(text.replace("PREDICTIONS", lock.folder_hash(folder / "data/predictions/one")))
+    tree = params.read()
+    for stage in proved["stages"].values():
+        for settings in stage.get("params", {}).values():
+            settings |= {key: functools.reduce(lambda at, name: at[name], key.split("."), tree) for key in settings}
+    (folder / "dvc.lock").write_text(yaml.safe_dump(proved, sort_keys=False))

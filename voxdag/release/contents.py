@@ -128,9 +128,10 @@ def _held(name: str, files: Mapping[str, object]) -> Held:
 
 
 def _stages(system: str) -> dict[str, Mapping]:
-    """The stages behind a system. Raises Refused where what they made is not what lies here."""
+    """The stages behind a system. Raises Refused where what they made, or were made with, is not what lies here."""
     if not Path(lock.LOCK).is_file():
         raise NotHere(f"{lock.LOCK} is not here, which says what made the weights: `dvc repro` writes it")
+    origin.check_settings(params.read(), system)
     stages = crate.stages_of(Path(lock.LOCK).read_text(encoding="utf-8"), system)
     proved = {out["path"]: out["md5"] for entry in stages.values() for out in entry.get("outs", ())}
     for folder in (layout.checkpoints(system), layout.predictions(system)):

@@ -59,13 +59,14 @@ def of_commit(
 
     use: the paragraphs that say how it is used, where it lies with other files than a checkpoint
 
-    Raises Refused for a name that is no system of params.yaml, for a licence that is no identifier, and, as NotHere,
-    where the system has not been measured.
+    Raises Refused for a name that is no system of params.yaml, for a licence that is no identifier, where params.yaml
+    is not what the system was made with, and, as NotHere, where the system has not been measured.
     """
     tree = params.read()
     system = params.system(tree, name)
     if license is not None and not LICENSE.fullmatch(license):
         raise Refused(f"the license is {license!r}, expected an identifier such as mit or cc-by-nc-4.0")
+    origin.check_settings(tree, name)
     (chosen,) = choose(tree, [system.task])
     task = measured.read(tree, chosen)
     if name not in task.measured:

@@ -154,14 +154,33 @@ def proof(tree: Mapping[str, Any], files: Sequence[Path]) -> Proof | None:
 
 def code_behind(system: str) -> Code:
     """Of the results of a system and of all that they were made of. Raises Refused for a damaged dvc.lock."""
+    stages = _behind(system)
+    return Code(known=False) if stages is None else _code_of(stages)
+
+
+def check_settings(tree: Mapping[str, Any], system: str) -> None:
+    """Raises Refused where params.yaml is not what the results of a system were made with, or dvc.lock is damaged: what
+    is said of the system would be of another."""
+    stages = _behind(system) or {}
+    settings = {key: value for stage in stages.values() for key, value in stage.settings.items()}
+    if changed := [key for key, value in settings.items() if _differs(tree, key, value)]:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise Refused(
+            f"params.yaml is not what {system} was made with ({', '.join(changed[:3])}{more}): `git checkout "
+            f"params.yaml` takes that back, `dvc repro evaluate@{system}` makes the system anew"
+        )
+
+
+def _behind(system: str) -> dict[str, lock.Stage] | None:
+    """The stages of a system and those before them, in order; None without a lock."""
     path = Path(lock.LOCK)
     if not path.is_file():
-        return Code(known=False)
+        return None
     stages = lock.stages(path.read_text(encoding="utf-8"))
     above = lock.in_order(stages)
     own = {name for name in stages if name.partition("@")[2] == system}
     wanted = own.union(*(above[name] for name in own))
-    return _code_of({name: stages[name] for name in above if name in wanted})
+    return {name: stages[name] for name in above if name in wanted}
 
 
 def machines(tree: Mapping[str, Any], systems: Sequence[str]) -> list[Machine]:
