@@ -122,3 +122,21 @@ def test_files_are_deleted_whatever_becomes_of_them(tmp_path, monkeypatch):
         assert "a.wav is no longer here: files wait 15 minutes at most" in scores(["bug"], many[:1])
         assert "There is no file" in scores(["bug"], [])
         assert [path.name for path in kept.folder.iterdir()] == [".lock"]
+
+
+def test_a_system_that_is_named_several_times_is_asked_once(tmp_path, monkeypatch):
+    from voxdag.serving.limits import Limits
+    from voxdag.serving.uploads import Uploads
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asked = []
+
+    class Counts:
+        def answer(self, name, files, budget):
+            asked.append(name)
+
+    monkeypatch.setattr(server.report, "of_answers", lambda answers: "answers")
+    with Uploads() as kept:
+        scores = server.scoring(Counts(), kept, Limits())
+        assert scores(["a", "b", "a", "a"], [speech(kept.place("a.wav"))]) == "answers"
+    assert asked == ["a", "b"]

@@ -104,7 +104,7 @@ def _scored(desk: Desk, limits: Limits, systems: Sequence[str], files: Sequence[
     gone = [file.name for file in files if not file.path.is_file()]
     if gone:
         raise Refused(f"{gone[0]} is no longer here: files wait {KEPT // 60} minutes at most; add it again")
-    return report.of_answers([desk.answer(name, files, budget(limits)) for name in systems])
+    return report.of_answers([desk.answer(name, files, budget(limits)) for name in dict.fromkeys(systems)])
 
 
 def serve(desk: Desk, uploads: Uploads, limits: Limits, address: Address, listening: socket.socket) -> None:
