@@ -14,8 +14,8 @@ ARG DEVICE=cuda
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/voxdag
 ENV PATH=/opt/voxdag/bin:$PATH
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/requirements.txt
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
 # On CPUs torch loads of CUDA what its libraries are linked to, and nothing of the rest; the import shows it.
 RUN case "$DEVICE" in \
       cuda) ;; \

@@ -98,7 +98,7 @@ def test_one_version_of_python_holds_everywhere():
 
 
 def test_the_image_is_of_the_pins_with_their_hashes_and_not_for_root():
-    assert "--require-hashes -r /tmp/requirements.txt" in DOCKERFILE
+    assert "--require-hashes -r requirements.txt" in DOCKERFILE
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
     assert set(bases) == {"python:${PYTHON}-slim-bookworm"}
     users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.M)
