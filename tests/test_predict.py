@@ -401,7 +401,7 @@ def test_a_run_goes_on_with_the_rows_of_one_that_was_interrupted(tmp_path, many,
     assert 3 < done < 17 and f"{20 - done} files, " in caplog.text
 
 
-def test_rows_of_other_options_are_not_gone_on_with_and_stay(tmp_path, weights, capsys):
+def test_rows_of_other_options_are_not_gone_on_with(tmp_path, weights, capsys):
     paths, rows = [audio(tmp_path / f"{name}.wav", 5) for name in "abc"], tmp_path / "rows.csv"
     run(capsys, "--weights", weights, "--threshold", "0.5", "--resume", rows, *paths[:2])
     before = rows.read_text()
