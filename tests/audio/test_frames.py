@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.audio.test_decode import RATE, tone, write
+from tests.audio.recordings import RATE, tone, write
 from voxdag.audio.decode import BadAudio, Frames, read
 
 
